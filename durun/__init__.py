@@ -1,0 +1,3 @@
+"""durun: operational runbooks that survive crashes."""
+
+__version__ = "0.1.0"

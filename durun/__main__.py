@@ -1,0 +1,21 @@
+"""The entry point. `--version` answers before anything else is loaded: a cron job pays for every import."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    if sys.argv[1:] == ["--version"]:
+        from durun import __version__
+
+        sys.stdout.write(f"durun {__version__}\n")
+        return
+    from durun.cli.main import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

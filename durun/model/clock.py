@@ -1,0 +1,44 @@
+"""The only place that reads the wall clock, so that a test can be any day.
+
+Times are seconds since the epoch (UTC) inside, and ISO 8601 with `Z` in files and JSON.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """A source of time."""
+
+    def now(self) -> float:
+        """The wall time: seconds since the epoch."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward; the zero means nothing."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> float:
+        """The wall time: seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward, without time spent suspended."""
+        return time.monotonic()
+
+
+def to_iso(seconds: float) -> str:
+    """`2026-01-31T09:15:00.123Z` for seconds since the epoch."""
+    whole = int(seconds // 1)
+    millis = int((seconds - whole) * 1000)
+    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
+
+
+def from_iso(text: str) -> float:
+    """Seconds since the epoch of a time that `to_iso` wrote."""
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,56 @@
+"""The words for the states of tasks and runs. They are stored, shown and scripted against: strings, never numbers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+TaskStatus = Literal[
+    "pending", "skipped", "waiting", "running", "succeeded", "failed", "cancelled", "in_doubt", "rolled_back"
+]
+RunStatus = Literal[
+    "pending",
+    "running",
+    "waiting",
+    "in_doubt",
+    "interrupted",
+    "rolling_back",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "rolled_back",
+    "rollback_failed",
+]
+How = Literal["ran", "adopted", "verified", "found", "settled"]
+"""How a task came to its end: an attribute, not a state."""
+
+Answer = Literal["done", "not_done", "unknown"]
+"""What a `verify` says."""
+
+TASK_STATUSES: tuple[TaskStatus, ...] = (
+    "pending",
+    "skipped",
+    "waiting",
+    "running",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "in_doubt",
+    "rolled_back",
+)
+RUN_STATUSES: tuple[RunStatus, ...] = (
+    "pending",
+    "running",
+    "waiting",
+    "in_doubt",
+    "interrupted",
+    "rolling_back",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "rolled_back",
+    "rollback_failed",
+)
+FINAL: frozenset[RunStatus] = frozenset({"succeeded", "cancelled", "rolled_back"})
+"""Runs that can't be resumed."""
+ENDED: frozenset[RunStatus] = FINAL | {"failed", "rollback_failed"}
+"""Runs at their end; `failed` and `rollback_failed` can be resumed."""
