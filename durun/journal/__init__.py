@@ -1,0 +1,1 @@
+"""The journal: the truth about every run, in one SQLite file."""

@@ -1,0 +1,79 @@
+"""The seam of the journal: what every implementation promises. The contract suite is `tests/contract/test_journal.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from durun.errors import DurunError
+from durun.model.event import Event, Stamped
+from durun.model.status import RunStatus
+from durun.model.task import RunRecord, TaskKey, TaskState
+
+
+class SequenceConflict(DurunError):
+    """Somebody else appended first: read what is new, and decide again."""
+
+    code = "sequence_conflict"
+    exit_code = 11
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """Which runs to list, newest first. `since` is seconds since the epoch; None: no such filter."""
+
+    statuses: Collection[RunStatus] | None = None
+    runbook: str | None = None
+    since: float | None = None
+    request_id: str | None = None
+    inputs_digest: str | None = None
+    uid: int | None = None
+    limit: int | None = None
+
+
+class Journal(Protocol):
+    """An append-only list of events per run, with the state of runs and tasks folded from it.
+
+    Every call sees what was committed before it, by any process.
+    """
+
+    def append(self, run_id: str, expected: int, events: Sequence[Event], at: float) -> int:
+        """Append `events` in one durable transaction and return the number of the last one.
+
+        `expected` is the number of the newest event that the caller knows; 0 for a new run, whose first
+        event is `RunCreated`. `at` is the time of the events (seconds since the epoch).
+        Raises SequenceConflict (nothing was written), Busy (the write mutex could not be had in 10 s),
+        StorageFailed (nothing may be assumed: reopen and read).
+        """
+
+    def head(self, run_id: str) -> int:
+        """The number of the newest event. Raises NoSuchRun."""
+
+    def record(self, run_id: str) -> RunRecord:
+        """The run. Raises NoSuchRun."""
+
+    def tasks(self, run_id: str) -> dict[TaskKey, TaskState]:
+        """Every task that anything has happened to. Raises NoSuchRun."""
+
+    def events(self, run_id: str, after: int = 0, types: Collection[str] | None = None) -> list[Stamped]:
+        """The events after number `after`, in order; only these stored types if given. Raises NoSuchRun."""
+
+    def runs(self, query: RunQuery) -> list[RunRecord]:
+        """The runs that match, newest first."""
+
+    def find(self, reference: str, uid: int | None = None) -> str:
+        """The whole id for an id, a unique prefix of one, or `@last` (the newest run of `uid`).
+
+        Raises NoSuchRun, naming near matches or the candidates.
+        """
+
+    def check(self, run_id: str) -> None:
+        """Prove the chain of hashes, and that the events fold to the projections. Raises JournalDamaged."""
+
+    def close(self) -> None:
+        """Let go of the file. Nothing else may be called afterwards."""
+
+
+Projection = tuple[RunRecord, Mapping[TaskKey, TaskState]]
+"""What a run's events fold to."""

@@ -1,0 +1,119 @@
+"""The plan of a run: the step graph with the numbers that `decide` needs, and nothing that must be rendered.
+
+Derived from a runbook and its inputs by `durun.language.plan`, and the same whenever it is derived again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from durun.model.runbook import InDoubtPolicy
+
+FREE_REPEATS = 5
+"""How often an attempt that never began, or that a verify proved not done, is repeated for free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When a failed attempt is tried again. Delays in seconds; `jitter` is the share that may be added at random.
+
+    `on_exit_codes`: only after these (None: after any failure).
+    """
+
+    max_attempts: int = 1
+    delay: float = 1.0
+    backoff: float = 2.0
+    max_delay: float = 300.0
+    jitter: float = 0.1
+    on_exit_codes: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyPolicy:
+    """When `verify` is asked. `settle`: seconds between two equal "not done" answers, or None."""
+
+    before: bool = False
+    after: bool = False
+    settle: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A number of targets: a count, or a percentage of all."""
+
+    amount: float
+    percent: bool = False
+
+    def of(self, total: int) -> int:
+        """The count among `total`, rounded down."""
+        return math.floor(total * self.amount / 100 + 1e-9) if self.percent else int(self.amount)
+
+
+@dataclass(frozen=True, slots=True)
+class FanOutPolicy:
+    """How targets are worked through. `serial`: sizes of the waves, the last one repeated; empty: one wave."""
+
+    max_parallel: int = 1
+    max_failures: Share = Share(0)
+    serial: tuple[Share, ...] = ()
+
+    def waves(self, total: int) -> list[int]:
+        """Where each wave begins among `total` targets: ascending indices, the first is 0.
+
+        A percentage that rounds to nothing is one target, so that every wave moves on.
+        """
+        starts = [0]
+        sizes = [max(1, share.of(total)) for share in self.serial] or [max(1, total)]
+        while starts[-1] + (size := sizes[min(len(starts) - 1, len(sizes) - 1)]) < total:
+            starts.append(starts[-1] + size)
+        return starts
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step in the graph. A leaf is a task (one per target in a fan-out); a group has `children`.
+
+    `needs` are siblings' ids. `fan` is the id of the step, itself or one around it, whose targets multiply it.
+    """
+
+    id: str
+    needs: tuple[str, ...] = ()
+    parent: str | None = None
+    children: tuple[str, ...] = ()
+    fan: str | None = None
+    fan_out: FanOutPolicy | None = None
+    final: bool = False
+    retry: Retry = Retry()
+    verify: VerifyPolicy | None = None
+    idempotent: bool = False
+    idempotent_ttl: float | None = None
+    on_in_doubt: InDoubtPolicy = "ask"
+    continue_on_error: bool = False
+
+    @property
+    def leaf(self) -> bool:
+        """Whether it is a step that does something, not a group."""
+        return not self.children
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole graph. `roots` and `finals` are the top-level steps and the `finally` steps, in file order."""
+
+    nodes: Mapping[str, Node]
+    roots: tuple[str, ...]
+    finals: tuple[str, ...] = ()
+    max_parallel: int = 8
+
+    def leaves(self, node_id: str) -> tuple[str, ...]:
+        """The leaves of a group in file order; of a leaf, itself."""
+        node = self.nodes[node_id]
+        if node.leaf:
+            return (node_id,)
+        return tuple(leaf for child in node.children for leaf in self.leaves(child))
+
+    def fixed_tasks(self, roots: tuple[str, ...]) -> int:
+        """How many tasks `roots` hold outside fan-outs."""
+        return sum(1 for root in roots for leaf in self.leaves(root) if self.nodes[leaf].fan is None)

@@ -1,0 +1,236 @@
+"""A checked runbook: what the YAML file says, as frozen data. Made by `durun.language`, read by everyone.
+
+Whatever may hold an expression is a `Value`: JSON data in which a string with `${{ … }}` is a `Template`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Json: TypeAlias = Any
+"""None, bool, int, float, str, and lists and string-keyed dicts of them."""
+
+Value: TypeAlias = Any
+"""Json whose strings may be `Template`s (sequences are tuples, mappings are dicts)."""
+
+InDoubtPolicy = Literal["verify", "rerun", "ask", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """The text between `${{` and `}}`, trimmed: a Jinja2 expression, already checked."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A string with at least one expression. One part alone keeps the type of its value."""
+
+    parts: tuple[str | Expression, ...]
+
+    @property
+    def whole(self) -> Expression | None:
+        """The expression, when the string is nothing else."""
+        only = self.parts[0] if len(self.parts) == 1 else None
+        return only if isinstance(only, Expression) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a step does: the action's name (`run`, `assert`, `generate`, …) and what stands under it."""
+
+    kind: str
+    spec: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """How a script is started: `argv` with `{0}` for the script's path, and the script file's ending."""
+
+    argv: tuple[str, ...]
+    suffix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An action with its surroundings. A step, a verify and a `targets: {run: …}` each hold one.
+
+    `timeout` is a Value that renders to a duration such as `30s`; None: no limit.
+    """
+
+    action: Action
+    shell: Shell
+    env: Mapping[str, Value] = field(default_factory=dict)
+    stdin: Value | None = None
+    working_directory: Value | None = None
+    timeout: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A declared output. `source` is `file` ($DURUN_OUTPUT) or `stdout`; `json` a JMESPath pick, or None."""
+
+    type: Literal["string", "integer", "number", "boolean", "array", "object"] = "string"
+    source: Literal["file", "stdout"] = "file"
+    json: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """How to ask the outside world whether a step is done. `settle` is seconds (a Value, a duration) or None."""
+
+    call: Call
+    done_on: tuple[int, ...] = (0,)
+    not_done_on: tuple[int, ...] = ()
+    before: bool = False
+    after: bool = False
+    settle: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySpec:
+    """`retry` as written; every field is a Value (numbers, durations). See `durun.model.plan.Retry`."""
+
+    max_attempts: Value = 1
+    delay: Value = "1s"
+    backoff: Value = 2
+    max_delay: Value = "5m"
+    jitter: Value = 0.1
+    on_exit_codes: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetsValue:
+    """A literal list or an expression that gives one."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class TargetsFile:
+    """A YAML or JSON file that holds a list; a relative path is relative to the runbook."""
+
+    path: Value
+
+
+@dataclass(frozen=True, slots=True)
+class TargetsRun:
+    """A read-only command whose stdout is a JSON array, or one target a line."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class TargetsMatrix:
+    """Every combination of the axes, the last axis changing fastest."""
+
+    axes: Mapping[str, Value]
+
+
+TargetSource: TypeAlias = TargetsValue | TargetsFile | TargetsRun | TargetsMatrix
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """`targets` and what goes with it; numbers are Values until the plan is made."""
+
+    source: TargetSource
+    target_key: Value | None = None
+    max_parallel: Value = 1
+    serial: Value | None = None
+    max_failures: Value = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: a leaf with a `call`, or a group with `steps`.
+
+    `needs` holds siblings' ids (the step before it where the file says nothing). `outputs` are a leaf's
+    declared outputs, `group_outputs` a group's own. `line` is where it stands in the file, from 1.
+    """
+
+    id: str
+    line: int
+    needs: tuple[str, ...] = ()
+    call: Call | None = None
+    steps: tuple[Step, ...] = ()
+    name: str = ""
+    description: str = ""
+    condition: Expression | None = None
+    retry: RetrySpec = RetrySpec()
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+    group_outputs: Mapping[str, Value] = field(default_factory=dict)
+    ok_exit_codes: tuple[int, ...] = (0,)
+    ambiguous_exit_codes: tuple[int, ...] = ()
+    verify: Verify | None = None
+    idempotent: bool = False
+    idempotent_ttl: float | None = None
+    on_in_doubt: InDoubtPolicy = "ask"
+    continue_on_error: bool = False
+    fan_out: FanOut | None = None
+    inherit_env: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    redact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A declared input: a JSON Schema fragment, and whether it must be given."""
+
+    schema: Mapping[str, Json]
+    required: bool = False
+    has_default: bool = False
+    default: Json = None
+    description: str = ""
+
+    @property
+    def is_string(self) -> bool:
+        """Whether `-i NAME=VALUE` takes the value literally."""
+        return bool(self.schema.get("type", "string") == "string")
+
+
+@dataclass(frozen=True, slots=True)
+class Requires:
+    """What must be there before the first effect: commands on PATH, one of these unix groups; and what to tell."""
+
+    commands: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    privileges: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Runbook:
+    """A whole checked runbook. `text` is the file as read, `digest` its SHA-256 in hex.
+
+    `files` are the globs of helper files; `env_names` every `env.X` that an expression reads.
+    """
+
+    name: str
+    text: str
+    digest: str
+    steps: tuple[Step, ...]
+    finally_steps: tuple[Step, ...] = ()
+    description: str = ""
+    controls: tuple[str, ...] = ()
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    env: Mapping[str, Value] = field(default_factory=dict)
+    inherit_env: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    requires: Requires = Requires()
+    max_parallel: Value = 8
+    on_failure: Literal["stop"] = "stop"
+    outputs: Mapping[str, Value] = field(default_factory=dict)
+    env_names: tuple[str, ...] = ()
+
+    def every_step(self) -> list[Step]:
+        """All steps, groups before what is in them, `finally` last."""
+        found: list[Step] = []
+        rest = [*reversed(self.finally_steps), *reversed(self.steps)]
+        while rest:
+            step = rest.pop()
+            found.append(step)
+            rest.extend(reversed(step.steps))
+        return found

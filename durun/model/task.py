@@ -1,0 +1,133 @@
+"""Tasks, attempts and the record of a run: the facts that the events say, nothing derived from the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from durun.model.runbook import Json
+from durun.model.status import Answer, How, RunStatus, TaskStatus
+
+Purpose = Literal["in_doubt", "before", "after", "targets"]
+"""Why a read-only probe is run: the three moments of `verify`, and `targets: {run: …}`."""
+
+AttemptStatus = Literal["running", "succeeded", "failed", "cancelled", "in_doubt", "never_began"]
+
+
+class TaskKey(NamedTuple):
+    """One step for one target. `round` is 0 for the steps, and the round's number for `finally` tasks."""
+
+    step: str
+    target: str | None = None
+    round: int = 0
+
+    def __str__(self) -> str:
+        """`step`, or `step[target]`."""
+        return self.step if self.target is None else f"{self.step}[{self.target}]"
+
+
+class Target(NamedTuple):
+    """A resolved target: its key, and the value that `target` has in expressions."""
+
+    key: str
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a task. Times are seconds since the epoch; `folder` is the number of its folder, 0 for none.
+
+    `key` is the idempotency key, `request` the digest of what was asked for, `log` what was written
+    (`{"stdout": {"bytes", "sha256", "cut"}, "stderr": …}`) or None.
+    """
+
+    number: int
+    folder: int
+    nonce: str
+    session: int
+    started_at: float
+    key: str
+    request: str
+    status: AttemptStatus = "running"
+    ended_at: float | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    how: How | None = None
+    log: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A read-only command that is being asked."""
+
+    purpose: Purpose
+    folder: int
+    nonce: str
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """Where one task stands.
+
+    `failures` counts attempts that ended failed since the budget was last fresh; `fences` those proved
+    never begun; `repeats` those that a verify proved not done. `not_before`: when a retry is due.
+    `answer` is the last answer of a verify with its time, for the doubt that is open now.
+    """
+
+    status: TaskStatus = "pending"
+    how: How | None = None
+    code: str = ""
+    reason: str = ""
+    exit_code: int | None = None
+    outputs: Mapping[str, Json] = field(default_factory=dict)
+    attempts: tuple[Attempt, ...] = ()
+    failures: int = 0
+    fences: int = 0
+    repeats: int = 0
+    not_before: float | None = None
+    probe: Probe | None = None
+    answer: tuple[Answer, float] | None = None
+    checked_before: bool = False
+    changed_at: float = 0.0
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The newest attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """The run itself. `counts` is tasks by status (without `pending`), `total` all tasks known so far.
+
+    `sequence` is the newest event's number, `folders` the highest folder number given out, `sessions` how
+    many processes have driven the run, `final_status` what the run will be once its `finally` has run.
+    """
+
+    id: str
+    runbook: str
+    digest: str
+    status: RunStatus
+    created_at: float
+    sequence: int = 0
+    round: int = 1
+    total: int = 0
+    counts: Mapping[TaskStatus, int] = field(default_factory=dict)
+    folders: int = 0
+    sessions: int = 0
+    final_status: RunStatus | None = None
+    cancel_requested: bool = False
+    reason: str = ""
+    ended_at: float | None = None
+    exit_code: int | None = None
+    request_id: str | None = None
+    inputs_digest: str = ""
+    uid: int = 0
+    outputs: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def pending(self) -> int:
+        """Tasks that nothing has happened to yet, or that are to be tried again."""
+        return self.total - sum(self.counts.values())
