@@ -36,7 +36,7 @@ class TaskEvent:
 class RunCreated:
     """A run was asked for. Everything that must not change under it is fixed here.
 
-    `tasks` counts the tasks outside fan-outs. `place` is the folder of the runbook file, `surroundings` what a
+    `tasks` counts the tasks of the steps, a fan-out as one. `place` is the folder of the runbook file, `surroundings` what a
     resume must find again: `host`, `uid`, `home`, `path`, `env` (every `env.X` that is read), `inherited`
     (name → fingerprint). `files`: relative path → `{"sha256", "mode"}`. `only_targets`: keys chosen by `--target`.
     """
@@ -104,22 +104,16 @@ class RoundStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetsResolved:
-    """The targets of a fan-out, fixed for the run. `tasks` counts the tasks that they make."""
+    """The targets of a fan-out, fixed for the run. `tasks` counts the tasks that they make.
+
+    Until then, and where they can't be had, the fan-out counts as one task without a target.
+    """
 
     step: str
     targets: Sequence[Target]
     tasks: int
     round: int = 0
     skipped: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetsFailed:
-    """The targets of a fan-out can't be had: the step fails."""
-
-    step: str
-    reason: str
-    round: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,7 +288,6 @@ Event: TypeAlias = (
     | RunbookChanged
     | RoundStarted
     | TargetsResolved
-    | TargetsFailed
     | TaskSkipped
     | TaskStarted
     | TaskNeverBegan

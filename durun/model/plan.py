@@ -114,6 +114,12 @@ class Plan:
             return (node_id,)
         return tuple(leaf for child in node.children for leaf in self.leaves(child))
 
-    def fixed_tasks(self, roots: tuple[str, ...]) -> int:
-        """How many tasks `roots` hold outside fan-outs."""
-        return sum(1 for root in roots for leaf in self.leaves(root) if self.nodes[leaf].fan is None)
+    def task_count(self, roots: tuple[str, ...]) -> int:
+        """How many tasks `roots` hold before targets are known: every fan-out counts as one."""
+        return sum(self._count(root) for root in roots)
+
+    def _count(self, node_id: str) -> int:
+        node = self.nodes[node_id]
+        if node.fan_out is not None or node.leaf:
+            return 1
+        return sum(self._count(child) for child in node.children)

@@ -73,7 +73,9 @@ class TaskState:
 
     `failures` counts attempts that ended failed since the budget was last fresh; `fences` those proved
     never begun; `repeats` those that a verify proved not done. `not_before`: when a retry is due.
-    `answer` is the last answer of a verify with its time, for the doubt that is open now.
+    For the doubt that is open now: `answer` is the newest answer of a verify, `asked_in` the session that asked,
+    `answered_at` when; `not_done_since` the first of an unbroken row of "not done"; `pid` a process of the attempt
+    that lives on without its supervisor.
     """
 
     status: TaskStatus = "pending"
@@ -88,7 +90,11 @@ class TaskState:
     repeats: int = 0
     not_before: float | None = None
     probe: Probe | None = None
-    answer: tuple[Answer, float] | None = None
+    answer: Answer | None = None
+    asked_in: int = 0
+    answered_at: float = 0.0
+    not_done_since: float | None = None
+    pid: int | None = None
     checked_before: bool = False
     changed_at: float = 0.0
 

@@ -1,0 +1,266 @@
+"""`apply`: from what was, and an event, to what is. The only function that changes the state of a run or a task.
+
+The journal folds with it, the runner folds with it, `durun verify` folds with it: there is one truth. An
+event that the task's state does not permit is refused, so that no bug elsewhere can start a finished step again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, assert_never
+
+from durun.model import event as ev
+from durun.model.event import Event, TaskEvent
+from durun.model.status import TaskStatus
+from durun.model.task import Attempt, AttemptStatus, Probe, RunRecord, TaskKey, TaskState
+
+_PERMITTED: Mapping[type[Any], frozenset[TaskStatus]] = {
+    ev.TaskSkipped: frozenset({"pending"}),
+    ev.TaskStarted: frozenset({"pending"}),
+    ev.TaskNeverBegan: frozenset({"running"}),
+    ev.ProbeStarted: frozenset({"pending", "running", "in_doubt"}),
+    ev.ProbeAnswered: frozenset({"pending", "running", "in_doubt"}),
+    ev.TaskSucceeded: frozenset({"pending", "running", "in_doubt"}),
+    ev.TaskFailed: frozenset({"pending", "running", "in_doubt"}),
+    ev.TaskRetried: frozenset({"failed"}),
+    ev.TaskInDoubt: frozenset({"running", "in_doubt"}),
+    ev.TaskRepeated: frozenset({"in_doubt"}),
+    ev.TaskSettled: frozenset({"in_doubt"}),
+    ev.TaskCancelled: frozenset({"running"}),
+}
+
+_NEW = TaskState()
+
+
+class IllegalTransition(Exception):
+    """An event came for a task whose state does not permit it: a bug, stopped before it is recorded."""
+
+
+def task_of(event: Event) -> TaskKey | None:
+    """The task whose state the event changes, if it is about one."""
+    if isinstance(event, TaskEvent):
+        return event.key
+    if isinstance(event, ev.TargetsResolved):
+        return TaskKey(event.step, None, event.round)
+    return None
+
+
+def apply(
+    run: RunRecord | None, task: TaskState | None, event: Event, at: float, sequence: int, run_id: str
+) -> tuple[RunRecord, TaskState | None]:
+    """The run's record and the task's state after `event`.
+
+    `task` is the state of `task_of(event)`, None where nothing has happened to it. `at` is the event's time.
+    Raises IllegalTransition.
+    """
+    if isinstance(event, ev.RunCreated):
+        return _created(event, at, sequence, run_id), None
+    if run is None:
+        raise IllegalTransition(f"the first event of a run is run_created, not {ev.type_of(event)}")
+    if isinstance(event, TaskEvent):
+        before = task or _NEW
+        after = _apply_task(before, event, at)
+        changes: dict[str, Any] = {"sequence": sequence}
+        if before.status != after.status:
+            changes["counts"] = _recount(run.counts, before.status, after.status)
+        if isinstance(event, (ev.TaskStarted, ev.ProbeStarted)):
+            changes["folders"] = max(run.folders, event.folder)
+        return replace(run, **changes), after
+    if isinstance(event, ev.TargetsResolved):
+        resolved = replace(run, sequence=sequence, total=run.total + event.tasks - 1)
+        return resolved, None if task is None else replace(task, probe=None)
+    return _apply_run(run, event, at, sequence), None
+
+
+def _created(event: ev.RunCreated, at: float, sequence: int, run_id: str) -> RunRecord:
+    return RunRecord(
+        id=run_id,
+        runbook=event.runbook,
+        digest=event.digest,
+        status="pending",
+        created_at=at,
+        sequence=sequence,
+        total=event.tasks,
+        request_id=event.request_id,
+        inputs_digest=event.inputs_digest,
+        uid=event.by.get("uid", 0),
+    )
+
+
+def _recount(
+    counts: Mapping[TaskStatus, int], before: TaskStatus, after: TaskStatus
+) -> dict[TaskStatus, int]:
+    new = dict(counts)
+    if before != "pending":
+        new[before] -= 1
+        if not new[before]:
+            del new[before]
+    if after != "pending":
+        new[after] = new.get(after, 0) + 1
+    return new
+
+
+RunEvent = (
+    ev.SessionStarted
+    | ev.SurroundingsAccepted
+    | ev.RunbookChanged
+    | ev.RoundStarted
+    | ev.CancelRequested
+    | ev.FinallyStarted
+    | ev.RunParked
+    | ev.RunInterrupted
+    | ev.RunEnded
+    | ev.ClockJumped
+)
+
+
+def _apply_run(run: RunRecord, event: RunEvent, at: float, sequence: int) -> RunRecord:
+    changes: dict[str, Any]
+    match event:
+        case ev.SessionStarted():
+            changes = {"status": "running", "sessions": event.session, "reason": ""}
+        case ev.RoundStarted():
+            changes = {"round": event.round, "final_status": None, "ended_at": None, "exit_code": None, "reason": ""}
+        case ev.RunbookChanged():
+            changes = {"digest": event.digest, "total": run.total + event.tasks}
+        case ev.CancelRequested():
+            changes = {"cancel_requested": True, "reason": event.reason}
+        case ev.FinallyStarted():
+            changes = {"final_status": event.status, "total": run.total + event.tasks}
+        case ev.RunParked():
+            changes = {"status": event.status, "reason": event.reason}
+        case ev.RunInterrupted():
+            changes = {"status": "interrupted", "reason": event.reason}
+        case ev.RunEnded():
+            changes = {
+                "status": event.status,
+                "exit_code": event.exit_code,
+                "outputs": event.outputs,
+                "reason": event.reason,
+                "ended_at": at,
+            }
+        case ev.SurroundingsAccepted() | ev.ClockJumped():
+            changes = {}
+        case _:
+            assert_never(event)
+    return replace(run, sequence=sequence, **changes)
+
+
+def _apply_task(task: TaskState, event: TaskEvent, at: float) -> TaskState:
+    if task.status not in _PERMITTED[type(event)]:
+        raise IllegalTransition(f"{ev.type_of(event)} for {event.key}, which is {task.status}")  # type: ignore[arg-type]
+    match event:
+        case ev.TaskSkipped():
+            return replace(task, status="skipped", reason=event.reason, changed_at=at)
+        case ev.TaskStarted():
+            return _started(task, event, at)
+        case ev.TaskNeverBegan():
+            ended = _end_attempt(task, "never_began", at, event.reason)
+            return replace(ended, status="pending", fences=task.fences + 1, probe=None)
+        case ev.ProbeStarted():
+            probe = Probe(event.purpose, event.folder, event.nonce, event.session)
+            return replace(task, probe=probe, changed_at=at)
+        case ev.ProbeAnswered():
+            return _answered(task, event, at)
+        case ev.TaskRetried():
+            fresh: dict[str, Any] = {"failures": 0, "fences": 0, "repeats": 0} if event.fresh else {}
+            return replace(task, status="pending", not_before=event.due, changed_at=at, **fresh)
+        case ev.TaskRepeated():
+            return replace(_undoubted(task), status="pending", repeats=task.repeats + 1, changed_at=at)
+        case ev.TaskSettled():
+            return _settled(task, event, at)
+        case _:
+            return _ended(task, event, at)
+
+
+def _started(task: TaskState, event: ev.TaskStarted, at: float) -> TaskState:
+    attempt = Attempt(
+        number=event.attempt,
+        folder=event.folder,
+        nonce=event.nonce,
+        session=event.session,
+        started_at=at,
+        key=event.idempotency_key,
+        request=event.request,
+    )
+    attempts = (*task.attempts, attempt)
+    return replace(task, status="running", attempts=attempts, not_before=None, reason="", code="", changed_at=at)
+
+
+def _answered(task: TaskState, event: ev.ProbeAnswered, at: float) -> TaskState:
+    asked_in = task.probe.session if task.probe else task.asked_in
+    if event.purpose != "in_doubt":
+        return replace(task, probe=None, checked_before=True, changed_at=at)
+    since = task.not_done_since if task.not_done_since is not None else at
+    return replace(
+        task,
+        probe=None,
+        answer=event.answer,
+        answered_at=at,
+        asked_in=asked_in,
+        not_done_since=since if event.answer == "not_done" else None,
+        changed_at=at,
+    )
+
+
+def _undoubted(task: TaskState) -> TaskState:
+    """Forget what was asked about a doubt that is over."""
+    return replace(task, probe=None, answer=None, asked_in=0, answered_at=0.0, not_done_since=None, pid=None)
+
+
+def _settled(task: TaskState, event: ev.TaskSettled, at: float) -> TaskState:
+    clear = replace(_undoubted(task), reason=event.reason, changed_at=at)
+    match event.resolution:
+        case "done":
+            return replace(clear, status="succeeded", how="settled", outputs=event.outputs)
+        case "not_done":
+            return replace(clear, status="pending")
+        case "failed":
+            return replace(clear, status="failed", how="settled", code="settled")
+        case _:
+            assert_never(event.resolution)
+
+
+def _ended(task: TaskState, event: TaskEvent, at: float) -> TaskState:
+    match event:
+        case ev.TaskSucceeded():
+            over = _end_attempt(_undoubted(task), "succeeded", at, event.reason, event)
+            return replace(over, status="succeeded", how=event.how, outputs=event.outputs, code="")
+        case ev.TaskFailed():
+            over = _end_attempt(_undoubted(task), "failed", at, event.reason, event)
+            failures = task.failures + (1 if event.retryable else FINAL_FAILURE)
+            return replace(over, status="failed", how=event.how, code=event.code, failures=failures)
+        case ev.TaskInDoubt():
+            over = _end_attempt(_undoubted(task), "in_doubt", at, event.reason, event)
+            return replace(over, status="in_doubt", how=event.how, pid=event.pid, code="in_doubt")
+        case ev.TaskCancelled():
+            over = _end_attempt(task, "cancelled", at, event.reason, event)
+            return replace(over, status="cancelled", probe=None)
+        case _:
+            raise IllegalTransition(f"no such event of a task: {event}")
+
+
+FINAL_FAILURE = 1_000_000
+"""Added to `failures` by a failure that no retry policy may look at: more than any budget."""
+
+
+def _end_attempt(
+    task: TaskState, status: AttemptStatus, at: float, reason: str, event: TaskEvent | None = None
+) -> TaskState:
+    """Close the newest attempt, if it is still open or in doubt, and note why on the task."""
+    exit_code = getattr(event, "exit_code", None)
+    attempt = task.attempt
+    attempts = task.attempts
+    if attempt is not None and attempt.status in ("running", "in_doubt"):
+        closed = replace(
+            attempt,
+            status=status,
+            ended_at=attempt.ended_at or at,
+            reason=reason,
+            exit_code=attempt.exit_code if exit_code is None else exit_code,
+            how=getattr(event, "how", None),
+            log=getattr(event, "log", None) or attempt.log,
+        )
+        attempts = (*attempts[:-1], closed)
+    return replace(task, attempts=attempts, reason=reason, exit_code=exit_code, changed_at=at)

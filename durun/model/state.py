@@ -1,0 +1,93 @@
+"""The whole state of one run: what its events fold to, held in memory while it is driven."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from durun.model import event as ev
+from durun.model.apply import apply, task_of
+from durun.model.event import Event, Stamped
+from durun.model.task import RunRecord, Target, TaskKey, TaskState
+
+LANDMARKS = ("run_created", "session_started", "targets_resolved", "runbook_changed", "surroundings_accepted")
+"""The events that say more than the record and the tasks do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The fixed targets of a fan-out. `skipped`: its `if` was false."""
+
+    targets: tuple[Target, ...]
+    skipped: bool = False
+
+
+@dataclass(slots=True)
+class RunState:
+    """The record, every task that anything has happened to, and the landmarks.
+
+    It is changed only by `fold`, in place: with 100,000 tasks a copy per event would cost too much.
+    `created` keeps the newest runbook of the run, should it have been changed.
+    """
+
+    record: RunRecord
+    created: ev.RunCreated
+    tasks: dict[TaskKey, TaskState] = field(default_factory=dict)
+    resolved: dict[tuple[str, int], Resolved] = field(default_factory=dict)
+    sessions: dict[int, ev.SessionStarted] = field(default_factory=dict)
+    accepted: set[str] = field(default_factory=set)
+
+    @classmethod
+    def begin(cls, run_id: str, first: Stamped) -> RunState:
+        """The state after the first event, which is `RunCreated`."""
+        if not isinstance(first.event, ev.RunCreated):
+            raise ValueError("the first event of a run is run_created")
+        record, _ = apply(None, None, first.event, first.at, first.sequence, run_id)
+        return cls(record, first.event)
+
+    @classmethod
+    def from_projection(
+        cls, record: RunRecord, tasks: dict[TaskKey, TaskState], landmarks: Iterable[Stamped]
+    ) -> RunState:
+        """The state as the journal's projections and its landmark events (`LANDMARKS`, in order) say it."""
+        first, *rest = landmarks
+        if not isinstance(first.event, ev.RunCreated):
+            raise ValueError("the first event of a run is run_created")
+        state = cls(record, first.event, tasks)
+        for stamped in rest:
+            state._note(stamped.event)
+        return state
+
+    def fold(self, stamped: Stamped) -> TaskKey | None:
+        """Take the next event in; returns the task that it was about."""
+        key = task_of(stamped.event)
+        before = self.tasks.get(key) if key is not None else None
+        self.record, after = apply(
+            self.record, before, stamped.event, stamped.at, stamped.sequence, self.record.id
+        )
+        if key is not None and after is not None:
+            self.tasks[key] = after
+        self._note(stamped.event)
+        return key
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case ev.SessionStarted():
+                self.sessions[event.session] = event
+            case ev.TargetsResolved():
+                self.resolved[event.step, event.round] = Resolved(tuple(event.targets), event.skipped)
+            case ev.SurroundingsAccepted():
+                self.accepted.update(event.names)
+            case ev.RunbookChanged():
+                surroundings = {**self.created.surroundings, "env": {**self.created.surroundings["env"], **event.env}}
+                self.created = replace(
+                    self.created,
+                    digest=event.digest,
+                    text=event.text,
+                    file=event.file,
+                    place=event.place,
+                    files=event.files,
+                    surroundings=surroundings,
+                )
+            case _:
+                pass
