@@ -1,0 +1,123 @@
+"""The seam of the engines: four verbs, and who watches. The contract suite is `tests/contract/test_engine.py`.
+
+Everything that crosses it is plain data, so that a distributed engine can stand behind it as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from durun.model.event import Resolution, Stamped
+from durun.model.plan import Plan
+from durun.model.runbook import Json, Runbook
+from durun.model.state import RunState
+from durun.model.status import RunStatus
+from durun.model.task import TaskKey
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A checked runbook and where it came from: `file` as it was named, `place` the absolute folder it stands in."""
+
+    runbook: Runbook
+    file: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """A run that is asked for. `inputs` are complete and checked. `by` says who asks (`durun.config.whoami`)."""
+
+    source: Source
+    inputs: Mapping[str, Json]
+    by: Mapping[str, Json]
+    request_id: str | None = None
+    only_targets: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRequest:
+    """A run that is to go on. `fresh`: failed tasks get a new budget (an operator asks, not cron).
+
+    `change`: go on under this runbook instead of the stored one. `accept_env`: differences that are accepted.
+    """
+
+    run_id: str
+    by: Mapping[str, Json]
+    fresh: bool = True
+    change: Source | None = None
+    accept_env: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SettleRequest:
+    """An operator's word on a task in doubt."""
+
+    run_id: str
+    task: TaskKey
+    resolution: Resolution
+    reason: str
+    by: Mapping[str, Json]
+    outputs: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """A run that is to be stopped."""
+
+    run_id: str
+    reason: str
+    by: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a verb came back. `status` is the run's; `state` says more, where the engine drove the run itself.
+
+    `driver` is `other` when the request was recorded and another process carries it out (its `holder`:
+    `{"pid", "host", "since"}`).
+    """
+
+    run_id: str
+    status: RunStatus
+    exit_code: int
+    state: RunState | None = None
+    driver: Literal["self", "other"] = "self"
+    holder: Mapping[str, Json] | None = None
+
+
+class Observer(Protocol):
+    """Somebody who watches a run being driven. Must never raise and never block."""
+
+    def began(self, state: RunState, plan: Plan, runbook: Runbook) -> None:
+        """The run is about to be driven. Called again when the state was read anew."""
+
+    def saw(self, events: Sequence[Stamped], state: RunState) -> None:
+        """These events were committed, and `state` includes them."""
+
+    def said(self, notice: str) -> None:
+        """A line that the operator should read: what is waited for, what differs."""
+
+    def tick(self, now: float) -> None:
+        """Time passed (seconds since the epoch); called at least once a second."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """Nothing more will come."""
+
+
+class Engine(Protocol):
+    """What drives runs."""
+
+    def start(self, request: StartRequest, observer: Observer) -> Outcome:
+        """Create a run and drive it until it ends, parks or is interrupted."""
+
+    def resume(self, request: ResumeRequest, observer: Observer) -> Outcome:
+        """Take a run up again. Raises NoSuchRun, Busy, Changed, NotAllowed (a run that has ended for good)."""
+
+    def signal(self, request: SettleRequest, observer: Observer) -> Outcome:
+        """Record an operator's word. Raises NoSuchRun, NotAllowed (the task is not in doubt)."""
+
+    def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:
+        """Ask that a run be stopped, and stop it where nobody drives it. Raises NoSuchRun, NotAllowed."""
