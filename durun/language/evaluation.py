@@ -1,0 +1,294 @@
+"""Gives the value of a checked expression by walking Jinja2's syntax tree.
+
+Not Jinja2's compiled code: there, a missing name is an object that some operators and tests take for a
+value (`x is none`, `x in []`), and `~` writes Python's `True`. Here a missing name fails where it is read,
+only `default` and `is defined` forgive it, and what is not in the table below does not exist.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
+from typing import Any, TypeAlias
+
+from jinja2 import Undefined, nodes
+from jinja2.exceptions import TemplateError
+from jinja2.runtime import Context
+
+from durun.language.diagnostics import did_you_mean
+from durun.language.filters import MAX_BITS, MAX_DATA, MAX_TEXT, Language, Wrong, kind_of, plain, to_text
+
+Scope: TypeAlias = Mapping[str, Any]
+
+LANGUAGE = Language()
+_CONTEXT = Context(LANGUAGE, {}, None, {})
+FORGIVING = frozenset({"default", "d"})
+ASKING = frozenset({"defined", "undefined"})
+_NEAR_AMONG = 1000
+"""Names looked through for a near match: a fan-out may have 100,000 keys."""
+
+
+class Missing(Wrong):
+    """A name is not there. `names` are those that are."""
+
+    def __init__(self, message: str, name: str = "", names: Iterable[Any] = ()) -> None:
+        super().__init__(message)
+        self._name = name
+        self._names = names
+
+    @property
+    def hint(self) -> str:
+        """A name that looks like it, if there is one; looked for only when it is shown."""
+        known = [name for name in islice(self._names, _NEAR_AMONG) if isinstance(name, str)]
+        return did_you_mean(self._name, known)
+
+
+def value_of(node: nodes.Node, scope: Scope) -> Any:
+    """The value of a checked tree. Raises Wrong (Missing where a name is not there)."""
+    return _VALUES[type(node)](node, scope)
+
+
+def _missing(name: Any, where: str, names: Iterable[Any]) -> Missing:
+    return Missing(f"{where} `{name}`", str(name), names)
+
+
+def path_of(node: nodes.Node) -> str:
+    """How a path is written, for messages; `…` where it is computed."""
+    match node:
+        case nodes.Name():
+            return node.name
+        case nodes.Getattr():
+            return f"{path_of(node.node)}.{node.attr}"
+        case nodes.Getitem(arg=nodes.Const(value=key)):
+            return f"{path_of(node.node)}[{key!r}]"
+        case nodes.Getitem():
+            return f"{path_of(node.node)}[…]"
+    return "the value"
+
+
+def _name(node: nodes.Name, scope: Scope) -> Any:
+    try:
+        return scope[node.name]
+    except KeyError:
+        raise _missing(node.name, "there is no", scope) from None
+
+
+def _getattr(node: nodes.Getattr, scope: Scope) -> Any:
+    return _entry(value_of(node.node, scope), node.attr, node.node)
+
+
+def _getitem(node: nodes.Getitem, scope: Scope) -> Any:
+    holder = value_of(node.node, scope)
+    if isinstance(node.arg, nodes.Slice):
+        return _slice(holder, node.arg, scope)
+    return _entry(holder, _sure(node.arg, scope), node.node)
+
+
+def _entry(holder: Any, key: Any, node: nodes.Node) -> Any:
+    if isinstance(holder, Mapping):
+        if isinstance(key, str):
+            try:
+                return holder[key]
+            except KeyError:
+                pass
+        raise _missing(key, f"`{path_of(node)}` has no", holder)
+    if isinstance(holder, list | tuple | str) and isinstance(key, int) and not isinstance(key, bool):
+        try:
+            return holder[key]
+        except IndexError:
+            raise Missing(f"`{path_of(node)}` has no entry {key}, it has {len(holder)}") from None
+    raise Missing(f"`{path_of(node)}` is a {kind_of(holder)} and has no `{key}`")
+
+
+def _slice(holder: Any, node: nodes.Slice, scope: Scope) -> Any:
+    if not isinstance(holder, list | tuple | str):
+        raise Wrong(f"a {kind_of(holder)} can't be sliced")
+    bounds = [None if part is None else _sure(part, scope) for part in (node.start, node.stop, node.step)]
+    try:
+        return holder[slice(*bounds)]
+    except (TypeError, ValueError):
+        raise Wrong("a slice is written [from:to:step], with whole numbers, the step not 0") from None
+
+
+def _sure(node: nodes.Node, scope: Scope) -> Any:
+    """A value whose absence no `default` around it forgives."""
+    try:
+        return value_of(node, scope)
+    except Missing as error:
+        raise Wrong(*error.args) from error
+
+
+def _filter(node: nodes.Filter, scope: Scope) -> Any:
+    assert node.node is not None
+    args = [_sure(arg, scope) for arg in node.args]
+    kwargs = {str(pair.key): _sure(pair.value, scope) for pair in node.kwargs}
+    if node.name in FORGIVING:
+        value: Any = LANGUAGE.undefined()
+        with suppress(Missing):
+            value = value_of(node.node, scope) if isinstance(node.node, _MAY_MISS) else _sure(node.node, scope)
+    else:
+        value = value_of(node.node, scope)
+    return _applied(node.name, value, args, kwargs)
+
+
+def _applied(name: str, value: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    try:
+        result = LANGUAGE.call_filter(name, value, args, kwargs, _CONTEXT)
+        if isinstance(result, Iterator):
+            result = list(result)
+    except (TypeError, TemplateError) as error:
+        raise Wrong(f"filter `{name}` on a {kind_of(value)}: {error}") from error
+    except (ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        raise Wrong(f"filter `{name}` can't be used on this {kind_of(value)}") from error
+    if isinstance(result, Undefined):
+        raise Missing(f"filter `{name}`: there is nothing in the {kind_of(value)}")
+    if isinstance(result, list):
+        for entry in result:
+            if isinstance(entry, Undefined):
+                raise Missing(f"filter `{name}`: {entry._undefined_message}")
+    return result
+
+
+def _test(node: nodes.Test, scope: Scope) -> bool:
+    if node.name in ASKING:
+        try:
+            value_of(node.node, scope)
+        except Missing:
+            return node.name == "undefined"
+        return node.name == "defined"
+    value = value_of(node.node, scope)
+    try:
+        return bool(LANGUAGE.call_test(node.name, value, [value_of(arg, scope) for arg in node.args], None, _CONTEXT))
+    except (TypeError, ArithmeticError, TemplateError) as error:
+        raise Wrong(f"test `{node.name}` can't be asked of a {kind_of(value)}") from error
+
+
+_MAY_MISS = (nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Filter)
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "gt": operator.gt,
+    "gteq": operator.ge,
+    "lt": operator.lt,
+    "lteq": operator.le,
+}
+
+
+def _compare(node: nodes.Compare, scope: Scope) -> bool:
+    left = value_of(node.expr, scope)
+    for operand in node.ops:
+        right = value_of(operand.expr, scope)
+        if operand.op in _COMPARE:
+            try:
+                holds = _COMPARE[operand.op](_comparable(left), _comparable(right))
+            except TypeError:
+                raise Wrong(f"a {kind_of(left)} and a {kind_of(right)} can't be put in order") from None
+        else:
+            holds = _contains(right, left) == (operand.op == "in")
+        if not holds:
+            return False
+        left = right
+    return True
+
+
+def _comparable(value: Any) -> Any:
+    return plain(value) if isinstance(value, Mapping | list | tuple) else value
+
+
+def _contains(holder: Any, value: Any) -> bool:
+    if isinstance(holder, Mapping):
+        return isinstance(value, str) and value in holder
+    if isinstance(holder, str) and isinstance(value, str):
+        return value in holder
+    if isinstance(holder, list | tuple):
+        return _comparable(value) in _comparable(holder)
+    raise Wrong(f"`in` can't look for a {kind_of(value)} in a {kind_of(holder)}")
+
+
+_ARITHMETIC: dict[type[nodes.Expr], tuple[str, Callable[[Any, Any], Any]]] = {
+    nodes.Add: ("+", operator.add),
+    nodes.Sub: ("-", operator.sub),
+    nodes.Mul: ("*", operator.mul),
+    nodes.Div: ("/", operator.truediv),
+    nodes.FloorDiv: ("//", operator.floordiv),
+    nodes.Mod: ("%", operator.mod),
+    nodes.Pow: ("**", operator.pow),
+}
+
+
+def _binary(node: nodes.BinExpr, scope: Scope) -> Any:
+    sign, apply = _ARITHMETIC[type(node)]
+    left, right = value_of(node.left, scope), value_of(node.right, scope)
+    kinds = (kind_of(left), kind_of(right))
+    if sign == "+" and kinds in (("string", "string"), ("array", "array")):
+        return _joined(left, right)
+    if kinds != ("number", "number"):
+        raise Wrong(f"`{sign}` does not work on a {kinds[0]} and a {kinds[1]}")
+    if sign == "**" and abs(right) * max(1, int(abs(left)).bit_length() if abs(left) < 2**64 else MAX_BITS) > MAX_BITS:
+        raise Wrong("the number is too big")
+    try:
+        result = apply(left, right)
+    except ArithmeticError as error:
+        reason = "a division by zero" if isinstance(error, ZeroDivisionError) else "the number is too big"
+        raise Wrong(reason) from error
+    if isinstance(result, complex) or (isinstance(result, int) and result.bit_length() > MAX_BITS):
+        raise Wrong("the number is too big" if isinstance(result, int) else "the root of a negative number")
+    return result
+
+
+def _joined(left: Any, right: Any) -> Any:
+    if len(left) + len(right) > (MAX_TEXT if isinstance(left, str) else MAX_DATA):
+        raise Wrong("the value is too big")
+    return left + right if isinstance(left, str) else [*left, *right]
+
+
+def _signed(node: nodes.UnaryExpr, scope: Scope) -> Any:
+    value = value_of(node.node, scope)
+    if kind_of(value) != "number":
+        raise Wrong(f"a {kind_of(value)} has no sign")
+    return -value if isinstance(node, nodes.Neg) else value
+
+
+def _concat(node: nodes.Concat, scope: Scope) -> str:
+    texts = [to_text(value_of(part, scope)) for part in node.nodes]
+    if sum(map(len, texts)) > MAX_TEXT:
+        raise Wrong(f"the text is longer than {MAX_TEXT} characters")
+    return "".join(texts)
+
+
+def _choice(node: nodes.CondExpr, scope: Scope) -> Any:
+    assert node.expr2 is not None
+    return value_of(node.expr1 if value_of(node.test, scope) else node.expr2, scope)
+
+
+def _dict(node: nodes.Dict, scope: Scope) -> dict[str, Any]:
+    pairs = [(value_of(pair.key, scope), value_of(pair.value, scope)) for pair in node.items]
+    for key, _ in pairs:
+        if not isinstance(key, str):
+            raise Wrong(f"a key is a {kind_of(key)}, and keys are strings")
+    return dict(pairs)
+
+
+_VALUES: dict[type[nodes.Node], Callable[[Any, Scope], Any]] = {
+    nodes.Const: lambda node, _: node.value,
+    nodes.Name: _name,
+    nodes.Getattr: _getattr,
+    nodes.Getitem: _getitem,
+    nodes.Filter: _filter,
+    nodes.Test: _test,
+    nodes.Compare: _compare,
+    nodes.And: lambda node, scope: value_of(node.left, scope) and value_of(node.right, scope),
+    nodes.Or: lambda node, scope: value_of(node.left, scope) or value_of(node.right, scope),
+    nodes.Not: lambda node, scope: not value_of(node.node, scope),
+    nodes.Neg: _signed,
+    nodes.Pos: _signed,
+    nodes.Concat: _concat,
+    nodes.CondExpr: _choice,
+    nodes.List: lambda node, scope: [value_of(entry, scope) for entry in node.items],
+    nodes.Tuple: lambda node, scope: [value_of(entry, scope) for entry in node.items],
+    nodes.Dict: _dict,
+    **dict.fromkeys(_ARITHMETIC, _binary),
+}
+ALLOWED = frozenset(_VALUES) | {nodes.Operand, nodes.Pair, nodes.Keyword, nodes.Slice}

@@ -1,0 +1,266 @@
+"""The filters and tests that expressions may use, and the bounds that keep every one of them small.
+
+Most are Jinja2's own. Those that would show Python's spelling of a value, guess when a value is wrong, or
+make a huge value from a small one are written here instead.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from jinja2 import StrictUndefined, Undefined, filters
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.tests import TESTS
+from jinja2.utils import pass_environment
+
+MAX_TEXT = 1024 * 1024
+"""Characters in a text that an expression makes."""
+MAX_DATA = 64 * 1024 * 1024
+"""Characters and entries together in a value that an expression gives (100,000 targets fit)."""
+MAX_BITS = 4096
+"""Bits in a whole number that an expression computes."""
+
+
+class Wrong(Exception):
+    """A value can't be had; the text says why, without the value. Becomes an ExpressionError."""
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, in the words of JSON."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    for types, word in (((int, float), "number"), (str, "string"), (Mapping, "object"), ((list, tuple), "array")):
+        if isinstance(value, types):
+            return word
+    return "value of no JSON type"
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON data of its own: lists, dicts with text keys, text, finite numbers, booleans, None."""
+    return _plain(value, [MAX_DATA])
+
+
+def _plain(value: Any, room: list[int]) -> Any:
+    room[0] -= 1 + len(value) if isinstance(value, str) else 1
+    if room[0] < 0:
+        raise Wrong("the value is too big")
+    if isinstance(value, str):
+        return str(value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise Wrong("a number is infinite or not a number")
+        return value
+    if isinstance(value, Mapping):
+        return {_key(key): _plain(value[key], room) for key in value}
+    if isinstance(value, list | tuple):
+        return [_plain(entry, room) for entry in value]
+    if isinstance(value, Undefined):
+        raise Wrong(value._undefined_message)
+    raise Wrong("the value can't be written as JSON")
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise Wrong(f"a key is a {kind_of(key)}, and keys are strings")
+    return str(key)
+
+
+def to_text(value: Any) -> str:
+    """A value as it stands in text: a string as it is, everything else as JSON."""
+    if isinstance(value, str):
+        return str(value)
+    return bounded(json.dumps(plain(value), ensure_ascii=False))
+
+
+def bounded(text: str) -> str:
+    """The text itself, unless it is longer than MAX_TEXT."""
+    if len(text) > MAX_TEXT:
+        raise Wrong(f"the text is longer than {MAX_TEXT} characters")
+    return text
+
+
+def _string(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise Wrong(f"filter `{name}` wants a string, not a {kind_of(value)}")
+    return value
+
+
+def _on_strings(name: str) -> Callable[..., Any]:
+    inner = filters.FILTERS[name]
+
+    def applied(value: Any, *args: Any, **kwargs: Any) -> Any:
+        return inner(_string(name, value), *args, **kwargs)
+
+    return applied
+
+
+def _replace(value: Any, old: Any, new: Any) -> str:
+    text, old, new = (_string("replace", part) for part in (value, old, new))
+    if not old:
+        raise Wrong("filter `replace` wants something to look for")
+    if len(text) + text.count(old) * len(new) > MAX_TEXT:
+        raise Wrong(f"the text would be longer than {MAX_TEXT} characters")
+    return text.replace(old, new)
+
+
+def _split(value: Any, separator: Any = None) -> list[str]:
+    text = _string("split", value)
+    if separator is not None and not _string("split", separator):
+        raise Wrong("filter `split` wants a separator that is not empty")
+    return text.split(separator)
+
+
+@pass_environment
+def _join(environment: Any, value: Iterable[Any], separator: Any = "", attribute: Any = None) -> str:
+    if attribute is not None:
+        value = map(filters.make_attrgetter(environment, attribute), value)
+    texts = [to_text(entry) for entry in value]
+    between = _string("join", separator)
+    if sum(map(len, texts)) + len(texts) * len(between) > MAX_TEXT:
+        raise Wrong(f"the text would be longer than {MAX_TEXT} characters")
+    return between.join(texts)
+
+
+def _tojson(value: Any, indent: Any = None) -> str:
+    if indent is not None and not (isinstance(indent, int) and 0 <= indent <= 8):
+        raise Wrong("filter `tojson` wants an indent between 0 and 8")
+    return bounded(json.dumps(plain(value), ensure_ascii=False, indent=indent))
+
+
+def _from_json(value: Any) -> Any:
+    try:
+        return json.loads(_string("from_json", value))
+    except (ValueError, RecursionError):
+        raise Wrong("filter `from_json`: the string is not JSON") from None
+
+
+_NO_DEFAULT = object()
+
+
+def _int(value: Any, default: Any = _NO_DEFAULT) -> Any:
+    try:
+        if isinstance(value, str):
+            try:
+                return int(value)
+            except ValueError:
+                return int(float(value))
+        if isinstance(value, bool | int | float):
+            return int(value)
+    except (ValueError, OverflowError):
+        pass
+    return _or_default("int", default, value)
+
+
+def _float(value: Any, default: Any = _NO_DEFAULT) -> Any:
+    try:
+        if isinstance(value, str | bool | int | float):
+            number = float(value)
+            if math.isfinite(number):
+                return number
+    except (ValueError, OverflowError):
+        pass
+    return _or_default("float", default, value)
+
+
+def _or_default(name: str, default: Any, value: Any) -> Any:
+    if default is _NO_DEFAULT:
+        raise Wrong(f"filter `{name}`: the {kind_of(value)} is not a number")
+    return default
+
+
+def _round(value: Any, precision: Any = 0, method: Any = "common") -> Any:
+    ways: dict[Any, Callable[[float], float]] = {"common": round, "ceil": math.ceil, "floor": math.floor}
+    if kind_of(value) != "number" or not isinstance(precision, int) or not 0 <= precision <= 15 or method not in ways:
+        raise Wrong("filter `round` wants a number, 0 to 15 places, and `common`, `ceil` or `floor`")
+    return round(float(value), precision) if method == "common" else ways[method](value * 10**precision) / 10**precision
+
+
+def _length(value: Any) -> int:
+    if not isinstance(value, str | Mapping | list | tuple):
+        raise Wrong(f"a {kind_of(value)} has no length")
+    return len(value)
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, str | Mapping | list | tuple):
+        raise Wrong(f"a {kind_of(value)} can't become a list")
+    return list(value)
+
+
+_FROM_JINJA = (
+    "abs", "dictsort", "first", "items", "last", "map", "max", "min", "reject", "rejectattr", "reverse",
+    "select", "selectattr", "sort", "sum", "unique", "urlencode",
+)  # fmt: skip
+_FILTERS: dict[str, Callable[..., Any]] = {
+    **{name: filters.FILTERS[name] for name in _FROM_JINJA},
+    **{name: _on_strings(name) for name in ("capitalize", "lower", "title", "trim", "upper")},
+    "count": _length,
+    "d": filters.FILTERS["default"],
+    "default": filters.FILTERS["default"],
+    "float": _float,
+    "from_json": _from_json,
+    "int": _int,
+    "join": _join,
+    "length": _length,
+    "list": _list,
+    "replace": _replace,
+    "round": _round,
+    "split": _split,
+    "string": to_text,
+    "tojson": _tojson,
+}
+
+_TESTS_FROM_JINJA = (
+    "boolean", "divisibleby", "eq", "equalto", "even", "false", "float", "ge", "greaterthan", "gt", "in", "integer",
+    "le", "lessthan", "lt", "mapping", "ne", "none", "number", "odd", "sequence", "string", "true",
+    "==", "!=", ">", ">=", "<", "<=",
+)  # fmt: skip
+
+
+def _strict(test: Callable[..., Any]) -> Callable[..., bool]:
+    """The test, but failing on what is missing; Jinja2's `none` or `string` would say no instead."""
+
+    def asked(value: Any, *args: Any) -> bool:
+        if isinstance(value, Undefined):
+            raise Wrong(value._undefined_message)
+        return bool(test(value, *args))
+
+    return asked
+
+
+_ALL_TESTS: Mapping[str, Any] = TESTS
+_TESTS: dict[str, Callable[..., Any]] = {
+    **{name: _strict(_ALL_TESTS[name]) for name in _TESTS_FROM_JINJA},
+    **{name: _ALL_TESTS[name] for name in ("defined", "undefined")},
+}
+
+
+class Language(ImmutableSandboxedEnvironment):
+    """Jinja2 without globals, with these filters and tests only, where `a.b` is the key `b` and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__(undefined=StrictUndefined)
+        self.globals.clear()
+        self.filters = dict(_FILTERS)
+        self.tests = dict(_TESTS)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """The mapping's key; what filters such as `map(attribute=…)` see."""
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """The mapping's key or the list's entry; what filters such as `map(attribute=…)` see."""
+        if isinstance(obj, Mapping):
+            found = obj.get(argument, _NO_DEFAULT)
+            if found is not _NO_DEFAULT:
+                return found
+        elif isinstance(obj, list | tuple) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
+            return obj[argument]
+        return self.undefined(hint=f"there is no `{argument}` in the {kind_of(obj)}")
