@@ -88,9 +88,7 @@ def _created(event: ev.RunCreated, at: float, sequence: int, run_id: str) -> Run
     )
 
 
-def _recount(
-    counts: Mapping[TaskStatus, int], before: TaskStatus, after: TaskStatus
-) -> dict[TaskStatus, int]:
+def _recount(counts: Mapping[TaskStatus, int], before: TaskStatus, after: TaskStatus) -> dict[TaskStatus, int]:
     new = dict(counts)
     if before != "pending":
         new[before] -= 1

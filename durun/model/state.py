@@ -62,9 +62,7 @@ class RunState:
         """Take the next event in; returns the task that it was about."""
         key = task_of(stamped.event)
         before = self.tasks.get(key) if key is not None else None
-        self.record, after = apply(
-            self.record, before, stamped.event, stamped.at, stamped.sequence, self.record.id
-        )
+        self.record, after = apply(self.record, before, stamped.event, stamped.at, stamped.sequence, self.record.id)
         if key is not None and after is not None:
             self.tasks[key] = after
         self._note(stamped.event)

@@ -1,0 +1,80 @@
+"""What may be done about a task in doubt: ask, repeat, give up on it, or leave it to an operator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from durun.model.plan import FREE_REPEATS, Node
+from durun.model.task import TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class AskNow:
+    """Ask the step's verify."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskAt:
+    """Ask the step's verify once more, not before this time (seconds since the epoch)."""
+
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatIt:
+    """A new attempt is safe, because `proof` says so."""
+
+    proof: Literal["verify", "idempotent"]
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The step says that a doubt is a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveIt:
+    """Only an operator can tell, now."""
+
+
+Way: TypeAlias = AskNow | AskAt | RepeatIt | GiveUp | LeaveIt
+
+
+def way_out(node: Node, task: TaskState, session: int, now: float) -> Way:
+    """What to do about a doubt, in the given session of the run.
+
+    A process that still lives bars everything: what it will have done, nobody can know yet.
+    """
+    if node.on_in_doubt == "fail" and task.pid is None:
+        return GiveUp()
+    if node.on_in_doubt == "ask" or task.pid is not None:
+        return LeaveIt()
+    if node.on_in_doubt == "verify" and node.verify is not None:
+        if task.asked_in != session or task.answer is None:
+            return AskNow()
+        if task.answer == "not_done":
+            return _not_done(node, task)
+    return _same_key_again(node, task, now)
+
+
+def stuck(node: Node, task: TaskState, session: int) -> bool:
+    """Whether this doubt is left to an operator."""
+    return isinstance(way_out(node, task, session, task.changed_at), LeaveIt)
+
+
+def _not_done(node: Node, task: TaskState) -> Way:
+    settle = node.verify.settle if node.verify else None
+    since = task.not_done_since if task.not_done_since is not None else task.answered_at
+    if settle is not None and task.answered_at - since < settle:
+        return AskAt(since + settle)
+    return RepeatIt("verify") if task.repeats < FREE_REPEATS else LeaveIt()
+
+
+def _same_key_again(node: Node, task: TaskState, now: float) -> Way:
+    """An idempotent step may be repeated while the other side still knows its key."""
+    first = next((a.started_at for a in task.attempts if a.key == task.attempts[-1].key), now)
+    within = node.idempotent_ttl is None or now - first <= node.idempotent_ttl
+    if node.idempotent and within and task.repeats < FREE_REPEATS:
+        return RepeatIt("idempotent")
+    return LeaveIt()
