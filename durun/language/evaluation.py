@@ -122,15 +122,24 @@ def _sure(node: nodes.Node, scope: Scope) -> Any:
 
 def _filter(node: nodes.Filter, scope: Scope) -> Any:
     assert node.node is not None
+    if node.name in FORGIVING:
+        return _default(node, scope)
+    value = value_of(node.node, scope)
     args = [_sure(arg, scope) for arg in node.args]
     kwargs = {str(pair.key): _sure(pair.value, scope) for pair in node.kwargs}
-    if node.name in FORGIVING:
-        value: Any = LANGUAGE.undefined()
-        with suppress(Missing):
-            value = value_of(node.node, scope) if isinstance(node.node, _MAY_MISS) else _sure(node.node, scope)
-    else:
-        value = value_of(node.node, scope)
     return _applied(node.name, value, args, kwargs)
+
+
+def _default(node: nodes.Filter, scope: Scope) -> Any:
+    """`value | default(other='', boolean=false)`; `other` is read only when it is wanted."""
+    assert node.node is not None
+    given = dict(zip(("default_value", "boolean"), node.args, strict=False))
+    given |= {str(pair.key): pair.value for pair in node.kwargs}
+    with suppress(Missing):
+        value = value_of(node.node, scope) if isinstance(node.node, _MAY_MISS) else _sure(node.node, scope)
+        if value or "boolean" not in given or not _sure(given["boolean"], scope):
+            return value
+    return _sure(given["default_value"], scope) if "default_value" in given else ""
 
 
 def _applied(name: str, value: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:

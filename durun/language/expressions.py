@@ -270,16 +270,26 @@ def references(expression: Expression) -> frozenset[Reference]:
     return frozenset(_references(_tree(expression.source), False))
 
 
-def expressions_in(value: Value) -> Iterator[Expression]:
-    """Every expression in a Value."""
-    if isinstance(value, Template):
-        yield from (part for part in value.parts if isinstance(part, Expression))
-    elif isinstance(value, Mapping):
-        for entry in value.values():
-            yield from expressions_in(entry)
-    elif isinstance(value, list | tuple):
-        for entry in value:
-            yield from expressions_in(entry)
+_KINDS: dict[type[nodes.Node], str] = {
+    nodes.Not: "boolean",
+    nodes.Compare: "boolean",
+    nodes.Test: "boolean",
+    nodes.Concat: "string",
+    nodes.List: "array",
+    nodes.Tuple: "array",
+    nodes.Dict: "object",
+}
+
+
+def static_kind(expression: Expression) -> str | Reference | None:
+    """What the value is, in the words of JSON; the Reference, if it is nothing but one; None if it can't be told."""
+    tree = _tree(expression.source)
+    if isinstance(tree, nodes.Const):
+        return kind_of(tree.value)
+    if isinstance(tree, nodes.Name | nodes.Getattr | nodes.Getitem):
+        found = list(_path_references(tree, False))
+        return found[0] if len(found) == 1 else None
+    return _KINDS.get(type(tree))
 
 
 def _references(node: nodes.Node, optional: bool) -> Iterator[Reference]:

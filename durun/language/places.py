@@ -1,0 +1,104 @@
+"""Where expressions stand in a runbook, and when each is rendered; `references` says what may be read there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from durun.model.runbook import (
+    Call,
+    Expression,
+    FanOut,
+    Runbook,
+    Step,
+    TargetsFile,
+    TargetsMatrix,
+    TargetsRun,
+    TargetsValue,
+    Template,
+    Value,
+)
+
+Path = tuple[str | int, ...]
+When = Literal["plan", "run", "targets", "task", "attempt", "verify", "group", "end"]
+"""`plan`: before anything runs. `run`: for every step. `targets`: when a fan-out is reached. `task`: per task,
+before it starts. `attempt`, `verify`: with the step's idempotency key. `group`: when a group has ended. `end`: when
+the run has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An expression, where in the document it stands, whose it is, and when it is rendered.
+
+    `condition`: its value must be a boolean.
+    """
+
+    expression: Expression
+    path: Path
+    step: Step | None
+    when: When
+    condition: bool = False
+
+
+def places(runbook: Runbook) -> Iterator[Place]:
+    """Every expression of the runbook, in file order as far as it is known."""
+    yield from _in(runbook.env, ("env",), None, "run")
+    yield from _in(runbook.max_parallel, ("max_parallel",), None, "plan")
+    for key, steps in (("steps", runbook.steps), ("finally", runbook.finally_steps)):
+        for number, step in enumerate(steps):
+            yield from _of_step(step, (key, number))
+    yield from _in(runbook.outputs, ("outputs",), None, "end")
+
+
+def _in(value: Value, path: Path, step: Step | None, when: When) -> Iterator[Place]:
+    match value:
+        case Expression():
+            yield Place(value, path, step, when, condition=True)
+        case Template():
+            for part in value.parts:
+                if isinstance(part, Expression):
+                    yield Place(part, path, step, when)
+        case Mapping():
+            for key, entry in value.items():
+                yield from _in(entry, (*path, key), step, when)
+        case list() | tuple():
+            for number, entry in enumerate(value):
+                yield from _in(entry, (*path, number), step, when)
+
+
+def _of_step(step: Step, path: Path) -> Iterator[Place]:
+    if step.fan_out is not None:
+        yield from _of_fan_out(step.fan_out, path, step)
+    yield from _in(step.condition, (*path, "if"), step, "task")
+    for name in ("max_attempts", "delay", "backoff", "max_delay", "jitter"):
+        yield from _in(getattr(step.retry, name), (*path, "retry", name), step, "plan")
+    if step.call is not None:
+        yield from _of_call(step.call, path, step, "attempt")
+    if step.verify is not None:
+        yield from _of_call(step.verify.call, (*path, "verify"), step, "verify")
+        yield from _in(step.verify.settle, (*path, "verify", "settle"), step, "plan")
+    for number, inner in enumerate(step.steps):
+        yield from _of_step(inner, (*path, "steps", number))
+    yield from _in(step.group_outputs, (*path, "outputs"), step, "group")
+
+
+def _of_call(call: Call, path: Path, step: Step, when: When) -> Iterator[Place]:
+    yield from _in(call.action.spec, (*path, call.action.kind), step, when)
+    for name in ("env", "stdin", "working_directory", "timeout"):
+        yield from _in(getattr(call, name), (*path, name), step, when)
+
+
+def _of_fan_out(fan_out: FanOut, path: Path, step: Step) -> Iterator[Place]:
+    match fan_out.source:
+        case TargetsValue(value=value):
+            yield from _in(value, (*path, "targets"), step, "targets")
+        case TargetsFile(path=file):
+            yield from _in(file, (*path, "targets", "file"), step, "targets")
+        case TargetsRun(call=call):
+            yield from _of_call(call, (*path, "targets"), step, "targets")
+        case TargetsMatrix(axes=axes):
+            yield from _in(axes, (*path, "targets", "matrix"), step, "targets")
+    yield from _in(fan_out.target_key, (*path, "target_key"), step, "task")
+    for name in ("max_parallel", "serial", "max_failures"):
+        yield from _in(getattr(fan_out, name), (*path, name), step, "plan")

@@ -1,0 +1,185 @@
+"""From a checked runbook and its inputs to the plan: the graph and its numbers, with nothing left to render.
+
+The same runbook and inputs always give the same plan; a resume derives it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from durun.errors import InvalidInput
+from durun.language.expressions import ExpressionError, expressions_in, render
+from durun.language.filters import kind_of
+from durun.model.duration import parse_duration
+from durun.model.plan import FanOutPolicy, Node, Plan, Retry, Share, VerifyPolicy
+from durun.model.runbook import FanOut, Json, RetrySpec, Runbook, Step, Value, Verify
+
+MAX_PARALLEL = 1000
+MAX_ATTEMPTS = 1000
+MAX_TARGETS = 1_000_000
+
+
+class _Unknown(Mapping[str, Any]):
+    """`run` while a plan is made: its values are not known yet, and a number can't depend on them."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Any:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def make_plan(runbook: Runbook, inputs: Mapping[str, Json], env: Mapping[str, str], run_id: str | None = None) -> Plan:
+    """The plan of a run of this runbook with these inputs.
+
+    `env` is the caller's environment, `run_id` the run's id where there is one. The `finally` steps are a
+    chain: each needs the one before. Raises InvalidInput, with the step's line, when an expression gives a
+    number or a duration that can't be used.
+    """
+    run: Mapping[str, Any] = _Unknown() if run_id is None else {"id": run_id}
+    planner = _Planner({"inputs": inputs, "env": env, "run": run})
+    for step in runbook.steps:
+        planner.add(step, None, None, False)
+    before: tuple[str, ...] = ()
+    for step in runbook.finally_steps:
+        planner.add(replace(step, needs=before), None, None, True)
+        before = (step.id,)
+    return Plan(
+        nodes=planner.nodes,
+        roots=tuple(step.id for step in runbook.steps),
+        finals=tuple(step.id for step in runbook.finally_steps),
+        max_parallel=planner.whole(runbook.max_parallel, "max_parallel", 1, MAX_PARALLEL),
+    )
+
+
+class _Planner:
+    """Collects the nodes; `_step` is the one being read, for messages."""
+
+    def __init__(self, scope: Mapping[str, Any]) -> None:
+        self.nodes: dict[str, Node] = {}
+        self._scope = scope
+        self._step: Step | None = None
+
+    def add(self, step: Step, parent: str | None, fan: str | None, final: bool) -> None:
+        """Add a step and all that is in it."""
+        self._step = step
+        fan = step.id if step.fan_out is not None else fan
+        self.nodes[step.id] = Node(
+            id=step.id,
+            needs=step.needs,
+            parent=parent,
+            children=tuple(inner.id for inner in step.steps),
+            fan=fan,
+            fan_out=None if step.fan_out is None else self._fan_out(step.fan_out),
+            final=final,
+            retry=self._retry(step.retry),
+            verify=None if step.verify is None else self._verify(step.verify),
+            idempotent=step.idempotent,
+            idempotent_ttl=step.idempotent_ttl,
+            on_in_doubt=step.on_in_doubt,
+            continue_on_error=step.continue_on_error,
+        )
+        for inner in step.steps:
+            self.add(inner, step.id, fan, final)
+
+    def _retry(self, spec: RetrySpec) -> Retry:
+        return Retry(
+            max_attempts=self.whole(spec.max_attempts, "retry.max_attempts", 1, MAX_ATTEMPTS),
+            delay=self._seconds(spec.delay, "retry.delay"),
+            backoff=self._number(spec.backoff, "retry.backoff", 1, 100),
+            max_delay=self._seconds(spec.max_delay, "retry.max_delay"),
+            jitter=self._number(spec.jitter, "retry.jitter", 0, 1),
+            on_exit_codes=spec.on_exit_codes,
+        )
+
+    def _verify(self, verify: Verify) -> VerifyPolicy:
+        settle = None if verify.settle is None else self._seconds(verify.settle, "verify.settle")
+        return VerifyPolicy(before=verify.before, after=verify.after, settle=settle)
+
+    def _fan_out(self, fan_out: FanOut) -> FanOutPolicy:
+        return FanOutPolicy(
+            max_parallel=self.whole(fan_out.max_parallel, "max_parallel", 1, MAX_PARALLEL),
+            max_failures=self._share(self._rendered(fan_out.max_failures), fan_out.max_failures, "max_failures", 0),
+            serial=() if fan_out.serial is None else self._serial(fan_out.serial),
+        )
+
+    def _serial(self, value: Value) -> tuple[Share, ...]:
+        waves = self._rendered(value)
+        if isinstance(waves, list):
+            if not waves:
+                raise self._wrong("serial", value, "wants at least one wave")
+            return tuple(self._share(wave, value, "serial", 1) for wave in waves)
+        return (self._share(waves, value, "serial", 1),)
+
+    def _share(self, found: Json, written: Value, name: str, least: int) -> Share:
+        if isinstance(found, str) and found.strip().endswith("%"):
+            percent = _as_number(found.strip().removesuffix("%"))
+            if percent is None or not 0 <= percent <= 100 or (least and not percent):
+                raise self._wrong(name, written, f"wants a percentage between {least}% and 100%, not {_told(found)}")
+            return Share(percent, percent=True)
+        count = _as_number(found)
+        if count is None or count != int(count) or not least <= count <= MAX_TARGETS:
+            wanted = f"wants a whole number from {least} on or a percentage such as 10%"
+            raise self._wrong(name, written, f"{wanted}, not {_told(found)}")
+        return Share(int(count))
+
+    def whole(self, value: Value, name: str, least: int, most: int) -> int:
+        """A whole number in bounds. A text that is one counts, for an `env.X` is always text."""
+        found = self._rendered(value)
+        number = _as_number(found)
+        if number is None or number != int(number) or not least <= number <= most:
+            raise self._wrong(name, value, f"wants a whole number from {least} to {most}, not {_told(found)}")
+        return int(number)
+
+    def _number(self, value: Value, name: str, least: float, most: float) -> float:
+        found = self._rendered(value)
+        number = _as_number(found)
+        if number is None or not least <= number <= most:
+            raise self._wrong(name, value, f"wants a number from {least} to {most}, not {_told(found)}")
+        return float(number)
+
+    def _seconds(self, value: Value, name: str) -> float:
+        found = self._rendered(value)
+        if not isinstance(found, str):
+            raise self._wrong(name, value, f"wants a duration such as 30s, not {_told(found)}")
+        try:
+            return parse_duration(found)
+        except ValueError as error:
+            raise self._wrong(name, value, f"is {_told(found)}: {error}") from error
+
+    def _rendered(self, value: Value) -> Json:
+        try:
+            return render(value, self._scope)
+        except ExpressionError as error:
+            raise InvalidInput(f"{self._place()}: {error.message}", error.hint) from error
+
+    def _wrong(self, name: str, written: Value, why: str) -> InvalidInput:
+        sources = [found.source for found in expressions_in(written)]
+        hint = f"it comes from `{sources[0]}`: give an input that fits" if sources else ""
+        return InvalidInput(f"{self._place()}: `{name}` {why}", hint)
+
+    def _place(self) -> str:
+        return "the runbook" if self._step is None else f"line {self._step.line}, step `{self._step.id}`"
+
+
+def _as_number(value: Json) -> float | None:
+    """A number, or a text that is one; None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
+        return None
+    return value
+
+
+def _told(value: Json) -> str:
+    """A short value as it is, anything else by its kind."""
+    text = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    return f"`{text}`" if text.isprintable() and 0 < len(text) <= 40 else f"a {kind_of(value)}"

@@ -1,0 +1,287 @@
+"""Every reference is checked before anything runs: a typo must not stop a run half-way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from durun.language.diagnostics import Problem, did_you_mean
+from durun.language.expressions import PathPart, Reference, references, static_kind
+from durun.language.graph import Graph, output_names
+from durun.language.places import Place, When, places
+from durun.model.runbook import Runbook, Step
+
+_ANYWHERE = ("inputs", "env", "run")
+_ROOTS: dict[When, tuple[str, ...]] = {
+    "plan": _ANYWHERE,
+    "run": _ANYWHERE,
+    "targets": (*_ANYWHERE, "steps"),
+    "task": (*_ANYWHERE, "steps", "target"),
+    "attempt": (*_ANYWHERE, "steps", "target", "step"),
+    "verify": (*_ANYWHERE, "steps", "target", "step"),
+    "group": (*_ANYWHERE, "steps", "target"),
+    "end": (*_ANYWHERE, "steps"),
+}
+_ALL_ROOTS = ("inputs", "env", "run", "steps", "target", "step")
+_WHERE_NOT: dict[When, str] = {
+    "plan": "is not known when the plan is made; only `inputs`, `env` and `run.id` are",
+    "run": "can't be read in the runbook's `env`, which is the same for every step",
+    "targets": "can't be read in `targets`",
+    "task": "can't be read before the step has started",
+    "group": "can't be read in the outputs of a group",
+    "end": "can't be read in the outputs of a run",
+}
+_LATER = {"secrets": "this version has no secrets", "result": "this version has no `wait_for`, which gives `result`"}
+_SCALARS = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
+
+Finding = tuple[str, str]
+"""A message and a hint."""
+
+
+def check_references(runbook: Runbook) -> list[Problem]:
+    """What is wrong with the references and conditions of a runbook whose `needs` are sound, all at once."""
+    checker = _Checker(runbook)
+    return list(dict.fromkeys(problem for place in places(runbook) for problem in checker.problems(place)))
+
+
+def env_names(runbook: Runbook) -> tuple[str, ...]:
+    """The names of the caller's variables that any expression reads as `env.NAME`, sorted."""
+    paths = (found.path for place in places(runbook) for found in references(place.expression))
+    return tuple(sorted({str(path[1]) for path in paths if path[0] == "env" and len(path) > 1 and path[1] is not None}))
+
+
+def written(path: Iterable[PathPart]) -> str:
+    """A path as an operator writes it; `…` where a key is computed."""
+    first, *rest = path
+    text = str(first)
+    for part in rest:
+        if part is None:
+            text += "[…]"
+        elif isinstance(part, str) and part.isidentifier():
+            text += f".{part}"
+        else:
+            text += f"[{part!r}]"
+    return text
+
+
+class _Checker:
+    """The names that there are in one runbook."""
+
+    def __init__(self, runbook: Runbook) -> None:
+        self._runbook = runbook
+        self._graph = Graph(runbook)
+        self._by_root: dict[str, Callable[[Place, Reference], Finding | None]] = {
+            "inputs": self._inputs,
+            "env": self._env,
+            "run": self._run,
+            "steps": self._steps,
+            "target": self._target,
+            "step": self._step,
+        }
+
+    def problems(self, place: Place) -> Iterator[Problem]:
+        """What is wrong with one expression."""
+        sound = True
+        for reference in sorted(references(place.expression), key=lambda found: written(found.path)):
+            if found := self._finding(place, reference):
+                sound = False
+                yield Problem(found[0], place.path, found[1], needle=self._needle(place, reference))
+        if sound and place.condition and (kind := self._kind(place)) not in (None, "boolean"):
+            yield Problem(
+                f"a condition must be true or false, and `{place.expression.source}` is a {kind}",
+                place.path,
+                "compare it, as in `… == 'x'` or `… | length > 0`",
+            )
+
+    @staticmethod
+    def _needle(place: Place, reference: Reference) -> str:
+        text = written(reference.path)
+        return text if text in place.expression.source else str(reference.path[0])
+
+    def _finding(self, place: Place, reference: Reference) -> Finding | None:
+        root = reference.path[0]
+        if root in _LATER:
+            return _LATER[str(root)], ""
+        if root not in _ALL_ROOTS:
+            return f"there is no `{root}`", self._hint_for_root(str(root), place)
+        if root not in _ROOTS[place.when]:
+            return f"`{written(reference.path)}` {_WHERE_NOT[place.when]}", ""
+        return self._by_root[str(root)](place, reference)
+
+    def _hint_for_root(self, name: str, place: Place) -> str:
+        if name in self._runbook.inputs:
+            return f"write `inputs.{name}`"
+        if name in self._graph.steps:
+            return f"write `steps.{name}`"
+        return did_you_mean(name, _ROOTS[place.when]) or "text stands in quotes, as in `'x'`"
+
+    def _kind(self, place: Place) -> str | None:
+        """What the value of the expression is going to be, where that can be told."""
+        if not isinstance(found := static_kind(place.expression), Reference):
+            return found
+        match found.path:
+            case ("inputs", str(name)) if name in self._runbook.inputs:
+                declared = self._runbook.inputs[name].schema.get("type", "string")
+                return {**_SCALARS, "array": "array", "object": "object"}.get(str(declared))
+            case ("steps", str(step), "outputs", str(name)) if name in self._graph.steps[step].outputs:
+                return {**_SCALARS, "array": "array", "object": "object"}[self._graph.steps[step].outputs[name].type]
+            case ("env", _) | ("run", "id" | "started_at" | "status") | ("steps", _, "status"):
+                return "string"
+        return None
+
+    def _inputs(self, _: Place, reference: Reference) -> Finding | None:
+        if len(reference.path) == 1:
+            return None
+        name = reference.path[1]
+        if not isinstance(name, str):
+            return "an input is named, not computed", "write `inputs.NAME`"
+        if name not in self._runbook.inputs:
+            return f"there is no input `{name}`", did_you_mean(name, self._runbook.inputs) or self._declare(name)
+        return _too_deep(reference.path, 2, self._runbook.inputs[name].schema.get("type", "string"))
+
+    @staticmethod
+    def _declare(name: str) -> str:
+        return f"declare it under `inputs`, as `{name}: {{type: string, required: true}}`"
+
+    @staticmethod
+    def _env(_: Place, reference: Reference) -> Finding | None:
+        if len(reference.path) == 1 or not isinstance(reference.path[1], str):
+            return "a variable is named, not computed", "write `env.NAME`"
+        return _too_deep(reference.path, 2, "string")
+
+    def _run(self, place: Place, reference: Reference) -> Finding | None:
+        final = place.step is not None and self._graph.final(place.step.id)
+        known = ("id", "started_at", *(("status", "failed_steps") if final else ()))
+        if place.when == "plan":
+            known = ("id",)
+        if len(reference.path) == 1:
+            return ("name what of `run`", "write `run.id`") if place.when == "plan" else None
+        key = reference.path[1]
+        if key in ("started_at", "status", "failed_steps") and key not in known:
+            why = _WHERE_NOT["plan"] if place.when == "plan" else "is known only in `finally`"
+            return f"`run.{key}` {why}", ""
+        if key not in known:
+            return f"`run` has no `{_part(key)}`", did_you_mean(_part(key), known) or f"it has {_listed(known)}"
+        return None if key == "failed_steps" else _too_deep(reference.path, 2, "string")
+
+    def _target(self, place: Place, _: Reference) -> Finding | None:
+        if self._fan(place) is None:
+            return "`target` is known only inside a step or group with `targets`", ""
+        return None
+
+    @staticmethod
+    def _step(_: Place, reference: Reference) -> Finding | None:
+        if len(reference.path) > 1 and reference.path[1] != "idempotency_key":
+            key = _part(reference.path[1])
+            return f"`step` has no `{key}`", "it has `idempotency_key`"
+        return _too_deep(reference.path, 2, "string")
+
+    def _fan(self, place: Place) -> str | None:
+        """The fan-out of which one target is known at this place."""
+        if place.step is None or place.when in ("targets", "plan"):
+            return None
+        return self._graph.fan(place.step.id)
+
+    def _steps(self, place: Place, reference: Reference) -> Finding | None:
+        path = reference.path
+        if len(path) == 1 or not isinstance(path[1], str):
+            return "a step is named, not computed", "write `steps.ID.outputs.NAME`"
+        step = self._graph.steps.get(path[1])
+        if step is None:
+            hint = did_you_mean(path[1], self._graph.steps) or f"the steps are {_listed(self._graph.steps)}"
+            return f"there is no step `{path[1]}`", hint
+        return self._order(place, step) or self._rest_of_step(place, path, step)
+
+    def _order(self, place: Place, step: Step) -> Finding | None:
+        if place.when == "end":
+            return (
+                (f"step `{step.id}` is in `finally`, and a run's outputs are made before", "")
+                if (self._graph.final(step.id))
+                else None
+            )
+        reader = place.step
+        assert reader is not None
+        if place.when == "group" and self._graph.within(step.id, reader.id):
+            return None
+        if step.id == reader.id:
+            return self._itself(place, step)
+        if self._graph.within(reader.id, step.id):
+            return f"`{step.id}` is the group that `{reader.id}` stands in, and ends after it", ""
+        if self._graph.comes_before(step.id, reader.id):
+            return None
+        if self._graph.final(step.id):
+            return f"step `{step.id}` runs in `finally`, not before `{reader.id}`", ""
+        hint = f"let `{reader.id}` or a group around it need `{step.id}` or a group around that"
+        if self._graph.parent[step.id] == self._graph.parent[reader.id]:
+            hint = f"add `{step.id}` to the `needs` of `{reader.id}`"
+        return f"step `{step.id}` does not come before `{reader.id}`", hint
+
+    @staticmethod
+    def _itself(place: Place, step: Step) -> Finding:
+        if place.when == "verify":
+            return f"a verify is asked before the outputs of `{step.id}` are known", ""
+        return f"step `{step.id}` reads itself", ""
+
+    def _rest_of_step(self, place: Place, path: tuple[PathPart, ...], step: Step) -> Finding | None:
+        if len(path) == 2:
+            return None
+        fan = self._graph.fan(step.id)
+        elsewhere = fan is not None and fan != self._fan(place)
+        match path[2]:
+            case "status":
+                return _too_deep(path, 3, "string")
+            case "outputs" if elsewhere:
+                rest = written(("x", *path[2:]))[1:]
+                return (
+                    f"`{step.id}` has an outcome per target, so it has no `outputs` of its own here",
+                    f"write `steps.{step.id}.targets['KEY']{rest}`",
+                )
+            case "outputs":
+                return self._outputs(path, 3, step)
+            case "targets" if elsewhere:
+                return self._targets(path, step)
+            case "targets" if fan is None:
+                return f"step `{step.id}` has no `targets`", f"write `steps.{step.id}.outputs.NAME`"
+            case "targets":
+                return "the other targets are not at their end yet", f"write `steps.{step.id}.outputs.NAME`"
+        known = ("outputs", "status", "targets") if elsewhere else ("outputs", "status")
+        return f"a step has no `{_part(path[2])}`", did_you_mean(_part(path[2]), known) or f"it has {_listed(known)}"
+
+    def _targets(self, path: tuple[PathPart, ...], step: Step) -> Finding | None:
+        """`steps.ID.targets['key'].outputs.NAME`; which keys there are is known only when it runs."""
+        if len(path) <= 4:
+            return None
+        if path[4] == "outputs":
+            return self._outputs(path, 5, step)
+        if path[4] == "status":
+            return _too_deep(path, 5, "string")
+        hint = did_you_mean(_part(path[4]), ("outputs", "status")) or "it has `outputs` and `status`"
+        return f"a target of a step has no `{_part(path[4])}`", hint
+
+    @staticmethod
+    def _outputs(path: tuple[PathPart, ...], at: int, step: Step) -> Finding | None:
+        if len(path) <= at:
+            return None
+        name = path[at]
+        if not isinstance(name, str):
+            return "an output is named, not computed", f"write `steps.{step.id}.outputs.NAME`"
+        known = output_names(step)
+        if name not in known:
+            fix = f"declare it under the `outputs` of `{step.id}`"
+            return f"step `{step.id}` declares no output `{name}`", did_you_mean(name, known) or fix
+        return _too_deep(path, at + 1, step.outputs[name].type) if name in step.outputs else None
+
+
+def _too_deep(path: tuple[PathPart, ...], at: int, declared: object) -> Finding | None:
+    """A key of something that is text, a number or a boolean."""
+    if len(path) <= at or str(declared) not in _SCALARS or not isinstance(path[at], str):
+        return None
+    return f"`{written(path[:at])}` is a {_SCALARS[str(declared)]} and has no `{path[at]}`", ""
+
+
+def _part(part: PathPart) -> str:
+    return "…" if part is None else str(part)
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(f"`{name}`" for name in names[:10]) + (" …" if len(names) > 10 else "")
