@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -84,7 +84,7 @@ class TaskState:
     reason: str = ""
     exit_code: int | None = None
     outputs: Mapping[str, Json] = field(default_factory=dict)
-    attempts: tuple[Attempt, ...] = ()
+    attempts: Sequence[Attempt] = ()
     failures: int = 0
     fences: int = 0
     repeats: int = 0
