@@ -1,0 +1,59 @@
+"""The door for actions, built-in or from a plugin: from what a runbook says to data that an engine carries out.
+
+An action never does anything itself, so that timeouts, cancelling, logs, redaction, retries and doubt exist once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from durun.model.runbook import Expression, Json, Shell, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A command to start: `argv`, or a `script` for `shell` (exactly one of the two)."""
+
+    argv: tuple[str, ...] = ()
+    script: str | None = None
+    shell: Shell | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing is to be started: the step is done, with these outputs."""
+
+    outputs: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Nothing is to be started: the step fails."""
+
+    code: str
+    reason: str
+
+
+Work: TypeAlias = Process | Done | Failed
+
+
+class Context(Protocol):
+    """What an action may ask while it prepares its work."""
+
+    def render(self, value: Value) -> Json:
+        """The value with its expressions evaluated. Raises ExpressionError."""
+
+    def holds(self, expression: Expression) -> bool:
+        """Whether a condition is true. Raises ExpressionError, also for anything but a boolean."""
+
+    def now(self) -> float:
+        """The time: seconds since the epoch."""
+
+    def random_bytes(self, count: int) -> bytes:
+        """Bytes that nobody can guess."""
+
+
+Action: TypeAlias = Callable[[Value, Shell, Context], Work]
+"""Describe the work of one attempt: what stands under the action's name, the step's shell, whom to ask."""
