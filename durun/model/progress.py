@@ -139,7 +139,7 @@ class Progress:
     def _read_fan(self, fan: FanPart) -> None:
         resolved = self.state.resolved.get((fan.node.id, self.round))
         if resolved is not None:
-            fan.resolve(tuple(target.key for target in resolved.targets))
+            fan.resolve(tuple(resolved.index))
             return
         holder = TaskPart(fan.node, fan.placeholder, self.state.tasks.get(fan.placeholder), self._session)
         fan.busy = holder.busy

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from durun.model import event as ev
 from durun.model.apply import apply, task_of
 from durun.model.event import Event, Stamped
-from durun.model.task import RunRecord, Target, TaskKey, TaskState
+from durun.model.runbook import Json
+from durun.model.task import RunRecord, TaskKey, TaskState
 
 LANDMARKS = ("run_created", "session_started", "targets_resolved", "runbook_changed", "surroundings_accepted")
 """The events that say more than the record and the tasks do."""
@@ -16,9 +17,9 @@ LANDMARKS = ("run_created", "session_started", "targets_resolved", "runbook_chan
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The fixed targets of a fan-out. `skipped`: its `if` was false."""
+    """The fixed targets of a fan-out: key → value, in order. `skipped`: its `if` was false."""
 
-    targets: tuple[Target, ...]
+    index: Mapping[str, Json]
     skipped: bool = False
 
 
@@ -73,7 +74,7 @@ class RunState:
             case ev.SessionStarted():
                 self.sessions[event.session] = event
             case ev.TargetsResolved():
-                self.resolved[event.step, event.round] = Resolved(tuple(event.targets), event.skipped)
+                self.resolved[event.step, event.round] = Resolved(dict(event.targets), event.skipped)
             case ev.SurroundingsAccepted():
                 self.accepted.update(event.names)
             case ev.RunbookChanged():

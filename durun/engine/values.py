@@ -1,0 +1,232 @@
+"""What expressions see: `inputs`, `env`, `steps`, `target`, `run`, `step`, read from a run's state when asked for.
+
+Everything is a Mapping that looks things up lazily: with 100,000 targets, building a plain dict for every
+task would cost more than the task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from durun.language.expressions import render
+from durun.model.clock import to_iso
+from durun.model.plan import Plan
+from durun.model.runbook import Json, Runbook, Step
+from durun.model.state import RunState
+from durun.model.status import TaskStatus
+from durun.model.task import TaskKey
+
+_WORST: tuple[TaskStatus, ...] = (
+    "in_doubt",
+    "failed",
+    "cancelled",
+    "running",
+    "waiting",
+    "pending",
+    "succeeded",
+    "rolled_back",
+    "skipped",
+)
+"""Of several tasks, the first of these that any of them is."""
+
+
+class _View(Mapping[str, Any]):
+    """A mapping over fixed names whose values are looked up when asked for."""
+
+    __slots__ = ()
+
+    def names(self) -> tuple[str, ...]:
+        raise KeyError
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+
+class Values:
+    """The values of one run, for any of its tasks."""
+
+    def __init__(self, state: RunState, plan: Plan, runbook: Runbook) -> None:
+        self.state = state
+        self.plan = plan
+        self.steps: Mapping[str, Step] = {step.id: step for step in runbook.every_step()}
+
+    def scope(self, key: TaskKey | None, extra: Mapping[str, Json] | None = None) -> dict[str, Any]:
+        """The names that expressions of this task may use; None: the run's own (`outputs`)."""
+        created = self.state.created
+        scope: dict[str, Any] = {
+            "inputs": created.inputs,
+            "env": created.surroundings["env"],
+            "steps": _Steps(self, key),
+            "run": _Run(self),
+        }
+        if key is not None and key.target is not None:
+            scope["target"] = self.target(key)
+        return {**scope, **(extra or {})}
+
+    def target(self, key: TaskKey) -> Json:
+        """The value of a task's target."""
+        fan = self.plan.nodes[key.step].fan
+        targets = self.target_index(str(fan), key.round)
+        return targets[str(key.target)]
+
+    def target_index(self, fan: str, round_: int) -> Mapping[str, Json]:
+        """Key → value of a fan-out's targets; nothing while they are not resolved."""
+        resolved = self.state.resolved.get((fan, round_))
+        return resolved.index if resolved is not None else {}
+
+    def status(self, step_id: str, target: str | None, round_: int) -> TaskStatus:
+        """The status of a step: of a task itself; of several, the one that needs most attention."""
+        node = self.plan.nodes[step_id]
+        if node.leaf and (node.fan is None or target is not None):
+            task = self.state.tasks.get(TaskKey(step_id, target, round_))
+            return task.status if task is not None else "pending"
+        if node.fan is not None and target is None:
+            placeholder = self.state.tasks.get(TaskKey(node.fan, None, round_))
+            keys = tuple(self.target_index(node.fan, round_))
+            resolved = self.state.resolved.get((node.fan, round_))
+            if resolved is None:
+                return placeholder.status if placeholder is not None else "pending"
+            found = {self.status(leaf, key, round_) for leaf in self.plan.leaves(step_id) for key in keys}
+        else:
+            found = {self.status(child, target, round_) for child in node.children}
+        return next((status for status in _WORST if status in found), "skipped")
+
+    def outputs(self, step_id: str, target: str | None, round_: int) -> Mapping[str, Json]:
+        """The outputs of a step, so far: a group's are rendered from what is in it."""
+        step = self.steps[step_id]
+        if step.steps:
+            return _GroupOutputs(self, step, TaskKey(step_id, target, round_))
+        task = self.state.tasks.get(TaskKey(step_id, target, round_))
+        return task.outputs if task is not None else {}
+
+    def failed_steps(self) -> list[str]:
+        """The ids of the steps that stand failed, in doubt or cancelled, in file order."""
+        bad = {
+            key.step
+            for key, task in self.state.tasks.items()
+            if key.round == 0 and task.status in ("failed", "in_doubt", "cancelled")
+        }
+        return [step_id for step_id in self.steps if step_id in bad]
+
+
+class _Steps(_View):
+    __slots__ = ("_key", "_values")
+
+    def __init__(self, values: Values, key: TaskKey | None) -> None:
+        self._values = values
+        self._key = key
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._values.plan.nodes)
+
+    def __getitem__(self, step_id: str) -> Mapping[str, Any]:
+        node = self._values.plan.nodes[step_id]
+        key = self._key
+        round_ = key.round if key is not None and node.final else 0
+        if node.fan is None:
+            return _Step(self._values, step_id, None, round_)
+        if key is not None and key.target is not None and self._values.plan.nodes[key.step].fan == node.fan:
+            return _Step(self._values, step_id, key.target, round_)
+        return _FannedStep(self._values, step_id, round_)
+
+
+class _Step(_View):
+    """`outputs` and `status` of one task, or of a group for one target."""
+
+    __slots__ = ("_round", "_step", "_target", "_values")
+
+    def __init__(self, values: Values, step: str, target: str | None, round_: int) -> None:
+        self._values = values
+        self._step = step
+        self._target = target
+        self._round = round_
+
+    def names(self) -> tuple[str, ...]:
+        return ("outputs", "status")
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "outputs":
+            return self._values.outputs(self._step, self._target, self._round)
+        if name == "status":
+            return self._values.status(self._step, self._target, self._round)
+        raise KeyError(name)
+
+
+class _FannedStep(_Step):
+    """A step of a fan-out seen from outside: it has `targets`, and no outputs of its own."""
+
+    __slots__ = ()
+
+    def __init__(self, values: Values, step: str, round_: int) -> None:
+        super().__init__(values, step, None, round_)
+
+    def names(self) -> tuple[str, ...]:
+        return ("outputs", "status", "targets")
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "outputs":
+            return {}
+        if name == "targets":
+            return _Targets(self._values, self._step, self._round)
+        return super().__getitem__(name)
+
+
+class _Targets(_View):
+    __slots__ = ("_index", "_round", "_step", "_values")
+
+    def __init__(self, values: Values, step: str, round_: int) -> None:
+        self._values = values
+        self._step = step
+        self._round = round_
+        self._index = values.target_index(str(values.plan.nodes[step].fan), round_)
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._index)
+
+    def __getitem__(self, key: str) -> Mapping[str, Any]:
+        if key not in self._index:
+            raise KeyError(key)
+        return _Step(self._values, self._step, key, self._round)
+
+
+class _GroupOutputs(_View):
+    __slots__ = ("_key", "_step", "_values")
+
+    def __init__(self, values: Values, step: Step, key: TaskKey) -> None:
+        self._values = values
+        self._step = step
+        self._key = key
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._step.group_outputs)
+
+    def __getitem__(self, name: str) -> Json:
+        return render(self._step.group_outputs[name], self._values.scope(self._key))
+
+
+class _Run(_View):
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+
+    def names(self) -> tuple[str, ...]:
+        return ("failed_steps", "id", "started_at", "status")
+
+    def __getitem__(self, name: str) -> Any:
+        record = self._values.state.record
+        match name:
+            case "id":
+                return record.id
+            case "started_at":
+                return to_iso(record.created_at)
+            case "status":
+                return record.final_status or record.status
+            case "failed_steps":
+                return self._values.failed_steps()
+            case _:
+                raise KeyError(name)
