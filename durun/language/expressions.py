@@ -270,6 +270,18 @@ def references(expression: Expression) -> frozenset[Reference]:
     return frozenset(_references(_tree(expression.source), False))
 
 
+def expressions_in(value: Value) -> Iterator[Expression]:
+    """Every expression in a Value."""
+    if isinstance(value, Template):
+        yield from (part for part in value.parts if isinstance(part, Expression))
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            yield from expressions_in(entry)
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from expressions_in(entry)
+
+
 _KINDS: dict[type[nodes.Node], str] = {
     nodes.Not: "boolean",
     nodes.Compare: "boolean",

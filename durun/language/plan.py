@@ -21,19 +21,6 @@ MAX_ATTEMPTS = 1000
 MAX_TARGETS = 1_000_000
 
 
-class _Unknown(Mapping[str, Any]):
-    """`run` while a plan is made: its values are not known yet, and a number can't depend on them."""
-
-    def __getitem__(self, key: str) -> Any:
-        raise KeyError(key)
-
-    def __iter__(self) -> Any:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
-
-
 def make_plan(runbook: Runbook, inputs: Mapping[str, Json], env: Mapping[str, str], run_id: str | None = None) -> Plan:
     """The plan of a run of this runbook with these inputs.
 
@@ -41,8 +28,7 @@ def make_plan(runbook: Runbook, inputs: Mapping[str, Json], env: Mapping[str, st
     chain: each needs the one before. Raises InvalidInput, with the step's line, when an expression gives a
     number or a duration that can't be used.
     """
-    run: Mapping[str, Any] = _Unknown() if run_id is None else {"id": run_id}
-    planner = _Planner({"inputs": inputs, "env": env, "run": run})
+    planner = _Planner({"inputs": inputs, "env": env, "run": {} if run_id is None else {"id": run_id}})
     for step in runbook.steps:
         planner.add(step, None, None, False)
     before: tuple[str, ...] = ()

@@ -1,0 +1,197 @@
+"""What a step has given: from `$DURUN_OUTPUT` and stdout to checked values, or every problem at once.
+
+A step that did its work but gave the wrong outputs has failed: later steps would read what is not there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from durun.errors import DurunError
+from durun.language.data import NotData, parse_json
+from durun.language.filters import kind_of
+from durun.model.runbook import Json, Output
+
+MAX_OUTPUT = 1024 * 1024
+"""Bytes of one output."""
+MAX_STDOUT = 16 * 1024 * 1024
+"""Bytes of a stdout from which `json:` picks."""
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+class OutputError(DurunError):
+    """The outputs of a step are not those that it declares."""
+
+    code = "outputs"
+
+
+class _Bad(Exception):
+    """One output can't be had; the text completes "output `x` …"."""
+
+
+def collect_outputs(declared: Mapping[str, Output], output_file: bytes, stdout: bytes) -> dict[str, Json]:
+    """The values of the declared outputs. `output_file` is what a script has written to `$DURUN_OUTPUT`.
+
+    A line is `name=value`; or `name<<END`, then the value's lines, then `END`. The last value of a name
+    counts; blank lines are dropped. Raises OutputError naming every undeclared, missing, wrong or too big one.
+    """
+    problems: list[str] = []
+    written = _read_file(output_file, problems)
+    for name in written:
+        if name not in declared:
+            problems.append(f"output `{_short(name)}` is not declared")
+        elif declared[name].source == "stdout":
+            problems.append(f"output `{name}` was written to $DURUN_OUTPUT, and is declared to come from stdout")
+    values: dict[str, Json] = {}
+    page = _Stdout(stdout)
+    for name, output in declared.items():
+        try:
+            values[name] = _one(name, output, written, page)
+        except _Bad as error:
+            problems.append(f"output `{name}` {error}")
+    if problems:
+        raise OutputError("; ".join(problems), _HINT)
+    return values
+
+
+_HINT = 'declare it under `outputs`, and write it in the script with: echo "name=value" >> "$DURUN_OUTPUT"'
+
+
+def _short(name: str) -> str:
+    line = "".join(char if char.isprintable() else "�" for char in name[:61])
+    return line if len(line) <= 60 else line[:60] + "…"
+
+
+def _read_file(raw: bytes, problems: list[str]) -> dict[str, str]:
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        problems.append(f"$DURUN_OUTPUT is not UTF-8 at byte {error.start}")
+        return {}
+    found: dict[str, str] = {}
+    lines = iter(enumerate(text.split("\n"), 1))
+    for number, line in lines:
+        name, mark, rest = _split(line)
+        if mark == "=":
+            found[name] = rest
+        elif mark == "<<":
+            value = _until(rest, lines)
+            if value is None:
+                problems.append(
+                    f"$DURUN_OUTPUT line {number}: `{_short(line)}` is never ended by a line `{_short(rest)}`"
+                )
+            else:
+                found[name] = value
+        elif line.strip():
+            problems.append(f"$DURUN_OUTPUT line {number}: `{_short(line)}` is neither name=value nor name<<END")
+    return found
+
+
+def _split(line: str) -> tuple[str, str, str]:
+    """Name, `=` or `<<` (whichever comes first, empty for neither), and what follows."""
+    equals, heredoc = line.find("="), line.find("<<")
+    if heredoc > 0 and (equals < 0 or heredoc < equals) and line[heredoc + 2 :].strip():
+        return line[:heredoc].strip(), "<<", line[heredoc + 2 :].strip()
+    if equals > 0:
+        return line[:equals].strip(), "=", line[equals + 1 :]
+    return "", "", ""
+
+
+def _until(end: str, lines: Any) -> str | None:
+    kept: list[str] = []
+    for _, line in lines:
+        if line == end:
+            return "\n".join(kept)
+        kept.append(line)
+    return None
+
+
+class _Stdout:
+    """A step's stdout, decoded and parsed once, when an output asks for it."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._text: str | None = None
+        self._page: list[Json] = []
+
+    def text(self) -> str:
+        """Trimmed."""
+        if self._text is None:
+            try:
+                self._text = self._raw.decode("utf-8").strip()
+            except UnicodeDecodeError as error:
+                raise _Bad(f"can't be read: stdout is not UTF-8 at byte {error.start}") from None
+        return self._text
+
+    def page(self) -> Json:
+        """As JSON."""
+        if not self._page:
+            if len(self._raw) > MAX_STDOUT:
+                raise _Bad(f"can't be picked: stdout has more than {MAX_STDOUT // 1024 // 1024} MiB")
+            try:
+                self._page.append(parse_json(self.text()))
+            except NotData as error:
+                raise _Bad(f"can't be picked: stdout is {error.message}") from error
+        return self._page[0]
+
+
+def _one(name: str, output: Output, written: Mapping[str, str], stdout: _Stdout) -> Json:
+    if output.json is not None:
+        return _typed(_picked(output.json, stdout.page()), output)
+    if output.source == "stdout":
+        text = stdout.text()
+    elif name in written:
+        text = written[name]
+    else:
+        raise _Bad("is missing")
+    if len(text.encode()) > MAX_OUTPUT:
+        raise _Bad("is bigger than 1 MiB; leave it as a file in $DURUN_EVIDENCE instead")
+    if "\0" in text:
+        raise _Bad("holds a NUL character")
+    return text if output.type == "string" else _typed(_as_json(text, output), output)
+
+
+def _as_json(text: str, output: Output) -> Json:
+    try:
+        return parse_json(text)
+    except NotData as error:
+        raise _Bad(f"must be of type {output.type}, and is {error.message}") from error
+
+
+def _picked(path: str, page: Json) -> Json:
+    import jmespath  # only a `json:` pick needs it
+    from jmespath.exceptions import JMESPathError
+
+    try:
+        value = jmespath.search(path, page)
+    except JMESPathError as error:
+        raise _Bad(f"can't be picked with `{path}`: {' '.join(str(error).split())}") from error
+    if value is None:
+        raise _Bad(f"is missing: there is nothing at `{path}` in the JSON on stdout")
+    return value
+
+
+def _typed(value: Json, output: Output) -> Json:
+    allowed = _TYPES[output.type]
+    whole = output.type == "integer" and isinstance(value, float) and value.is_integer()
+    if whole:
+        return int(value)
+    if not isinstance(value, allowed) or (isinstance(value, bool) and output.type != "boolean"):
+        raise _Bad(f"must be of type {output.type}, and is of type {kind_of(value)}")
+    return _bounded(value)
+
+
+def _bounded(value: Json) -> Json:
+    if len(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")) > MAX_OUTPUT:
+        raise _Bad("is bigger than 1 MiB; leave it as a file in $DURUN_EVIDENCE instead")
+    return value
