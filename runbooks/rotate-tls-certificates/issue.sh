@@ -31,8 +31,12 @@ extensions() {                  # the certificate's extensions, as openssl wants
     'keyUsage=critical,digitalSignature' 'authorityKeyIdentifier=keyid' 'subjectKeyIdentifier=hash'
   printf 'subjectAltName='
   for name in $NAMES; do
-    [[ $name =~ ^[A-Za-z0-9*.:_-]+$ ]] || die "'$name' is neither a host name nor an address (names of $TARGET_NAME)"
-    if is_address "$name"; then printf '%sIP:%s' "$separator" "$name"; else printf '%sDNS:%s' "$separator" "$name"; fi
+    if is_address "$name"; then
+      printf '%sIP:%s' "$separator" "$name"
+    else
+      [[ $name =~ ^[A-Za-z0-9*._-]+$ ]] || die "'$name' is neither a host name nor an address (names of $TARGET_NAME)"
+      printf '%sDNS:%s' "$separator" "$name"
+    fi
     separator=,
   done
   printf '\n'

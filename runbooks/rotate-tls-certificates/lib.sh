@@ -24,7 +24,7 @@ service_directory() {           # the folder of this target's service, refused i
 }
 
 is_address() {                  # is_address NAME: an IPv4 or IPv6 address, not a host name
-  [[ $1 == *:* || $1 =~ ^[0-9]+(\.[0-9]+){3}$ ]]
+  [[ $1 =~ ^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$ || $1 =~ ^[0-9]+(\.[0-9]+){3}$ ]]
 }
 
 link_to() {                     # link_to TEXT LINK: point LINK at TEXT in one step; a reader sees the old or the new

@@ -1,0 +1,133 @@
+"""Runs the shipped runbooks through the installed command, in a home of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RUNBOOKS = ROOT / "runbooks"
+
+
+@dataclass
+class Durun:
+    """The command `durun` with a state folder of its own."""
+
+    home: Path
+    environment: dict[str, str]
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def command(self, *arguments: object) -> list[str]:
+        return [sys.executable, "-m", "durun", *map(str, arguments)]
+
+    def __call__(self, *arguments: object, code: int = 0, env: Mapping[str, str] | None = None) -> str:
+        """What the command printed; fails the test unless it ended with `code`."""
+        done = subprocess.run(
+            self.command(*arguments), env={**self.environment, **(env or {})}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    def json(self, *arguments: object, code: int = 0) -> Any:
+        done = subprocess.run(
+            self.command(*arguments, "--json"), env=self.environment, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return json.loads(done.stdout)
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        """The command in the background, with its events on stdout."""
+        process = subprocess.Popen(
+            self.command(*arguments, "--json"), env=self.environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.started.append(process)
+        return process
+
+    def run_id(self) -> str:
+        """The only run there is."""
+        (run,) = self.json("history")
+        return str(run["id"])
+
+    def everything_stored(self) -> bytes:
+        """All bytes in the state folder."""
+        return b"".join(path.read_bytes() for path in sorted(self.home.rglob("*")) if path.is_file())
+
+
+def _events(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        yield json.loads(line)
+
+
+def _descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    rest = [pid]
+    while rest:
+        try:
+            text = Path(f"/proc/{rest.pop()}/task").iterdir()
+            children = [int(child) for task in text for child in (task / "children").read_text().split()]
+        except OSError:
+            continue
+        found += children
+        rest += children
+    return found
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+@pytest.fixture
+def durun(tmp_path: Path) -> Iterator[Durun]:
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LC_ALL")}
+    home = tmp_path / "state"
+    command = Durun(home, {**kept, "DURUN_HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"})
+    yield command
+    for process in command.started:
+        _kill(process)
+
+
+@pytest.fixture
+def kill_after() -> Callable[..., None]:
+    """kill_after(process, step, count): kill -9 the runner when that many tasks of a step have succeeded."""
+
+    def kill(process: subprocess.Popen[str], step: str, count: int) -> None:
+        seen = 0
+        for event in _events(process):
+            seen += event["event"] == "task_succeeded" and event["step"] == step
+            if seen == count:
+                break
+        assert seen == count, f"the run ended after {seen} of {step}"
+        _kill(process)
+
+    return kill
+
+
+@pytest.fixture
+def kill_all() -> Callable[..., None]:
+    """kill_all(process): kill -9 the runner, its supervisor and every step that runs, as a power cut would."""
+
+    def kill(process: subprocess.Popen[str]) -> None:
+        family = _descendants(process.pid)
+        _kill(process)
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    return kill
