@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from durun.model import event as ev
 from durun.model.apply import apply, task_of
@@ -58,6 +58,11 @@ class RunState:
         for stamped in rest:
             state._note(stamped.event)
         return state
+
+    def replace_with(self, other: RunState) -> None:
+        """Become the other state, in place, for those who hold this one."""
+        for item in fields(self):
+            setattr(self, item.name, getattr(other, item.name))
 
     def fold(self, stamped: Stamped) -> TaskKey | None:
         """Take the next event in; returns the task that it was about."""

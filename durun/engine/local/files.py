@@ -1,0 +1,82 @@
+"""Helper files: copied into the run's folder at its start, so that a resume after `git pull` runs what was started."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from durun.errors import StorageFailed, UsageError
+from durun.model.runbook import Json
+
+FOLDER = "files"
+
+
+def copy_files(globs: Iterable[str], place: Path, run_folder: Path) -> dict[str, Json]:
+    """Copy what the globs choose, and return relative path → `{"sha256", "mode"}`.
+
+    The copies are durable when this returns. A glob that chooses nothing, or something outside `place`, is
+    refused (UsageError); a disk that refuses is StorageFailed.
+    """
+    chosen = sorted({path for glob in globs for path in _matches(glob, place)})
+    target = run_folder / FOLDER
+    try:
+        target.mkdir(mode=0o700, exist_ok=True)
+        copied = {str(path.relative_to(place)): _copy(path, target / path.relative_to(place)) for path in chosen}
+        for folder in {target, *(target / name for name in _folders(copied))}:
+            sync_folder(folder)
+    except OSError as error:
+        raise StorageFailed(f"the helper files can't be copied: {error}", "make room, then try again") from error
+    return copied
+
+
+def changed_files(recorded: Mapping[str, Json], place: Path) -> list[str]:
+    """The recorded files that differ in `place` now, or are gone from it."""
+    return [name for name, facts in recorded.items() if _digest_of(place / name) != facts["sha256"]]
+
+
+def _matches(glob: str, place: Path) -> list[Path]:
+    found = [path for path in place.glob(glob) if path.is_file()]
+    for path in found:
+        if not path.resolve().is_relative_to(place.resolve()):
+            raise UsageError(
+                f"files: {glob!r} leads out of the runbook's folder, to {path.resolve()}",
+                "copy the file beside the runbook",
+            )
+    if not found:
+        raise UsageError(f"files: nothing matches {glob!r} in {place}", "correct the glob, or leave it out")
+    return found
+
+
+def _copy(source: Path, target: Path) -> dict[str, Json]:
+    content = source.read_bytes()
+    mode = source.stat().st_mode & 0o700
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as copy:
+        copy.write(content)
+        copy.flush()
+        os.fchmod(copy.fileno(), mode)
+        os.fsync(copy.fileno())
+    return {"sha256": hashlib.sha256(content).hexdigest(), "mode": f"{mode:04o}"}
+
+
+def _folders(names: Iterable[str]) -> set[Path]:
+    return {parent for name in names for parent in Path(name).parents}
+
+
+def _digest_of(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,101 @@
+"""The run's state in memory and its events in the journal, kept as one.
+
+Events are folded into the state as they are decided, and committed together at the end of a turn: the outcome
+of the last step and the intent of the next go into one transaction. Should somebody else have appended a
+request meanwhile, the commit is refused whole, the state is read anew, and the turn is taken again.
+"""
+
+from __future__ import annotations
+
+from durun.engine.api import Observer
+from durun.journal.api import Journal
+from durun.model.clock import Clock
+from durun.model.event import ClockJumped, Event, FinallyStarted, RoundStarted, SessionStarted, Stamped
+from durun.model.plan import Plan
+from durun.model.progress import Progress
+from durun.model.state import LANDMARKS, RunState
+
+_JUMP = 60.0
+"""Seconds by which the clock must have gone back before it is worth an event."""
+
+
+def read_state(journal: Journal, run_id: str) -> RunState:
+    """The state of a run as the journal has it. Raises NoSuchRun."""
+    record = journal.record(run_id)
+    return RunState.from_projection(record, journal.tasks(run_id), journal.events(run_id, types=LANDMARKS))
+
+
+class Ledger:
+    """One run's state, and what is to be committed next."""
+
+    def __init__(self, journal: Journal, state: RunState, plan: Plan, clock: Clock, observer: Observer) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._observer = observer
+        self._pending: list[Stamped] = []
+        self._committed = state.record.sequence
+        self.state = state
+        self.plan = plan
+        self.progress = Progress(plan, state)
+        self.now = self._latest()
+
+    def _latest(self) -> float:
+        """The time of the newest event: the floor under the clock."""
+        newest = self._journal.events(self.state.record.id, after=self._committed - 1)
+        return newest[-1].at if newest else self.state.record.created_at
+
+    def begin_turn(self) -> None:
+        """Read the time, and take in what others have appended."""
+        found = self._clock.now()
+        if found < self.now - _JUMP:
+            self.emit(ClockJumped(expected=self.now, found=found))
+        self.now = max(self.now, found)
+        if not self._pending:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """Fold the events that others have appended."""
+        run_id = self.state.record.id
+        if self._journal.head(run_id) == self._committed:
+            return
+        new = self._journal.events(run_id, after=self._committed)
+        for stamped in new:
+            self._fold(stamped)
+        self._committed = self.state.record.sequence
+        self._observer.saw(new, self.state)
+
+    def emit(self, event: Event) -> None:
+        """Decide on an event: it is part of the state now, and of the journal with the next commit."""
+        stamped = Stamped(self.state.record.sequence + 1, self.now, event)
+        self._fold(stamped)
+        self._pending.append(stamped)
+
+    def _fold(self, stamped: Stamped) -> None:
+        key = self.state.fold(stamped)
+        if key is not None:
+            self.progress.update(key)
+        elif isinstance(stamped.event, SessionStarted | RoundStarted | FinallyStarted):
+            self.progress.rebuild()
+
+    @property
+    def pending(self) -> int:
+        """How many events wait for the commit."""
+        return len(self._pending)
+
+    def commit(self) -> None:
+        """Make what was emitted durable. Raises SequenceConflict (then `reload`), StorageFailed."""
+        if not self._pending:
+            return
+        events = self._pending
+        self._journal.append(self.state.record.id, self._committed, [e.event for e in events], self.now)
+        self._committed = self.state.record.sequence
+        self._pending = []
+        self._observer.saw(events, self.state)
+
+    def reload(self) -> None:
+        """Forget what was emitted and not committed, and read the state anew, in place."""
+        fresh = read_state(self._journal, self.state.record.id)
+        self.state.replace_with(fresh)
+        self._pending = []
+        self._committed = self.state.record.sequence
+        self.progress.rebuild()

@@ -1,0 +1,39 @@
+"""`requires`: what must be there before the first effect."""
+
+from __future__ import annotations
+
+import grp
+import os
+import shutil
+
+from durun.errors import CannotStart, NotAllowed
+from durun.model.runbook import Requires
+
+
+def check_requirements(requires: Requires, path: str) -> None:
+    """Raise CannotStart for commands that `path` does not have, NotAllowed for somebody in none of the groups."""
+    missing = [name for name in requires.commands if shutil.which(name, path=path) is None]
+    if missing:
+        raise CannotStart(
+            f"the runbook requires {_list(missing)}, which PATH does not have",
+            f"install {_list(missing)}, or set PATH; PATH is {path}",
+        )
+    if requires.groups and not _mine() & set(requires.groups):
+        raise NotAllowed(
+            f"the runbook may only be run by members of {_list(list(requires.groups))}",
+            "ask somebody who is, or to be added to the group; a new group counts from the next login",
+        )
+
+
+def _mine() -> set[str]:
+    names = set()
+    for gid in {os.getegid(), *os.getgroups()}:
+        try:
+            names.add(grp.getgrgid(gid).gr_name)
+        except KeyError:
+            names.add(str(gid))
+    return names
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(names)

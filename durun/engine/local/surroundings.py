@@ -1,0 +1,99 @@
+"""What a step gets from the place where durun runs: taken down at the start, compared at every resume."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import hmac
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from durun.errors import Changed
+from durun.model.runbook import Json, Runbook
+
+_ALWAYS = ("HOME", "LANG", "LANGUAGE", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES")
+_NOT_COMPARED = frozenset({"SSH_AUTH_SOCK", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES"})
+"""Inherited variables that may differ at a resume: another terminal, another agent's socket."""
+
+
+def take_down(runbook: Runbook, key: bytes, environ: Mapping[str, str]) -> dict[str, Any]:
+    """`host`, `uid`, `home`, `path`, `env` (every `env.X` that is read) and `inherited` (name → fingerprint)."""
+    return {
+        "host": os.uname().nodename,
+        "uid": os.getuid(),
+        "home": environ.get("HOME"),
+        "path": environ.get("PATH", os.defpath),
+        "env": {name: environ[name] for name in runbook.env_names if name in environ},
+        "inherited": {
+            name: _fingerprint(key, name, environ[name])
+            for name in inherited_names(_patterns(runbook), environ)
+            if name not in _NOT_COMPARED
+        },
+    }
+
+
+def base_environment(then: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """What every step gets: PATH as at the start, HOME, locale and terminal variables."""
+    kept = {name: value for name, value in environ.items() if name in _ALWAYS or name.startswith("LC_")}
+    return {"PATH": then["path"], **kept}
+
+
+def inherited_names(patterns: Iterable[str], environ: Mapping[str, str]) -> list[str]:
+    """The caller's variables that names and globs choose, sorted."""
+    chosen = {name for pattern in patterns for name in environ if fnmatch.fnmatchcase(name, pattern)}
+    return sorted(chosen)
+
+
+def refuse_differences(
+    then: Mapping[str, Json], now: Mapping[str, Json], accepted: Iterable[str], run_id: str
+) -> list[str]:
+    """The names that differ and are accepted; Changed if any other differs.
+
+    PATH is not compared: the start's is used. `HOST`, `UID` and `HOME` are accepted by these names.
+    """
+    different = [name.upper() for name in ("host", "uid", "home") if then[name] != now[name]]
+    for name in sorted({*then["inherited"], *now["inherited"]}):
+        if then["inherited"].get(name) != now["inherited"].get(name):
+            different.append(name)
+    accepted = set(accepted)
+    refused = [name for name in different if name not in accepted]
+    if refused:
+        options = " ".join(f"--accept-env {name}" for name in refused)
+        raise Changed(
+            f"run {run_id} was started under another {', '.join(refused)}",
+            f"set it as at the start, or go on with: durun resume {run_id} {options}",
+        )
+    return different
+
+
+def fingerprint_key(home: Path) -> bytes:
+    """The state directory's own key for fingerprints, made when it is first wanted."""
+    path = home / "fingerprint.key"
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        pass
+    draft = home / f"fingerprint.{os.urandom(6).hex()}"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, os.urandom(32))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    return path.read_bytes()
+
+
+def _patterns(runbook: Runbook) -> list[str]:
+    return [*runbook.inherit_env, *(name for step in runbook.every_step() for name in step.inherit_env)]
+
+
+def _fingerprint(key: bytes, name: str, value: str) -> str:
+    return hmac.new(key, f"{name}={value}".encode(errors="surrogateescape"), hashlib.sha256).hexdigest()
