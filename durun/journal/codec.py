@@ -1,0 +1,196 @@
+"""Runs and tasks as rows, and back. Defaults are left out, so that a hundred thousand tasks load in a blink.
+
+Attempts are most of a task's bytes and are seldom looked at: they stay text until somebody does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import MISSING, Field, fields
+from sys import intern
+from typing import Any, TypeAlias, cast, overload
+
+from durun.errors import JournalDamaged
+from durun.journal.api import Projection
+from durun.journal.chain import RESTORE, canonical
+from durun.model.runbook import Json
+from durun.model.task import Attempt, Probe, RunRecord, TaskKey, TaskState
+
+RunRow: TypeAlias = tuple[Any, ...]
+"""The columns of `run` but its number: the fields of a RunRecord in their order."""
+
+TaskRow: TypeAlias = tuple[Any, ...]
+"""step, target, round, status, how, exit_code, changed_at, more, attempts."""
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, KeyError) as error:
+        raise JournalDamaged("a state in the journal can't be read", RESTORE) from error
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()
+
+
+_RUN_FIELDS = tuple(field.name for field in fields(RunRecord))
+_COUNTS, _CANCEL, _OUTPUTS = (_RUN_FIELDS.index(name) for name in ("counts", "cancel_requested", "outputs"))
+_COLUMNS = {"status", "how", "exit_code", "changed_at", "attempts"}
+_MORE = tuple((field.name, _default(field)) for field in fields(TaskState) if field.name not in _COLUMNS)
+_ATTEMPT = tuple((field.name, _default(field)) for field in fields(Attempt))
+
+
+class StoredAttempts(Sequence[Attempt]):
+    """The attempts of a task as they are stored, read when somebody first looks. Equal to a tuple of them."""
+
+    __slots__ = ("_read", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._read: tuple[Attempt, ...] | None = None
+
+    def _all(self) -> tuple[Attempt, ...]:
+        if self._read is None:
+            with _readable():
+                self._read = tuple(Attempt(**data) for data in json.loads(self._text))
+        return self._read
+
+    @overload
+    def __getitem__(self, index: int) -> Attempt: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Attempt, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Attempt | tuple[Attempt, ...]:
+        return self._all()[index]
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __iter__(self) -> Iterator[Attempt]:
+        return iter(self._all())
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (tuple, StoredAttempts)):
+            return self._all() == tuple(other)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+    @property
+    def stored(self) -> str:
+        """The text."""
+        return self._text
+
+
+def run_row(record: RunRecord) -> RunRow:
+    """The columns of a run."""
+    row = [getattr(record, name) for name in _RUN_FIELDS]
+    row[_COUNTS] = canonical(record.counts)
+    row[_OUTPUTS] = canonical(record.outputs)
+    row[_CANCEL] = int(record.cancel_requested)
+    return tuple(_text(value) if type(value) is str else value for value in row)
+
+
+def read_run(row: RunRow) -> RunRecord:
+    """The run of a row. Raises JournalDamaged."""
+    values = list(row)
+    with _readable():
+        values[_COUNTS] = json.loads(row[_COUNTS])
+        values[_OUTPUTS] = json.loads(row[_OUTPUTS])
+        values[_CANCEL] = bool(row[_CANCEL])
+        return RunRecord(*values)
+
+
+def task_row(key: TaskKey, task: TaskState) -> TaskRow:
+    """The columns of a task."""
+    more = {name: _json(value) for name, default in _MORE if (value := getattr(task, name)) != default}
+    return (
+        key.step,
+        key.target or "",
+        key.round,
+        task.status,
+        task.how,
+        task.exit_code,
+        task.changed_at,
+        canonical(more) if more else None,
+        _attempts(task.attempts),
+    )
+
+
+def read_tasks(rows: Iterable[TaskRow]) -> dict[TaskKey, TaskState]:
+    """The tasks of many rows, in their order. Raises JournalDamaged."""
+    found = list(rows)
+    tasks: dict[TaskKey, TaskState] = {}
+    with _readable():
+        mores = iter(json.loads(f"[{','.join([row[7] for row in found if row[7] is not None])}]"))
+        for step, target, number, status, how, exit_code, changed_at, more, attempts in found:
+            tasks[TaskKey(intern(step), target or None, number)] = TaskState(
+                status=cast(Any, intern(status)),
+                how=None if how is None else cast(Any, intern(how)),
+                exit_code=exit_code,
+                changed_at=changed_at,
+                attempts=() if attempts is None else StoredAttempts(attempts),
+                **({} if more is None else _more(next(mores))),
+            )
+    return tasks
+
+
+def compare(
+    run_id: str, proved: tuple[Projection, int], stored: RunRow, rows: Mapping[tuple[Any, ...], TaskRow]
+) -> None:
+    """Prove that the stored rows are what the events say. `rows`: task rows by their first three columns.
+
+    Raises JournalDamaged, naming what is wrong.
+    """
+    (record, tasks), last = proved
+    sequence = read_run(stored).sequence
+    if last < sequence:
+        raise JournalDamaged(f"event {last + 1} of run {run_id} is missing, and all up to {sequence}", RESTORE)
+    folded = {row[:3]: row for row in (task_row(key, state) for key, state in tasks.items())}
+    wrong = [key for key in {**folded, **rows} if folded.get(key) != rows.get(key)]
+    if wrong:
+        step, target, number = min(wrong)
+        named = TaskKey(step, target or None, number)
+        raise JournalDamaged(f"the state of {named} of run {run_id} is not what its events say", RESTORE)
+    if run_row(record) != stored:
+        raise JournalDamaged(f"the state of run {run_id} is not what its events say", RESTORE)
+
+
+def _more(data: dict[str, Json]) -> dict[str, Any]:
+    if "probe" in data:
+        data["probe"] = Probe(**data["probe"])
+    return data
+
+
+def _attempts(attempts: Sequence[Attempt]) -> str | None:
+    if not attempts:
+        return None
+    if isinstance(attempts, StoredAttempts):
+        return attempts.stored
+    return canonical(
+        [
+            {name: value for name, default in _ATTEMPT if (value := getattr(attempt, name)) != default}
+            for attempt in attempts
+        ]
+    )
+
+
+def _json(value: Any) -> Json:
+    return {name: getattr(value, name) for name in value.__slots__} if isinstance(value, Probe) else value
+
+
+def _text(value: str) -> str:
+    """Text that SQLite can hold: bytes of a file name that are no UTF-8 become a question mark."""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()

@@ -1,0 +1,165 @@
+"""Connections to the journal's file: the settings that its promises rest on, and what SQLite's errors mean.
+
+Nothing else in durun connects, for one connection with other settings could lose an acknowledged commit.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from durun.errors import DurunError, JournalDamaged, StorageFailed, Unsafe
+from durun.journal import place
+from durun.journal.queries import QUERIES, migrations
+
+VERSION = 1
+"""The version of the schema that this durun writes: the number of the newest migration."""
+
+BUSY_MS = 10_000
+_LATER = "see to the disk, then `durun resume` goes on"
+_RESTORE = "the file is left untouched: restore it from a copy"
+_COMMON = {
+    "busy_timeout": BUSY_MS,
+    "foreign_keys": 1,
+    "trusted_schema": 0,
+    "cell_size_check": 1,
+    "mmap_size": 0,
+}
+_WRITER = _COMMON | {"fullfsync": 1, "checkpoint_fullfsync": 1, "wal_autocheckpoint": 0, "journal_size_limit": 0}
+_FULL, _EXTRA = 2, 3
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_REFUSED = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk reports an error",
+    sqlite3.SQLITE_READONLY: "the journal can't be written",
+    sqlite3.SQLITE_CANTOPEN: "the journal can't be opened",
+    sqlite3.SQLITE_NOMEM: "there is no memory left",
+    sqlite3.SQLITE_BUSY: "another program holds the journal",
+    sqlite3.SQLITE_LOCKED: "another program holds the journal",
+    sqlite3.SQLITE_PROTOCOL: "another program holds the journal",
+    sqlite3.SQLITE_PERM: "the journal can't be opened",
+}
+
+
+def meaning(error: sqlite3.Error, path: Path) -> DurunError | None:
+    """The error that a user sees for SQLite's (https://www.sqlite.org/rescode.html); None: it is a bug here."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:  # text that is no UTF-8: only a damaged row holds such
+        if not isinstance(error, sqlite3.OperationalError):
+            return None
+        return JournalDamaged(f"the journal {path} is damaged: text that can't be read", _RESTORE)
+    if code & 0xFF in _DAMAGED:
+        return JournalDamaged(f"the journal {path} is damaged: {error}", _RESTORE)
+    why = _REFUSED.get(code & 0xFF)
+    return None if why is None else StorageFailed(f"{why}: {path} ({error})", _LATER)
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """A connection that may write, to a journal of the newest schema, made or migrated if need be.
+
+    Call it, and close what it returns, with the write mutex held. Raises Unsafe, JournalDamaged, StorageFailed.
+    """
+    probe = connect_reader(path)
+    if probe is not None:
+        probe.close()
+    place.create(path)
+    connection = _connect(path, "rw")
+    try:
+        settle(connection)
+        _migrate(connection)
+    except BaseException as error:
+        connection.close()
+        raise _translated(error, path) from error
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection | None:
+    """A connection that can't write, for one look; None if there is no journal yet.
+
+    Raises Unsafe for a journal of a newer durun or one that others may read, JournalDamaged, StorageFailed.
+    """
+    place.require_private(path)
+    if not path.exists() or path.stat().st_size == 0:
+        return None
+    connection = _connect(path, "ro")
+    try:
+        _apply(connection, _COMMON | {"query_only": 1})
+        version = _version(connection)
+    except BaseException as error:
+        connection.close()
+        raise _translated(error, path) from error
+    if version == 0:
+        connection.close()
+        return None
+    if version > VERSION:
+        connection.close()
+        raise Unsafe(
+            f"the journal {path} was written by a newer durun (its version is {version}, this one knows {VERSION})",
+            "use that durun; the file is left untouched",
+        )
+    return connection
+
+
+def settle(connection: sqlite3.Connection) -> None:
+    """Make every commit durable before it is acknowledged: WAL and FULL, or TRUNCATE and EXTRA where WAL can't be had.
+
+    Raises StorageFailed if SQLite takes a setting differently.
+    """
+    _apply(connection, _WRITER)
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        mode = connection.execute("PRAGMA journal_mode = TRUNCATE").fetchone()[0]
+    if mode not in ("wal", "truncate"):
+        raise StorageFailed(f"SQLite keeps the journal in mode {mode}, in which a commit may be lost", _LATER)
+    _apply(connection, {"synchronous": _FULL if mode == "wal" else _EXTRA})
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_MS / 1000
+        )
+    except sqlite3.Error as error:
+        raise _translated(error, path) from error
+
+
+def _apply(connection: sqlite3.Connection, settings: dict[str, int]) -> None:
+    for name, value in settings.items():
+        connection.execute(f"PRAGMA {name} = {value}").fetchall()
+        found = connection.execute(f"PRAGMA {name}").fetchone()
+        if found is not None and found[0] != value:
+            raise StorageFailed(f"SQLite does not take {name} = {value} (it says {found[0]})", _LATER)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute(QUERIES["user_version"]).fetchone()[0]
+    return version
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Go up to the newest schema in one transaction. There is no way down."""
+    version = _version(connection)
+    if version == VERSION:
+        return
+    connection.execute(QUERIES["begin"])
+    for number, script in migrations():
+        if number > version:
+            for statement in _statements(script):
+                connection.execute(statement)
+    connection.execute(QUERIES["commit"])
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script: a trigger's body, too, holds semicolons."""
+    statements, open_lines = [], ""
+    for line in script.splitlines(keepends=True):
+        open_lines += line
+        if sqlite3.complete_statement(open_lines):
+            statements.append(open_lines)
+            open_lines = ""
+    return statements
+
+
+def _translated(error: BaseException, path: Path) -> BaseException:
+    meant = meaning(error, path) if isinstance(error, sqlite3.Error) else None
+    return meant or error

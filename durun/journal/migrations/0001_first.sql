@@ -1,0 +1,89 @@
+-- The first journal. PRAGMA user_version is set by the last line of each migration.
+
+CREATE TABLE run (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    runbook TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (
+        status IN (
+            'pending', 'running', 'waiting', 'in_doubt', 'interrupted', 'rolling_back',
+            'succeeded', 'failed', 'cancelled', 'rolled_back', 'rollback_failed'
+        )
+    ),
+    created_at REAL NOT NULL,
+    sequence INTEGER NOT NULL CHECK (sequence > 0),
+    round INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    counts TEXT NOT NULL,
+    folders INTEGER NOT NULL,
+    sessions INTEGER NOT NULL,
+    final_status TEXT CHECK (
+        final_status IN (
+            'pending', 'running', 'waiting', 'in_doubt', 'interrupted', 'rolling_back',
+            'succeeded', 'failed', 'cancelled', 'rolled_back', 'rollback_failed'
+        )
+    ),
+    cancel_requested INTEGER NOT NULL CHECK (cancel_requested IN (0, 1)),
+    reason TEXT NOT NULL,
+    ended_at REAL,
+    exit_code INTEGER,
+    request_id TEXT,
+    inputs_digest TEXT NOT NULL,
+    uid INTEGER NOT NULL,
+    outputs TEXT NOT NULL
+);
+
+CREATE INDEX run_newest ON run (created_at);
+
+CREATE INDEX run_status ON run (status, created_at);
+
+CREATE INDEX run_runbook ON run (runbook, created_at);
+
+CREATE UNIQUE INDEX run_request ON run (request_id, runbook) WHERE request_id IS NOT NULL;
+
+-- `body` is the very text that was hashed, and `hash` is SHA-256 of the hash before it and of `body`.
+CREATE TABLE event (
+    run INTEGER NOT NULL REFERENCES run (number),
+    sequence INTEGER NOT NULL CHECK (sequence > 0),
+    at REAL NOT NULL,
+    type TEXT NOT NULL,
+    body TEXT NOT NULL,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (run, sequence)
+) WITHOUT ROWID;
+
+-- The few events that are about the run and not about one of its many tasks.
+CREATE INDEX event_landmark ON event (run, type) WHERE type NOT GLOB 'task_*' AND type NOT GLOB 'probe_*';
+
+CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
+BEGIN
+    SELECT raise(ABORT, 'events are never changed');
+END;
+
+CREATE TRIGGER event_is_never_removed BEFORE DELETE ON event
+BEGIN
+    SELECT raise(ABORT, 'events are never removed');
+END;
+
+-- `target` is '' for a step without targets; a target's key is never empty. `more` holds what is not at its
+-- default, `attempts` all attempts, both as JSON, or nothing.
+CREATE TABLE task (
+    run INTEGER NOT NULL REFERENCES run (number),
+    round INTEGER NOT NULL,
+    step TEXT NOT NULL,
+    target TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (
+        status IN (
+            'pending', 'skipped', 'waiting', 'running', 'succeeded', 'failed', 'cancelled', 'in_doubt', 'rolled_back'
+        )
+    ),
+    how TEXT CHECK (how IN ('ran', 'adopted', 'verified', 'found', 'settled')),
+    exit_code INTEGER,
+    changed_at REAL NOT NULL,
+    more TEXT,
+    attempts TEXT,
+    PRIMARY KEY (run, round, step, target)
+) WITHOUT ROWID;
+
+PRAGMA user_version = 1;

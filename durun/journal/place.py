@@ -1,0 +1,109 @@
+"""Where the journal may live: a folder of its owner alone, on a disk of this machine.
+
+Group- or world-readable state would show what was done to every account; locks and shared memory, which a
+SQLite journal in WAL mode rests on, do not work over a network.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from durun.errors import StorageFailed, Unsafe
+
+NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "glusterfs", "beegfs", "ncpfs", "coda"}
+    | {f"fuse.{name}" for name in ("sshfs", "glusterfs", "s3fs", "rclone", "ceph-fuse")}
+)
+"""File systems as /proc/self/mountinfo names them."""
+
+
+def prepare(path: Path) -> None:
+    """Make the folder of the journal at `path` if it is missing (0700, durable), and refuse an unsafe one.
+
+    Raises Unsafe, StorageFailed.
+    """
+    folder = path.parent
+    try:
+        _make(folder)
+        require_private(folder)
+        require_private(path)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise Unsafe(f"can't write to {folder}", f"chmod u+rwx {folder}, or remount it writable")
+        _require_local(folder)
+    except OSError as error:
+        raise StorageFailed(f"can't use {folder}: {error.strerror}", "see to the disk, then try again") from error
+
+
+def create(path: Path) -> None:
+    """Make an empty file, 0600 whatever the umask, whose name outlives a power cut. Nothing, if it is there."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StorageFailed(f"can't create {path}: {error.strerror}", "see to the disk, then try again") from error
+    try:
+        os.fchmod(fd, 0o600)
+    finally:
+        os.close(fd)
+    _sync_folder(path.parent)
+
+
+def require_private(path: Path) -> None:
+    """Refuse what others may read, or own. Raises Unsafe with the command that mends it. Missing is fine."""
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISLNK(found.st_mode):
+        if not path.is_dir():
+            raise Unsafe(f"{path} is a symbolic link", "put the journal itself there")
+        found = path.stat()
+    wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
+    if found.st_uid != os.geteuid():
+        raise Unsafe(f"{path} belongs to another user (uid {found.st_uid})", "use a state directory of your own")
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o077:
+        raise Unsafe(f"{path} is open to other users (mode {mode:04o})", f"chmod {wanted} {path}")
+
+
+def network_file_system(device: str, mountinfo: str) -> str | None:
+    """The type of the network file system with this `major:minor`, in text as of /proc/self/mountinfo (proc(5))."""
+    for line in mountinfo.splitlines():
+        mount, _, tail = line.partition(" - ")
+        kind = tail.partition(" ")[0]
+        if kind in NETWORK and mount.split()[2:3] == [device]:
+            return kind
+    return None
+
+
+def _make(folder: Path) -> None:
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for made in reversed(missing):
+        made.mkdir(mode=0o700, exist_ok=True)
+        made.chmod(0o700)
+        _sync_folder(made.parent)
+
+
+def _require_local(folder: Path) -> None:
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return  # no Linux: nothing to read it from
+    device = folder.stat().st_dev
+    kind = network_file_system(f"{os.major(device)}:{os.minor(device)}", mounts)
+    if kind is not None:
+        raise Unsafe(f"{folder} is on a network file system ({kind})", "set DURUN_HOME to a folder on a local disk")
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,165 @@
+-- Every statement of the journal, by name.
+
+-- name: begin
+BEGIN IMMEDIATE;
+
+-- name: begin_read
+BEGIN;
+
+-- name: commit
+COMMIT;
+
+-- name: rollback
+ROLLBACK;
+
+-- name: data_version
+PRAGMA data_version;
+
+-- name: user_version
+PRAGMA user_version;
+
+-- name: quick_check
+PRAGMA quick_check(1);
+
+-- name: checkpoint
+PRAGMA wal_checkpoint(PASSIVE);
+
+-- name: truncate
+PRAGMA wal_checkpoint(TRUNCATE);
+
+-- name: never_wait
+PRAGMA busy_timeout = 0;
+
+-- name: wait
+PRAGMA busy_timeout = 10000;
+
+-- name: tail
+SELECT run.number, event.sequence, event.hash
+FROM run JOIN event ON event.run = run.number
+WHERE run.id = ?
+ORDER BY event.sequence DESC
+LIMIT 1;
+
+-- name: head
+SELECT sequence FROM run WHERE id = ?;
+
+-- name: insert_event
+INSERT INTO event (run, sequence, at, type, body, hash) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: insert_run
+INSERT INTO run (
+    id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
+    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: update_run
+UPDATE run SET
+    id = ?, runbook = ?, digest = ?, status = ?, created_at = ?, sequence = ?, round = ?, total = ?, counts = ?,
+    folders = ?, sessions = ?, final_status = ?, cancel_requested = ?, reason = ?, ended_at = ?, exit_code = ?,
+    request_id = ?, inputs_digest = ?, uid = ?, outputs = ?
+WHERE number = ?;
+
+-- name: upsert_task
+INSERT INTO task (run, step, target, round, status, how, exit_code, changed_at, more, attempts)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (run, round, step, target) DO UPDATE SET
+    status = excluded.status, how = excluded.how, exit_code = excluded.exit_code, changed_at = excluded.changed_at,
+    more = excluded.more, attempts = excluded.attempts;
+
+-- name: task
+SELECT step, target, round, status, how, exit_code, changed_at, more, attempts
+FROM task
+WHERE run = ? AND step = ? AND target = ? AND round = ?;
+
+-- name: tasks
+SELECT step, target, round, status, how, exit_code, changed_at, more, attempts
+FROM task
+WHERE run = (SELECT number FROM run WHERE id = ?)
+ORDER BY round, step, target;
+
+-- name: record
+SELECT
+    id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
+    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs
+FROM run
+WHERE id = ?;
+
+-- name: events
+SELECT sequence, at, type, body, hash
+FROM event
+WHERE run = (SELECT number FROM run WHERE id = :id) AND sequence > :after
+ORDER BY sequence;
+
+-- name: events_of_types
+SELECT sequence, at, type, body, hash
+FROM event
+WHERE run = (SELECT number FROM run WHERE id = :id) AND sequence > :after
+    AND type IN (SELECT value FROM json_each(:types))
+ORDER BY sequence;
+
+-- name: landmarks
+SELECT sequence, at, type, body, hash
+FROM event INDEXED BY event_landmark
+WHERE run = (SELECT number FROM run WHERE id = :id) AND sequence > :after
+    AND type NOT GLOB 'task_*' AND type NOT GLOB 'probe_*'
+    AND type IN (SELECT value FROM json_each(:types))
+ORDER BY sequence;
+
+-- name: runs
+SELECT
+    id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
+    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs
+FROM run
+WHERE (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
+    AND (:runbook IS NULL OR runbook = :runbook)
+    AND (:since IS NULL OR created_at >= :since)
+    AND (:inputs_digest IS NULL OR inputs_digest = :inputs_digest)
+    AND (:uid IS NULL OR uid = :uid)
+ORDER BY created_at DESC, number DESC
+LIMIT :limit;
+
+-- name: runs_by_status
+SELECT
+    id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
+    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs
+FROM run INDEXED BY run_status
+WHERE status IN (SELECT value FROM json_each(:statuses))
+    AND (:runbook IS NULL OR runbook = :runbook)
+    AND (:since IS NULL OR created_at >= :since)
+    AND (:inputs_digest IS NULL OR inputs_digest = :inputs_digest)
+    AND (:uid IS NULL OR uid = :uid)
+ORDER BY created_at DESC, number DESC
+LIMIT :limit;
+
+-- name: runs_by_runbook
+SELECT
+    id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
+    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs
+FROM run INDEXED BY run_runbook
+WHERE runbook = :runbook
+    AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
+    AND (:since IS NULL OR created_at >= :since)
+    AND (:inputs_digest IS NULL OR inputs_digest = :inputs_digest)
+    AND (:uid IS NULL OR uid = :uid)
+ORDER BY created_at DESC, number DESC
+LIMIT :limit;
+
+-- name: runs_by_request
+SELECT
+    id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
+    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs
+FROM run INDEXED BY run_request
+WHERE request_id = :request_id
+    AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
+    AND (:runbook IS NULL OR runbook = :runbook)
+    AND (:since IS NULL OR created_at >= :since)
+    AND (:inputs_digest IS NULL OR inputs_digest = :inputs_digest)
+    AND (:uid IS NULL OR uid = :uid)
+ORDER BY created_at DESC, number DESC
+LIMIT :limit;
+
+-- name: run_ids_from
+SELECT id FROM run WHERE id >= :prefix AND id < :prefix || char(1114111) ORDER BY id LIMIT :limit;
+
+-- name: newest_run_ids
+SELECT id FROM run WHERE (:uid IS NULL OR uid = :uid) ORDER BY created_at DESC, number DESC LIMIT :limit;

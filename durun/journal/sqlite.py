@@ -1,0 +1,203 @@
+"""The journal in one SQLite file. `open_journal` is the only door to it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from durun.errors import JournalDamaged, StorageFailed
+from durun.journal import lookup
+from durun.journal.api import RunQuery
+from durun.journal.chain import Link, canonical, prove, unseal
+from durun.journal.codec import compare, read_run, read_tasks
+from durun.journal.connect import connect_reader, meaning
+from durun.journal.queries import QUERIES
+from durun.journal.writer import Writer
+from durun.model.clock import Clock
+from durun.model.event import Event, Stamped
+from durun.model.task import RunRecord, TaskKey, TaskState
+
+_MANY = ("task_", "probe_")
+
+
+def open_journal(path: Path, *, read_only: bool = False, clock: Clock | None = None) -> SqliteJournal:
+    """Open the journal at `path`; to write, make it if it is not there (0600, its folder 0700).
+
+    Read-only, nothing is made, and a journal that is not there has no runs. Raises Unsafe (others may read it,
+    it is of a newer durun, or on a network file system), JournalDamaged, StorageFailed.
+    """
+    return SqliteJournal(path, None if read_only else Writer(path, clock))
+
+
+class SqliteJournal:
+    """See `durun.journal.api.Journal`. For one thread. A context manager that closes itself.
+
+    With a writer, reads go over its connection; without, each opens its own and closes it.
+    """
+
+    def __init__(self, path: Path, writer: Writer | None) -> None:
+        self._path = path
+        self._writer = writer
+        self._heads: dict[str, int] = {}
+        self._version = -1
+
+    def __enter__(self) -> SqliteJournal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def append(self, run_id: str, expected: int, events: Sequence[Event], at: float) -> int:
+        """See `Journal.append`."""
+        if self._writer is None:
+            raise StorageFailed("the journal was opened to be read only", "nothing was written")
+        self._heads.pop(run_id, None)
+        self._heads[run_id] = last = self._writer.append(run_id, expected, events, at)
+        return last
+
+    def head(self, run_id: str) -> int:
+        """See `Journal.head`. Asked again and again it costs microseconds: only others' commits make it look."""
+        if self._writer is not None:
+            self._forget_old()
+            known = self._heads.get(run_id)
+            if known is not None:
+                return known
+        row = self._one("head", (run_id,))
+        if row is None:
+            raise lookup.unknown(run_id)
+        self._heads[run_id] = row[0]
+        return int(row[0])
+
+    def record(self, run_id: str) -> RunRecord:
+        """See `Journal.record`."""
+        row = self._one("record", (run_id,))
+        if row is None:
+            raise lookup.unknown(run_id)
+        return read_run(row)
+
+    def tasks(self, run_id: str) -> dict[TaskKey, TaskState]:
+        """See `Journal.tasks`."""
+        rows = self._all("tasks", (run_id,))
+        if not rows:
+            self.head(run_id)
+        return read_tasks(rows)
+
+    def events(self, run_id: str, after: int = 0, types: Collection[str] | None = None) -> list[Stamped]:
+        """See `Journal.events`. For types that are not of tasks or probes it costs what it finds."""
+        values: dict[str, object] = {"id": run_id, "after": after}
+        if types is None:
+            name = "events"
+        else:
+            values["types"] = canonical(sorted(types))
+            name = "events_of_types" if any(kind.startswith(_MANY) for kind in types) else "landmarks"
+        rows = self._all(name, values)
+        if not rows:
+            self.head(run_id)
+        return unseal(Link(*row) for row in rows)
+
+    def runs(self, query: RunQuery) -> list[RunRecord]:
+        """See `Journal.runs`."""
+        values = {
+            "statuses": None if query.statuses is None else canonical(sorted(query.statuses)),
+            "runbook": query.runbook,
+            "since": query.since,
+            "request_id": query.request_id,
+            "inputs_digest": query.inputs_digest,
+            "uid": query.uid,
+            "limit": -1 if query.limit is None else query.limit,
+        }
+        rows = self._all(_listing(query), values)
+        return [read_run(row) for row in rows]
+
+    def find(self, reference: str, uid: int | None = None) -> str:
+        """See `Journal.find`."""
+        if reference == lookup.LAST:
+            newest = self._all("newest_run_ids", {"uid": uid, "limit": 1})
+            if not newest:
+                raise lookup.none_yet()
+            return str(newest[0][0])
+        rows = self._all("run_ids_from", {"prefix": reference, "limit": lookup.SHOWN + 1})
+        ids = [str(row[0]) for row in rows]
+        if reference in ids or len(ids) == 1:
+            return ids[0]
+        if ids:
+            raise lookup.ambiguous(reference, ids)
+        some = self._all("newest_run_ids", {"uid": None, "limit": lookup.NEAR_AMONG})
+        raise lookup.near(reference, [str(row[0]) for row in some])
+
+    def check(self, run_id: str) -> None:
+        """See `Journal.check`. It also has SQLite look at the structure of the whole file."""
+        with self._translated():
+            connection = connect_reader(self._path)
+            if connection is None:
+                raise lookup.unknown(run_id)
+            try:
+                connection.execute(QUERIES["begin_read"])
+                self._check(connection, run_id)
+            finally:
+                connection.close()
+
+    def close(self) -> None:
+        """See `Journal.close`. Raises StorageFailed if another process holds the write mutex for too long."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def _check(self, connection: sqlite3.Connection, run_id: str) -> None:
+        found = connection.execute(QUERIES["quick_check"]).fetchone()[0]
+        if found != "ok":
+            raise JournalDamaged(f"the journal {self._path} is damaged: {found}", "restore it from a copy")
+        stored = connection.execute(QUERIES["record"], (run_id,)).fetchone()
+        if stored is None:
+            raise lookup.unknown(run_id)
+        values = {"id": run_id, "after": 0}
+        links = (Link(*row) for row in connection.execute(QUERIES["events"], values))
+        tasks = connection.execute(QUERIES["tasks"], (run_id,))
+        compare(run_id, prove(run_id, links), tuple(stored), {tuple(row[:3]): tuple(row) for row in tasks})
+
+    def _forget_old(self) -> None:
+        version = self._one("data_version", ())[0]
+        if version != self._version:
+            self._version = version
+            self._heads.clear()
+
+    def _one(self, name: str, values: Any) -> Any:
+        rows = self._all(name, values)
+        return rows[0] if rows else None
+
+    def _all(self, name: str, values: Any) -> list[Any]:
+        """Every row of a named query, fetched: no statement stays open to hold the file."""
+        with self._translated():
+            if self._writer is not None:
+                return self._writer.connection().execute(QUERIES[name], values).fetchall()
+            connection = connect_reader(self._path)
+            if connection is None:
+                return []
+            try:
+                return connection.execute(QUERIES[name], values).fetchall()
+            finally:
+                connection.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            meant = meaning(error, self._path)
+            if meant is None:
+                raise
+            raise meant from error
+
+
+def _listing(query: RunQuery) -> str:
+    """The query whose index fits best."""
+    if query.request_id is not None:
+        return "runs_by_request"
+    if query.runbook is not None:
+        return "runs_by_runbook"
+    return "runs" if query.statuses is None else "runs_by_status"
