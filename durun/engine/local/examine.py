@@ -1,0 +1,200 @@
+"""What became of an attempt that an earlier session left open. Used by a resume, which holds the run's lock.
+
+Every answer but `Unknown` is proved. What can't be read is unknown, not gone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from durun.engine.local.folder import attempt_folder, lock_path, make_folder, make_gate, read_gate, sync_results
+from durun.engine.local.place import Place
+from durun.engine.local.procs import UNREADABLE, Origin, Table, boot_id, control_group, look_around, members
+from durun.engine.local.procs import pid_namespace as our_pid_namespace
+from durun.engine.local.records import ExitRecord, Gate, MainProcess, Records
+from durun.errors import StorageFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Its supervisor lives: wait for it, and look again."""
+
+    supervisor_pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """It ended like this, and all that the record names is durable."""
+
+    record: ExitRecord
+
+
+@dataclass(frozen=True, slots=True)
+class NeverBegan:
+    """It was not started and never will be: a fence stands before it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Orphaned:
+    """Processes of it live without their supervisor. `main`: the step itself is among them, not only what it left."""
+
+    pids: tuple[int, ...]
+    main: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody can tell how it ended. `gone`: no process of it is left, so a verify may be asked."""
+
+    reason: str
+    gone: bool
+
+
+Finding: TypeAlias = Alive | Recorded | NeverBegan | Orphaned | Unknown
+
+
+def examine(run_folder: Path, folder: int, nonce: str, session: int, then: Place, now: Place) -> Finding:
+    """What became of the attempt in this folder, whose intent was committed at the place `then`.
+
+    Fences it if that proves that it never began. Raises StorageFailed if the folder can't be read or written.
+    """
+    try:
+        return _examine(run_folder, folder, nonce, session, then, now)
+    except OSError as error:
+        raise StorageFailed(
+            f"the attempt's folder {attempt_folder(run_folder, folder)} can't be used: {error.strerror}",
+            "nothing was started; mend the disk, then resume",
+        ) from error
+
+
+def fence(run_folder: Path, folder: int, nonce: str) -> bool:
+    """Make sure that the attempt is never started; True if it can't be, False if it was (its gate is there).
+
+    Raises OSError.
+    """
+    place = attempt_folder(run_folder, folder)
+    make_folder(place)
+    never = Gate(nonce, True, 0, os.getpid(), 0, our_pid_namespace(), boot_id(), time.time())
+    descriptor = make_gate(place, never)
+    if descriptor is not None:
+        os.close(descriptor)
+        return True
+    said = read_gate(place)
+    return said is not None and said.gate is not None and said.gate.fence and said.gate.nonce == nonce
+
+
+def _examine(run_folder: Path, folder: int, nonce: str, session: int, then: Place, now: Place) -> Finding:
+    place = attempt_folder(run_folder, folder)
+    # In this order: a supervisor that ends between the two looks has written its record by then.
+    alive = supervisor_pid(run_folder, session)
+    said = read_gate(place)
+    if said is None:
+        if (then.boot_id, then.pid_namespace, then.mount_id) == (now.boot_id, now.pid_namespace, now.mount_id):
+            if fence(run_folder, folder, nonce):
+                return NeverBegan("it was not started before the runner ended")
+            return _examine(run_folder, folder, nonce, session, then, now)
+        return Alive(alive) if alive is not None else _without_gate(nonce, then, now)
+    if said.gate is None or said.gate.nonce != nonce:
+        return Alive(alive) if alive is not None else Unknown("its gate is damaged", gone=then.boot_id != now.boot_id)
+    if said.gate.fence:
+        return NeverBegan("an earlier resume made sure that it is never started")
+    return _with_gate(run_folder, place, said, said.gate, alive, now)
+
+
+def _with_gate(run_folder: Path, place: Path, said: Records, gate: Gate, alive: int | None, now: Place) -> Finding:
+    same_boot = gate.boot_id == now.boot_id
+    record = said.exit
+    if record is not None and record.nonce == gate.nonce and (record.synced or same_boot):
+        if not record.synced:
+            sync_results(place, run_folder)
+        return Recorded(record)
+    if alive is not None:
+        return Alive(alive)
+    if not same_boot:
+        return Unknown("the machine restarted", gone=True)
+    if gate.pid_namespace != now.pid_namespace:
+        return Unknown("it was started in another pid namespace, whose processes can't be seen from here", gone=False)
+    return _search(run_folder, gate, said.process)
+
+
+def _without_gate(nonce: str, then: Place, now: Place) -> Orphaned | Unknown:
+    """No gate, and the place is another one: then that proves nothing."""
+    if then.boot_id != now.boot_id:
+        return Unknown("the machine restarted", gone=True)
+    if then.pid_namespace != now.pid_namespace:
+        return Unknown("it was to be started in another pid namespace, whose processes can't be seen from here", False)
+    table = look_around()
+    found = members(table, Origin(nonce, 0, None, None))
+    if found:
+        return Orphaned(_pids(found), True, "the state directory was mounted anew; the step still runs")
+    hidden = any(table.nonce(pid) == UNREADABLE for pid in table.processes)
+    return Unknown("the state directory was mounted anew", gone=not hidden and 1 in table.processes)
+
+
+def _search(run_folder: Path, gate: Gate, main: MainProcess | None) -> Orphaned | Unknown:
+    """Look for what is left of an attempt whose supervisor was killed."""
+    origin = Origin(gate.nonce, gate.pid, (main.pid, main.started) if main else None, main.pid if main else None)
+    # Twice: a process that is just being forked or executed can be missed by one look.
+    for table in (look_around(), look_around()):
+        found = members(table, origin)
+        if found:
+            lives = main is None or any((p.pid, p.started) == origin.main for p in found)
+            what = "the step still runs" if lives else "the step ended, processes that it left still run"
+            return Orphaned(_pids(found), lives, f"its supervisor was killed; {what}")
+    hidden = _may_be_hidden(run_folder, table, gate)
+    return Unknown("its supervisor was killed", gone=not hidden)
+
+
+def _may_be_hidden(run_folder: Path, table: Table, gate: Gate) -> bool:
+    """Whether a process that we may not read could be of this attempt.
+
+    It would have been started after the supervisor, and be of its session or still in its control group.
+    """
+    about = _about_supervisor(run_folder, gate.session)
+    group = about.get("cgroup")
+    if 1 not in table.processes:
+        # Mounted with hidepid: not even their numbers can be seen.
+        return True
+    for process in table.processes.values():
+        if process.dead or process.started < gate.started or table.nonce(process.pid) != UNREADABLE:
+            continue
+        if process.session == gate.pid or not group or control_group(process.pid) in ("", group):
+            return True
+    return False
+
+
+def _pids(found: list[Process]) -> tuple[int, ...]:
+    return tuple(sorted(process.pid for process in found))
+
+
+def supervisor_pid(run_folder: Path, session: int) -> int | None:
+    """The pid of the session's supervisor if it lives, else None. Raises OSError if that can't be told."""
+    try:
+        lock = os.open(lock_path(run_folder, session), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(_about_supervisor(run_folder, session).get("pid", 0))
+    finally:
+        os.close(lock)
+    return None
+
+
+def _about_supervisor(run_folder: Path, session: int) -> Mapping[str, Any]:
+    try:
+        about = json.loads(lock_path(run_folder, session).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return about if isinstance(about, dict) else {}

@@ -1,0 +1,132 @@
+"""The folder of an attempt: where it is, and the one operation that only one process can win.
+
+`attempts/<number>/` in the run's folder holds `gate` (see `records`), `log` (from the first byte that the step
+writes to stdout or stderr), and `output` (what the step writes to `$DURUN_OUTPUT`). Standard library only: the
+supervisor is built on this.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from durun.engine.local.records import (
+    EXIT_AT,
+    PROCESS_AT,
+    SIZE,
+    ExitRecord,
+    Gate,
+    MainProcess,
+    Records,
+    exit_region,
+    new_gate_file,
+    process_region,
+    read_records,
+)
+
+OUTPUT = "DURUN_OUTPUT"
+"""The variable that tells a step where its outputs go."""
+
+STOP = "stop"
+"""The file in the run's folder that tells a supervisor without runner to stop what runs."""
+
+
+def attempt_folder(run_folder: Path, number: int) -> Path:
+    """The folder of the attempt with this folder number."""
+    return run_folder / "attempts" / str(number)
+
+
+def log_path(folder: Path) -> Path:
+    """Where the attempt's stdout and stderr are kept; absent if it wrote nothing."""
+    return folder / "log"
+
+
+def output_path(folder: Path) -> Path:
+    """The attempt's `$DURUN_OUTPUT`; absent if it wrote none."""
+    return folder / "output"
+
+
+def gate_path(folder: Path) -> Path:
+    """The attempt's gate."""
+    return folder / "gate"
+
+
+def lock_path(run_folder: Path, session: int) -> Path:
+    """The file that a session's supervisor holds an `flock` on as long as it lives."""
+    return run_folder / f"supervisor-{session}.lock"
+
+
+def make_folder(folder: Path) -> None:
+    """Make the attempt's folder if it is not there. Raises OSError."""
+    try:
+        folder.mkdir(0o700)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        folder.parent.mkdir(0o700, exist_ok=True)
+        folder.mkdir(0o700, exist_ok=True)
+
+
+def make_gate(folder: Path, gate: Gate) -> int | None:
+    """Put the gate into place, whole or not at all: an open descriptor of it, or None if one was there already.
+
+    Raises OSError if it could not be written: then there is none, or it is somebody else's.
+    """
+    draft = folder / f"gate.{os.urandom(8).hex()}"
+    descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        if os.pwrite(descriptor, new_gate_file(gate), 0) != SIZE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(draft))
+        os.link(draft, gate_path(folder))
+    except FileExistsError:
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    finally:
+        draft.unlink()
+    return descriptor
+
+
+def write_process(gate: int, process: MainProcess) -> None:
+    """Note which process was started, in the open gate. Raises OSError."""
+    os.pwrite(gate, process_region(process), PROCESS_AT)
+
+
+def write_exit(gate: int, record: ExitRecord) -> None:
+    """Note how the attempt ended, in the open gate. Raises OSError."""
+    os.pwrite(gate, exit_region(record), EXIT_AT)
+
+
+def read_gate(folder: Path) -> Records | None:
+    """What the gate says, or None if there is none. Raises OSError if that can't be told."""
+    try:
+        return read_records(gate_path(folder).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def sync_results(folder: Path, run_folder: Path) -> None:
+    """Make the attempt's log and outputs durable, and the folders in which they are. Raises OSError."""
+    for file in (log_path(folder), output_path(folder)):
+        sync(file)
+    for place in (folder, folder.parent, run_folder):
+        sync(place)
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or a folder's names, durable; nothing if it is not there. Raises OSError."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,155 @@
+"""One attempt that runs: its gate, its process, its log, and how it came to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+from durun.engine.local import folder as folders
+from durun.engine.local.procs import Origin, look
+from durun.engine.local.records import EndReason, ExitRecord, MainProcess
+from durun.engine.local.supervisor.ladder import Ladder
+from durun.engine.local.supervisor.log import AttemptLog
+from durun.engine.local.supervisor.spawn import NotStarted, spawn
+from durun.engine.local.wire import StartOrder
+
+DRAIN = 1.0
+"""How long to read on after the end of the main process, seconds: a daemon that it left may hold the pipes."""
+
+_CHUNK = 1 << 16
+_PIPE_MAX = 1 << 20
+
+
+class Child:
+    """An attempt whose gate is ours. `pipes` are our ends of stdout and stderr, `stdin` ours of the input.
+
+    Times without `at` in their name are monotonic.
+    """
+
+    def __init__(self, order: StartOrder, folder: Path, gate: int) -> None:
+        self.order = order
+        self.folder = folder
+        self.gate = gate
+        self.log = AttemptLog(folders.log_path(folder), order.output_cap, not order.redact)
+        self.pid = 0
+        self.pipes: dict[int, str] = {}
+        self.stdin: int | None = None
+        self.reason: EndReason = "exit"
+        self.ladder: Ladder | None = None
+        self.deadline: float | None = None
+        self.drain_until: float | None = None
+        self._input = memoryview((order.stdin or "").encode("utf-8", "surrogateescape"))
+        self._origin = Origin(order.nonce, os.getsid(0), None, None)
+        self._status: int | None = None
+        self._over = False
+        self._started_at = time.time()
+        self._ended_at = 0.0
+        self._error = ""
+
+    def start(self) -> bool:
+        """Start the process; False if that can't be: then the attempt is over already."""
+        try:
+            spawned = spawn(self.order, self.folder)
+        except NotStarted as error:
+            self.reason, self._error = "not_started", str(error)
+            self._over = True
+            return False
+        self.pid = spawned.pid
+        process = look(spawned.pid)
+        main = MainProcess(spawned.pid, process.started if process else 0)
+        self._origin = self._origin._replace(main=(main.pid, main.started), group=main.pid)
+        self.pipes = {spawned.stdout: "stdout", spawned.stderr: "stderr"}
+        self.stdin = spawned.stdin
+        if self.order.timeout is not None:
+            self.deadline = time.monotonic() + self.order.timeout
+        with contextlib.suppress(OSError):
+            # It runs now, whatever the disk says; it can still be found by its nonce.
+            folders.write_process(self.gate, main)
+        return True
+
+    @property
+    def wake_at(self) -> float | None:
+        """When something is due that no descriptor tells."""
+        return self.deadline if self.drain_until is None else self.drain_until
+
+    @property
+    def ended(self) -> bool:
+        """Whether the exit record can be written: the process is over, and nothing more is to be read."""
+        return self._over and not self.pipes
+
+    def on_exit(self, status: int) -> None:
+        """The main process has ended; `status` is its exit code, or minus a signal."""
+        self._status = status
+        self._ended_at = time.time()
+        self.deadline = None
+        if self.ladder is None:
+            self._end()
+
+    def stop(self, reason: EndReason) -> bool:
+        """Begin to stop it; False if it has ended, or is being stopped already."""
+        self.deadline = None
+        if self._status is not None or self.ladder is not None or self._over:
+            return False
+        self.reason = reason
+        self.ladder = Ladder(self._origin, self.order.stop_grace, time.monotonic())
+        return True
+
+    @property
+    def stopping(self) -> bool:
+        """Whether its ladder is to be climbed."""
+        return self.ladder is not None and not self._over
+
+    def stopped(self) -> None:
+        """Nothing more of it is left, or nothing that could be stopped."""
+        leftover = self.ladder.leftover if self.ladder is not None else ()
+        if self._status is not None or self.pid in leftover:
+            self._end()
+
+    def _end(self) -> None:
+        self._over = True
+        self.drain_until = time.monotonic() + DRAIN
+
+    def read(self, pipe: int) -> bool:
+        """Read a chunk; False at the end of the pipe."""
+        try:
+            chunk = os.read(pipe, _CHUNK)
+        except BlockingIOError:
+            return True
+        if chunk:
+            self.log.write(self.pipes[pipe], chunk)
+        return bool(chunk)
+
+    def read_rest(self, pipe: int) -> None:
+        """Read what the pipe holds now: what came before the end must not be lost because we were busy."""
+        for _ in range(_PIPE_MAX // _CHUNK):
+            if not self.read(pipe):
+                return
+
+    def feed(self) -> bool:
+        """Write some of the input; False once there is no more, or nobody who reads it."""
+        try:
+            if self.stdin is not None and self._input:
+                self._input = self._input[os.write(self.stdin, self._input[:_CHUNK]) :]
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return bool(self._input)
+
+    def record(self) -> ExitRecord:
+        """How it ended; flushes the log."""
+        code = self._status if self._status is not None and self._status >= 0 else None
+        number = -self._status if self._status is not None and self._status < 0 else None
+        return ExitRecord(
+            self.order.nonce,
+            self.reason,
+            code,
+            number,
+            self._started_at,
+            self._ended_at or time.time(),
+            self._error,
+            self.log.finish(),
+            leftover=self.ladder.leftover if self.ladder is not None else (),
+        )

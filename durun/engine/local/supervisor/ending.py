@@ -1,0 +1,49 @@
+"""What is made durable at the end of an attempt, and when.
+
+While the runner lives: what its COMMIT may name (log, outputs, their folders), and for a step that wrote nothing,
+nothing. Without a runner: everything, for the machine may be gone before anybody asks.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from durun.engine.local.folder import (
+    attempt_folder,
+    gate_path,
+    output_path,
+    sync,
+    sync_results,
+    write_exit,
+)
+from durun.engine.local.records import ExitRecord
+from durun.engine.local.supervisor.child import Child
+
+
+def write_record(child: Child, record: ExitRecord, run_folder: Path) -> str:
+    """Write the exit record and make what the outcome may name durable; returns what the disk refused, or ""."""
+    try:
+        write_exit(child.gate, record)
+        if child.log.exists or output_path(child.folder).exists():
+            child.log.sync()
+            sync(output_path(child.folder))
+            for place in (child.folder, child.folder.parent, run_folder):
+                sync(place)
+    except OSError as error:
+        return f"the attempt's results could not be made durable: {error.strerror}"
+    return ""
+
+
+def make_durable(run_folder: Path, number: int, record: ExitRecord) -> None:
+    """Make the attempt's results and its record durable, and only then say so in the record. Raises OSError."""
+    folder = attempt_folder(run_folder, number)
+    gate = os.open(gate_path(folder), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        write_exit(gate, record)
+        sync_results(folder, run_folder)
+        os.fsync(gate)
+        write_exit(gate, record._replace(synced=True))
+        os.fsync(gate)
+    finally:
+        os.close(gate)

@@ -1,0 +1,151 @@
+"""The log of an attempt: what it wrote to stdout and stderr, cut at a cap, with size and digest of the whole.
+
+Whatever happens to the log, the step goes on: on a full disk the log ends with a mark, and the pipes are read
+on. Memory does not grow with the output.
+"""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import contextlib
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+STREAMS = ("stdout", "stderr")
+
+
+class _Stream:
+    def __init__(self) -> None:
+        self.size = 0
+        self.cut = False
+        self.rest = b""
+        self.digest = hashlib.sha256()
+
+
+class AttemptLog:
+    """Takes what is read from the pipes, and keeps up to `cap` bytes of it; with `keep` False, none."""
+
+    def __init__(self, path: Path, cap: int, keep: bool) -> None:
+        self._path = path
+        self._room = cap if keep else 0
+        self._cap = cap
+        self._open = keep
+        self._file: int | None = None
+        self._end = 0
+        self._last = 0
+        self._streams = {name: _Stream() for name in STREAMS}
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a log file."""
+        return self._file is not None
+
+    def write(self, name: str, chunk: bytes) -> None:
+        """Take a chunk of one stream. Never fails: what can't be kept is counted and marked as cut."""
+        stream = self._streams[name]
+        stream.size += len(chunk)
+        stream.digest.update(chunk)
+        if self._open:
+            kept = chunk[: self._room]
+            self._room -= len(kept)
+            self._keep(name, stream, kept)
+            if len(kept) < len(chunk) and self._open:
+                self._cut(f"the output is cut here: {self._cap} bytes are kept")
+        if not self._open:
+            stream.cut = True
+
+    def finish(self) -> dict[str, dict[str, Any]]:
+        """Write what was held back, and tell size, SHA-256 and completeness of each stream that wrote anything."""
+        self._flush()
+        return {
+            name: {"bytes": stream.size, "sha256": stream.digest.hexdigest(), "cut": stream.cut}
+            for name, stream in self._streams.items()
+            if stream.size
+        }
+
+    def sync(self) -> None:
+        """Make the log durable. Raises OSError."""
+        if self._file is not None:
+            os.fsync(self._file)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._open = False
+        if self._file is not None:
+            os.close(self._file)
+
+    def _keep(self, name: str, stream: _Stream, chunk: bytes) -> None:
+        """Text as text. A character that is split over two chunks is held back; what is no UTF-8 is kept as base64."""
+        data = stream.rest + chunk
+        try:
+            text, used = codecs.utf_8_decode(data, "strict", False)
+        except UnicodeDecodeError:
+            stream.rest = b""
+            self._append(_binary(name, data))
+            return
+        stream.rest = data[used:]
+        if text:
+            line = _line(name, text=text)
+            # Control characters take six bytes each in JSON: a megabyte of them must not make six of log.
+            self._append(line if len(line) < 2 * used + 200 else _binary(name, data[:used]))
+
+    def _flush(self) -> None:
+        for name, stream in self._streams.items():
+            rest, stream.rest = stream.rest, b""
+            if rest and self._open:
+                self._append(_binary(name, rest))
+
+    def _append(self, line: bytes) -> None:
+        try:
+            self._write(line)
+        except OSError as error:
+            self._open = False
+            self._mark(f"the output is cut here: {error.strerror}")
+            for stream in self._streams.values():
+                stream.cut = stream.cut or stream.size > 0
+
+    def _write(self, line: bytes) -> None:
+        if self._file is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._file = os.open(self._path, flags, 0o600)
+        rest = memoryview(line)
+        while rest:
+            rest = rest[os.write(self._file, rest) :]
+        self._last, self._end = self._end, self._end + len(line)
+
+    def _cut(self, why: str) -> None:
+        self._flush()
+        if self._open:
+            self._open = False
+            self._mark(why)
+
+    def _mark(self, why: str) -> None:
+        """End the log with a mark; on a full disk in the place of the last record, if there is no room behind it."""
+        for end in (self._end, self._last):
+            try:
+                if self._file is not None:
+                    os.ftruncate(self._file, end)
+                self._end = end
+                self._write(_line("mark", text=why))
+            except OSError:
+                continue
+            return
+        if self._file is not None:
+            # Not even a mark: at least no torn line. The exit record says that it is cut.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, self._last)
+
+
+def _binary(name: str, data: bytes) -> bytes:
+    return _line(name, base64=base64.b64encode(data).decode())
+
+
+def _line(stream: str, **content: str) -> bytes:
+    now = time.time()
+    at = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
+    return json.dumps({"at": at, "stream": stream, **content}, ensure_ascii=False).encode() + b"\n"
