@@ -7,38 +7,38 @@ attributes but the keys of mappings, no statements, no randomness, bounded in ev
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from jinja2 import TemplateSyntaxError, nodes
-from jinja2.parser import Parser
+from jinja2 import nodes
 
 from durun.errors import DurunError
-from durun.language.diagnostics import did_you_mean
-from durun.language.evaluation import ALLOWED, ASKING, FORGIVING, LANGUAGE, Missing, value_of
-from durun.language.filters import MAX_TEXT, Wrong, bounded, kind_of, plain, to_text
+from durun.language.evaluation import ASKING, FORGIVING, Missing, value_of
+from durun.language.filters import MAX_TEXT, Wrong, kind_of, plain, to_text
+from durun.language.syntax import ExpressionSyntaxError, end_of_expression, tree_of
 from durun.model.runbook import Expression, Json, Template, Value
 
-MAX_SOURCE = 4096
-"""Characters in one expression."""
-MAX_DEPTH = 100
-"""How deep an expression may be nested; also how many operators may follow each other."""
+__all__ = [
+    "ExpressionError",
+    "ExpressionSyntaxError",
+    "PathPart",
+    "Reference",
+    "evaluate",
+    "evaluate_condition",
+    "expressions_in",
+    "parse_expression",
+    "parse_value",
+    "references",
+    "render",
+    "static_kind",
+    "to_text",
+]
 
 PathPart: TypeAlias = str | int | None
 
 _BEGIN = re.compile(r"\$?\$\{\{")
-
-
-class ExpressionSyntaxError(Exception):
-    """A text is not an expression. `offset` counts characters in the text that was given."""
-
-    def __init__(self, message: str, offset: int = 0) -> None:
-        super().__init__(message)
-        self.message = message
-        self.offset = offset
 
 
 class ExpressionError(DurunError):
@@ -94,7 +94,7 @@ def _parse_text(text: str) -> str | Template:
         if match.group().startswith("$$"):
             literal, place = literal + "${{", match.end()
             continue
-        end = _end_of_expression(text, match.end())
+        end = end_of_expression(text, match.end())
         if literal:
             parts.append(literal)
         parts.append(_checked(text[match.end() : end], match.end()))
@@ -105,104 +105,19 @@ def _parse_text(text: str) -> str | Template:
     return Template((*parts, literal) if literal else tuple(parts))
 
 
-def _end_of_expression(text: str, start: int) -> int:
-    """Where the `}}` stands that ends the expression which begins at `start`, found by Jinja2's lexer."""
-    rest = text[start : start + MAX_SOURCE + 2]
-    same_length = rest.replace("\r", " ")  # the lexer joins line ends, which would shift what follows
-    place = start
-    try:
-        for _, token, piece in LANGUAGE.lexer.tokeniter(same_length, None, None, "variable"):
-            if token == "variable_end":
-                if not piece.startswith("}}"):
-                    raise ExpressionSyntaxError("an operator stands before `}}` and nothing after it", place)
-                return place
-            place += len(piece)
-    except TemplateSyntaxError as error:
-        message, offset = _lexer_message(error)
-        raise ExpressionSyntaxError(message, start + offset) from error
-    if len(rest) > MAX_SOURCE:
-        raise ExpressionSyntaxError(f"an expression is longer than {MAX_SOURCE} characters", start)
-    raise ExpressionSyntaxError("`${{` without `}}`; write `$${{` for the characters themselves", start - len("${{"))
-
-
-def _lexer_message(error: TemplateSyntaxError) -> tuple[str, int]:
-    """Jinja2's words without its `at N`, and that N."""
-    message = (error.message or "not an expression").rstrip(")")
-    if match := re.fullmatch(r"(unexpected char (.+)) at (\d+)", message):
-        open_string = match.group(2) in ('"\'"', "'\"'")
-        return "a string has no end" if open_string else match.group(1), int(match.group(3))
-    return message, 0
-
-
 def _checked(source: str, offset: int) -> Expression:
     stripped = source.strip()
     try:
-        _tree(stripped)
+        tree_of(stripped)
     except ExpressionSyntaxError as error:
         shift = len(source) - len(source.lstrip())
         raise ExpressionSyntaxError(error.message, offset + shift + error.offset) from error
     return Expression(stripped)
 
 
-@lru_cache(maxsize=4096)
-def _tree(source: str) -> nodes.Expr:
-    """The checked syntax tree of an expression."""
-    if not source:
-        raise ExpressionSyntaxError("an expression is empty")
-    if len(source) > MAX_SOURCE:
-        raise ExpressionSyntaxError(f"an expression is longer than {MAX_SOURCE} characters")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # an unknown escape such as '\d' only warns
-            parser = Parser(LANGUAGE, source, state="variable")
-            tree = parser.parse_expression()
-    except TemplateSyntaxError as error:
-        raise ExpressionSyntaxError(*_lexer_message(error)) from error
-    except RecursionError:
-        raise ExpressionSyntaxError("an expression is nested too deeply") from None
-    if not parser.stream.eos:
-        raise ExpressionSyntaxError(f"an expression ends before `{parser.stream.current}`")
-    _check(tree)
-    return tree
-
-
-def _check(tree: nodes.Expr) -> None:
-    rest: list[tuple[nodes.Node, int]] = [(tree, 0)]
-    while rest:
-        node, depth = rest.pop()
-        if depth > MAX_DEPTH:
-            raise ExpressionSyntaxError("an expression is nested too deeply")
-        _check_node(node)
-        rest.extend((child, depth + 1) for child in node.iter_child_nodes())
-
-
-def _check_node(node: nodes.Node) -> None:
-    if isinstance(node, nodes.Call):
-        raise ExpressionSyntaxError("nothing can be called in an expression; filters are written `value | filter`")
-    if type(node) not in ALLOWED:
-        raise ExpressionSyntaxError(f"`{type(node).__name__.lower()}` is not part of the language")
-    if isinstance(node, nodes.CondExpr) and node.expr2 is None:
-        raise ExpressionSyntaxError("an `if` in an expression needs its `else`")
-    if isinstance(node, nodes.Const) and isinstance(node.value, str) and re.search("[\ud800-\udfff]", node.value):
-        raise ExpressionSyntaxError("a string holds half a character (a lone surrogate)")
-    if not isinstance(node, nodes.Filter | nodes.Test):
-        return
-    word, known = ("filter", LANGUAGE.filters) if isinstance(node, nodes.Filter) else ("test", LANGUAGE.tests)
-    if node.name not in known:
-        near = did_you_mean(node.name, known)
-        raise ExpressionSyntaxError(f"there is no {word} `{node.name}`" + (f"; {near}" if near else ""))
-    if node.dyn_args is not None or node.dyn_kwargs is not None:
-        raise ExpressionSyntaxError(f"{word} `{node.name}` does not take `*` arguments")
-    if word == "test" and node.kwargs:
-        raise ExpressionSyntaxError(f"test `{node.name}` does not take named arguments")
-
-
 def evaluate(expression: Expression, scope: Mapping[str, Any]) -> Json:
     """The value of an expression, as plain JSON data. Raises ExpressionError."""
-    try:
-        return plain(_value(expression, scope))
-    except Wrong as error:
-        raise _error(expression, error) from error
+    return _value(expression, scope, plain)
 
 
 def evaluate_condition(expression: Expression, scope: Mapping[str, Any]) -> bool:
@@ -225,7 +140,7 @@ def render(value: Value, scope: Mapping[str, Any]) -> Json:
     if isinstance(value, Template):
         if value.whole is not None:
             return evaluate(value.whole, scope)
-        texts = [part if isinstance(part, str) else _text(part, scope) for part in value.parts]
+        texts = [part if isinstance(part, str) else str(_value(part, scope, to_text)) for part in value.parts]
         if sum(map(len, texts)) > MAX_TEXT:
             raise ExpressionError(f"a text with expressions would be longer than {MAX_TEXT} characters")
         return "".join(texts)
@@ -236,18 +151,13 @@ def render(value: Value, scope: Mapping[str, Any]) -> Json:
     return value
 
 
-def _text(expression: Expression, scope: Mapping[str, Any]) -> str:
+def _value(expression: Expression, scope: Mapping[str, Any], finish: Callable[[Any], Any]) -> Any:
     try:
-        return bounded(to_text(_value(expression, scope)))
+        return finish(value_of(tree_of(expression.source), scope))
     except Wrong as error:
         raise _error(expression, error) from error
-
-
-def _value(expression: Expression, scope: Mapping[str, Any]) -> Any:
-    try:
-        return value_of(_tree(expression.source), scope)
     except RecursionError:
-        raise Wrong("a value is nested too deeply") from None
+        raise _error(expression, Wrong("a value is nested too deeply")) from None
 
 
 def _error(expression: Expression, error: Wrong) -> ExpressionError:
@@ -267,7 +177,7 @@ def _shown(expression: Expression) -> str:
 @lru_cache(maxsize=4096)
 def references(expression: Expression) -> frozenset[Reference]:
     """Every path that the expression reads."""
-    return frozenset(_references(_tree(expression.source), False))
+    return frozenset(_references(tree_of(expression.source), False))
 
 
 def expressions_in(value: Value) -> Iterator[Expression]:
@@ -295,7 +205,7 @@ _KINDS: dict[type[nodes.Node], str] = {
 
 def static_kind(expression: Expression) -> str | Reference | None:
     """What the value is, in the words of JSON; the Reference, if it is nothing but one; None if it can't be told."""
-    tree = _tree(expression.source)
+    tree = tree_of(expression.source)
     if isinstance(tree, nodes.Const):
         return kind_of(tree.value)
     if isinstance(tree, nodes.Name | nodes.Getattr | nodes.Getitem):

@@ -75,7 +75,7 @@ def _key(key: Any) -> str:
 def to_text(value: Any) -> str:
     """A value as it stands in text: a string as it is, everything else as JSON."""
     if isinstance(value, str):
-        return str(value)
+        return bounded(str(value))
     return bounded(json.dumps(plain(value), ensure_ascii=False))
 
 

@@ -112,6 +112,8 @@ class _Checker:
             return f"write `inputs.{name}`"
         if name in self._graph.steps:
             return f"write `steps.{name}`"
+        if name == "null":
+            return "write `none`"
         return did_you_mean(name, _ROOTS[place.when]) or "text stands in quotes, as in `'x'`"
 
     def _kind(self, place: Place) -> str | None:

@@ -1,0 +1,504 @@
+"""`${{ … }}` from text to value: what a runbook's author and an attacker would try."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from durun.language.expressions import (
+    ExpressionError,
+    ExpressionSyntaxError,
+    Reference,
+    evaluate,
+    evaluate_condition,
+    expressions_in,
+    parse_expression,
+    parse_value,
+    references,
+    render,
+    static_kind,
+)
+from durun.model.runbook import Expression, Template
+
+
+class Lazy(Mapping[str, Any]):
+    """A mapping that is no dict, as the engine makes them for steps and targets."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self._data = data
+
+    def __getitem__(self, key: str) -> Any:
+        return self._data[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+
+SCOPE: dict[str, Any] = {
+    "inputs": {
+        "name": "app", "count": 3, "on": True, "none": None, "list": [1, 2], "frozen": (1, 2), "empty": [],
+        "copy": "c", "items": "i", "get": "g", "keys": "k", "values": "v",
+        "hosts": [{"name": "a", "up": True}, {"name": "b", "up": False}],
+        "big": "x" * 600_000,
+    },
+    "steps": Lazy({"a": Lazy({"outputs": Lazy({"x": 1})}), "skipped": Lazy({"outputs": {}})}),
+}  # fmt: skip
+
+
+def value(text: str, scope: Mapping[str, Any] = SCOPE) -> Any:
+    return evaluate(parse_expression(text), scope)
+
+
+def refusal(text: str) -> ExpressionError:
+    with pytest.raises(ExpressionError) as caught:
+        value(text)
+    return caught.value
+
+
+def syntax_error(text: str) -> ExpressionSyntaxError:
+    with pytest.raises(ExpressionSyntaxError) as caught:
+        parse_value(text)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("inputs.count + 1", 4),
+        ("inputs['count'] * 2 - 1", 5),
+        ("7 // 2", 3),
+        ("7 % 4", 3),
+        ("2 ** 10", 1024),
+        ("-inputs.count", -3),
+        ("inputs.list + [3]", [1, 2, 3]),
+        ("'a' + 'b'", "ab"),
+        ("'a' ~ true ~ none ~ 1 ~ [true]", "atruenull1[true]"),
+        ("inputs.list[0]", 1),
+        ("inputs.list[-1]", 2),
+        ("inputs.list[0:1]", [1]),
+        ("inputs.list.0", 1),
+        ("inputs.frozen == [1, 2]", True),
+        ("inputs.frozen", [1, 2]),
+        ("(1, 2)", [1, 2]),
+        ("{'a': {'b': 1}}", {"a": {"b": 1}}),
+        ("1 < inputs.count <= 3", True),
+        ("2 in inputs.frozen", True),
+        ("'name' in inputs", True),
+        ("'x' not in inputs", True),
+        ("'pp' in inputs.name", True),
+        ("'yes' if inputs.on else 'no'", "yes"),
+        ("inputs.none is none", True),
+        ("inputs.on and not inputs.empty", True),
+        ("inputs.hosts | selectattr('up') | map(attribute='name') | list", ["a"]),
+        ("inputs.hosts | rejectattr('up') | map(attribute='name') | join(',')", "b"),
+        ("inputs.hosts | map(attribute='up')", [True, False]),
+        ("inputs.list | join('-')", "1-2"),
+        ("[true, 'x'] | join(',')", "true,x"),
+        ("inputs.list | length", 2),
+        ("inputs.list | tojson", "[1, 2]"),
+        ("true | string", "true"),
+        ("'[1]' | from_json", [1]),
+        ("' a,b ' | trim | split(',')", ["a", "b"]),
+        ("'12' | int + 1", 13),
+        ("'1.5' | float", 1.5),
+        ("'x' | int(0)", 0),
+        ("2.567 | round(1)", 2.6),
+        ("2.1 | round(0, 'ceil')", 3.0),
+        ("[3, 1, 3] | unique | sort", [1, 3]),
+        ("[1, 5, 3] | max", 5),
+        ("[1, 5, 3] | sum", 9),
+        ("{'b': 1, 'a': 2} | dictsort", [["a", 2], ["b", 1]]),
+        ("{'a': 1} | items", [["a", 1]]),
+        ("'a b' | urlencode", "a%20b"),
+        ("'abc' | replace('b', '') | upper", "AC"),
+        ("[] | first | default('none')", "none"),
+        ("'it' 's'", "its"),
+    ],
+)
+def test_an_expression_has_the_value_that_jinja2_and_json_agree_on(text: str, expected: Any) -> None:
+    found = value(text)
+    assert found == expected
+    assert json.loads(json.dumps(found)) == found
+
+
+@pytest.mark.parametrize("key", ["copy", "items", "get", "keys", "values"])
+def test_a_dot_is_a_key_even_where_a_mapping_has_a_method(key: str) -> None:
+    assert value(f"inputs.{key}") == key[0]
+    assert value(f"inputs['{key}']") == key[0]
+    assert "has no" in refusal(f"steps.{key}").message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "''.__class__",
+        "inputs.__class__",
+        "inputs.__init__.__globals__",
+        "inputs['__class__']",
+        "[].append",
+        "[]['append']",
+        "(1).real",
+        "inputs.list.__class__.__mro__",
+        "steps._data",
+        "steps['_data']",
+        "[inputs] | map(attribute='__class__') | list",
+        "[''] | map(attribute='__class__.__mro__') | list",
+        "[steps] | map(attribute='_data') | list",
+        "['', ''] | sort(attribute='__class__')",
+        "[''] | selectattr('__class__') | list",
+        "[steps] | join(',', '_data')",
+        "range",
+        "dict",
+        "lipsum",
+        "cycler",
+        "joiner",
+        "namespace",
+        "self",
+        "loop",
+        "environment",
+        "'%s' % inputs",
+        "'%1000000000d' % 1",
+    ],
+)
+def test_no_way_leads_to_python(text: str) -> None:
+    refusal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("range(9)", "nothing can be called"),
+        ("inputs.items()", "nothing can be called"),
+        ("''.join([])", "nothing can be called"),
+        ("'%s' | format(1)", "no filter `format`"),
+        ("'' | attr('__class__')", "no filter `attr`"),
+        ("[1, 2] | random", "no filter `random`"),
+        ("inputs | xmlattr", "no filter `xmlattr`"),
+        ("inputs | pprint", "no filter `pprint`"),
+        ("inputs | joim", "did you mean `join`?"),
+        ("inputs is callable", "no test `callable`"),
+        ("inputs is filter", "no test `filter`"),
+        ("1 is divisibleby(num=1)", "named arguments"),
+        ("[1] | join(*inputs)", "`*` arguments"),
+        ("1 if true", "needs its `else`"),
+        ("a b", "ends before `b`"),
+        ("a = 1", "ends before"),
+        ("set x", "ends before"),
+        ("", "empty"),
+        ("   ", "empty"),
+        ("a ? b", "unexpected char"),
+        ("'a", "a string has no end"),
+        ("1 +", "nothing"),
+        (r"'\d'", "escape"),
+        (r"'\ud800'", "surrogate"),
+        ("(" * 500 + "1" + ")" * 500, "nested too deeply"),
+        ("-" * 500 + "1", "nested too deeply"),
+        ("a" + ".b" * 500, "nested too deeply"),
+        ("'" + "x" * 5000 + "'", "longer than 4096"),
+    ],
+)
+def test_what_is_not_in_the_language_is_refused_before_anything_runs(text: str, why: str) -> None:
+    if text == "1 +":
+        why = "end of template"
+    with pytest.raises(ExpressionSyntaxError) as caught:
+        parse_expression(text)
+    assert why in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "inputs.missing",
+        "nothing",
+        "nothing.at.all",
+        "inputs.missing == 1",
+        "1 == inputs.missing",
+        "inputs.missing != 1",
+        "inputs.missing is none",
+        "inputs.missing is string",
+        "inputs.missing is not string",
+        "inputs.missing in []",
+        "1 in inputs.missing",
+        "not inputs.missing",
+        "inputs.missing or true",
+        "true and inputs.missing",
+        "'x' if inputs.missing else 'y'",
+        "[inputs.missing]",
+        "{'a': inputs.missing}",
+        "[inputs.missing] | length",
+        "'' ~ inputs.missing",
+        "inputs.missing | tojson",
+        "inputs.missing | list",
+        "inputs.name.first",
+        "inputs.none.x",
+        "inputs.list[9]",
+        "inputs.list[true]",
+        "[] | first",
+        "[] | max",
+        "inputs.hosts | map(attribute='nam') | list",
+        "inputs.hosts | selectattr('nam', 'eq', 'a') | list",
+        "inputs.hosts | selectattr('nam', 'string') | list",
+        "inputs.hosts | sort(attribute='nam')",
+        "inputs[nothing] | default(1)",
+        "(inputs.missing + 1) | default(1)",
+        "inputs.missing | default(nothing)",
+    ],
+)
+def test_a_missing_name_is_an_error_wherever_it_is_read(text: str) -> None:
+    assert refusal(text).exit_code == 1
+
+
+def test_the_error_names_the_expression_the_name_and_a_near_match() -> None:
+    error = refusal("inputs.nmae ~ '!'")
+    assert error.message == "`inputs.nmae ~ '!'`: `inputs` has no `nmae`"
+    assert error.hint == "did you mean `name`?"
+    assert "default" in refusal("inputs.zzzz").hint
+
+
+def test_an_error_never_shows_a_value() -> None:
+    scope = {"inputs": {"password": "hunter2", "deep": {"a": "hunter2"}}}
+    attempts = """
+        inputs.password | int; inputs.password + 1; inputs.password.x; inputs.deep | from_json; inputs.deep | abs
+        inputs.password | from_json; inputs.password in 1; inputs.deep | sum; inputs.password | float
+        inputs.password < 1; inputs.password is odd; [1, inputs.password] | sort
+    """
+    for text in attempts.strip().replace("\n", ";").split(";"):
+        with pytest.raises(ExpressionError) as caught:
+            value(text, scope)
+        assert "hunter2" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("steps.a.outputs.x | default(9)", 1),
+        ("steps.skipped.outputs.b.c.d | default('x')", "x"),
+        ("steps.no.outputs.b | default('x')", "x"),
+        ("no.way | default('x')", "x"),
+        ("no | d('x')", "x"),
+        ("inputs.none.x | default('x')", "x"),
+        ("inputs.list[9] | default('x')", "x"),
+        ("inputs.name | default(nothing)", "app"),
+        ("inputs.missing | default(inputs.name)", "app"),
+        ("inputs.missing | default(inputs.also | default(1))", 1),
+        ("inputs.missing | default", ""),
+        ("inputs.none | default('x')", None),
+        ("inputs.none | default('x', true)", "x"),
+        ("inputs.missing | default(default_value='x')", "x"),
+        ("inputs.missing | upper | default('x')", "x"),
+        ("inputs.missing is defined", False),
+        ("a.b.c is defined", False),
+        ("a.b.c is undefined", True),
+        ("steps.a.outputs.x is defined", True),
+        ("inputs.missing is not defined", True),
+    ],
+)
+def test_default_and_is_defined_forgive_at_any_depth(text: str, expected: Any) -> None:
+    assert value(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'x' * 10 ** 9",
+        "[1] * 10 ** 9",
+        "9 ** (9 ** 9)",
+        "2 ** 4097",
+        "10.0 ** 400",
+        "0 ** -1",
+        "(-8) ** 0.5",
+        "1 / 0",
+        "1 % 0",
+        "inputs.big + inputs.big",
+        "inputs.big ~ inputs.big",
+        "inputs.big | replace('x', 'yy')",
+        "inputs.big | replace('', 'y')",
+        "[1, 2, 3] | join(inputs.big)",
+        "[inputs.big, inputs.big] | tojson",
+        "1 | round(10 ** 9, 'ceil')",
+        "1 | tojson(10 ** 9)",
+        "inputs.list[::0]",
+        "1e999",
+        "'nan' | float",
+        "'x' | int",
+        "5 | upper",
+        "5 | length",
+        "1 + 'a'",
+        "true + 1",
+        "1 < 'a'",
+        "{1: 2}",
+        "-inputs.name",
+        "1 in 5",
+        "'a' | sum",
+        "1 | list",
+        "inputs.hosts | sort",
+        "'{' | from_json",
+        "5 | dictsort",
+        "'a' is divisibleby(0)",
+    ],
+)
+def test_what_has_no_bounded_value_is_an_error_at_once(text: str) -> None:
+    began = time.perf_counter()
+    refusal(text)
+    assert time.perf_counter() - began < 1
+
+
+def test_a_value_that_repeats_itself_can_not_grow_without_end() -> None:
+    wide = ", ".join(["x"] * 200)
+    scope = {"x": ["y" * 1_000_000]}
+    with pytest.raises(ExpressionError, match="too big"):
+        value(f"[{wide}]", scope)
+
+
+def test_a_deep_value_is_an_error_and_no_crash() -> None:
+    deep: Any = []
+    for _ in range(20_000):
+        deep = [deep]
+    with pytest.raises(ExpressionError, match="nested too deeply"):
+        value("x", {"x": deep})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain", "plain"),
+        ("${{ inputs.count }}", 3),
+        ("  ${{ inputs.count }}", "  3"),
+        ("n=${{ inputs.count }}, on=${{inputs.on}}", "n=3, on=true"),
+        ("${{ inputs.list }}${{ inputs.none }}", "[1, 2]null"),
+        ("a ${{ {'a': {}} }} b", 'a {"a": {}} b'),
+        ("${{ {'a': {'b': 1}} }}", {"a": {"b": 1}}),
+        ("${{ '}}' ~ \"}}\" }}!", "}}}}!"),
+        ("$${{ inputs.count }}", "${{ inputs.count }}"),
+        ("$${{ ${{ inputs.count }}", "${{ 3"),
+        ("$$${{ x }}", "$${{ x }}"),
+        ("}} { {{ $ ${x} $(y) {% x %} {# y #}", "}} { {{ $ ${x} $(y) {% x %} {# y #}"),
+        ("a\r\n${{ inputs.count\r\n }}\r\n\n", "a\r\n3\r\n\n"),
+        ("${{-inputs.count}}", -3),
+        ("é${{ inputs.name }}🦊", "éapp🦊"),
+    ],
+)
+def test_a_string_with_expressions_renders(text: str, expected: Any) -> None:
+    assert render(parse_value(text), SCOPE) == expected
+
+
+def test_only_strings_with_expressions_become_templates() -> None:
+    parsed = parse_value({"a": ["x", "${{ a }}", 1, None], "${{ key }}": "$${{"})
+    assert parsed == {"a": ("x", Template((Expression("a"),)), 1, None), "${{ key }}": "${{"}
+    assert [found.source for found in expressions_in(parsed)] == ["a"]
+    assert render(parsed, {"a": Lazy({"b": (1,)})}) == {"a": ["x", {"b": [1]}, 1, None], "${{ key }}": "${{"}
+
+
+@pytest.mark.parametrize(
+    ("text", "offset"),
+    [
+        ("ab ${{ inputs.x", 3),
+        ("ab ${{ inputs.x }", 16),
+        ("ab ${{ a # b }}", 9),
+        ("ab ${{ 'x }}", 7),
+        ("é ${{ a.b( }}", 11),
+        ("a ${{ x }} ${{ f() }}", 15),
+        ("a ${{ x -}} b", 8),
+        ("a ${{}} b", 5),
+    ],
+)
+def test_a_syntax_error_tells_where_it_is(text: str, offset: int) -> None:
+    assert syntax_error(text).offset == offset
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_escaped_text_survives_whatever_it_holds(text: str) -> None:
+    assert parse_value(text.replace("${{", "$${{")) == text
+
+
+@given(st.lists(st.sampled_from(["a", "{", "}", "$", " ", "é", "'", "\n"])).map("".join), st.text("ab}{ '\"$"))
+def test_text_around_an_expression_and_its_value_survive(before: str, held: str) -> None:
+    template = parse_value(before.replace("${{", "$${{").rstrip("$") + "${{ x }}" + "!")
+    assert render(template, {"x": held}) == before.rstrip("$") + held + "!"
+
+
+LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | st.text("a'\"\\}{é\n", max_size=5)
+KEYS = st.text("ab", max_size=2)
+
+
+@given(st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)))
+def test_a_json_literal_is_an_expression_with_its_own_value(data: Any) -> None:
+    assert render(parse_value("${{ " + json.dumps(data).replace("null", "none") + " }}"), {}) == data
+
+
+@given(st.text("abx.|()[]{}'\"+-*/%~=<>!, 0123", max_size=30))
+def test_no_text_makes_the_parser_or_the_evaluation_fail_in_another_way(text: str) -> None:
+    try:
+        evaluate(parse_expression(text), {"a": {"b": [1]}, "x": "y"})
+    except (ExpressionSyntaxError, ExpressionError) as error:
+        assert error.message
+
+
+@pytest.mark.parametrize("text", ["inputs.on", "${{ inputs.on }}", "  ${{ inputs.on }}\n"])
+def test_a_condition_is_bare_or_one_whole_expression(text: str) -> None:
+    assert parse_expression(text) == Expression("inputs.on")
+    assert evaluate_condition(parse_expression(text), SCOPE) is True
+
+
+@pytest.mark.parametrize("text", ["${{ a }} b", "${{ a }}${{ b }}", "${{ a }} == 1", "$${{ a }}", "a ${{ b }}", "a }}"])
+def test_a_condition_with_something_beside_it_is_refused(text: str) -> None:
+    with pytest.raises(ExpressionSyntaxError):
+        parse_expression(text)
+
+
+@pytest.mark.fault(39)
+@pytest.mark.parametrize("text", ["inputs.name", "inputs.count", "inputs.none", "inputs.list", "'true'", "1"])
+def test_a_condition_that_is_no_boolean_is_an_error_and_not_a_guess(text: str) -> None:
+    with pytest.raises(ExpressionError, match="must be true or false") as caught:
+        evaluate_condition(parse_expression(text), SCOPE)
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.fault(39)
+def test_a_condition_over_a_missing_name_is_an_error_and_not_false() -> None:
+    for text in ["inputs.missing", "inputs.missing == 'x'", "not inputs.missing"]:
+        with pytest.raises(ExpressionError, match="has no `missing`"):
+            evaluate_condition(parse_expression(text), SCOPE)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("inputs.x", {("inputs", "x"): False}),
+        ("steps.a.targets['k'].outputs.x", {("steps", "a", "targets", "k", "outputs", "x"): False}),
+        ("steps.a.targets[target.name].outputs.x", {
+            ("steps", "a", "targets", None, "outputs", "x"): False, ("target", "name"): False}),
+        ("steps.a.outputs.x | default(inputs.y)", {("steps", "a", "outputs", "x"): True, ("inputs", "y"): False}),
+        ("steps.a.outputs.x is defined and inputs.y", {("steps", "a", "outputs", "x"): True, ("inputs", "y"): False}),
+        ("steps.a.outputs.l | first | default(0)", {("steps", "a", "outputs", "l"): True}),
+        ("(a + b) | default(0)", {("a",): False, ("b",): False}),
+        ("a[0].b[1:c]", {("a", 0, "b", None): False, ("c",): False}),
+        ("'inputs.x'", {}),
+        ("{'a': inputs.x}['a']", {("inputs", "x"): False}),
+        ("inputs.x if env.Y else run.id", {("inputs", "x"): False, ("env", "Y"): False, ("run", "id"): False}),
+    ],
+)  # fmt: skip
+def test_references_are_read_from_the_syntax(text: str, expected: dict[tuple[str | int | None, ...], bool]) -> None:
+    assert references(parse_expression(text)) == {Reference(path, optional) for path, optional in expected.items()}
+
+
+def test_the_kind_of_a_value_is_told_where_it_can_be() -> None:
+    kinds = {"'x'": "string", "1": "number", "a == 1": "boolean", "a ~ b": "string", "not a": "boolean", "a | d": None}
+    assert {text: static_kind(parse_expression(text)) for text in kinds} == kinds
+    assert static_kind(parse_expression("inputs.x")) == Reference(("inputs", "x"))
+
+
+def test_a_hundred_thousand_keys_render_in_about_a_second() -> None:
+    template = parse_value("${{ target.name }}-${{ target.zone | upper }}")
+    began = time.process_time()
+    for number in range(100_000):
+        render(template, {"target": {"name": number, "zone": "a"}})
+    assert time.process_time() - began < 5
