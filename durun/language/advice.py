@@ -1,0 +1,92 @@
+"""What is allowed in a runbook and probably not meant: helper files that aren't listed, a verify without outputs."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+
+from durun.language.diagnostics import Path
+from durun.language.values import Reader
+from durun.model.runbook import Call, Runbook, Step, TargetsFile, TargetsRun, Value
+
+_WORD = re.compile(r"[\w.@%+~-]+(?:/[\w.@%+~-]+)*")
+_MOST = 5000
+"""How many words are looked up in the folder; a script with more of them is not worth the time."""
+
+
+def advise(reader: Reader, runbook: Runbook, folder: str | None) -> None:
+    """Note what is probably not meant. `folder` is the runbook's; None: files are not looked for."""
+    lookup = _Lookup(folder, runbook.files) if folder is not None else None
+    for path, step in _steps(runbook):
+        if lookup is not None:
+            for at, value in _commands(step, path):
+                for word in lookup.unlisted(value):
+                    hint = f"add {word} to `files`, so that a resume still runs what was started"
+                    reader.warn(f"`{word}` stands beside the runbook and isn't in `files`", at, hint, word)
+        _advise_verify(reader, step, path)
+
+
+def _advise_verify(reader: Reader, step: Step, path: Path) -> None:
+    if step.verify is None:
+        return
+    script = step.verify.call.action.spec
+    from_file = [name for name, output in step.outputs.items() if output.source == "file"]
+    if from_file and isinstance(script, str) and "DURUN_OUTPUT" not in script and "/" not in script:
+        message = f'this verify doesn\'t give the output `{from_file[0]}`, so its "done" counts as unknown'
+        reader.warn(message, (*path, "verify"), "write the step's outputs to $DURUN_OUTPUT here too", at_key=True)
+
+
+def _steps(runbook: Runbook) -> Iterator[tuple[Path, Step]]:
+    rest: list[tuple[Path, Step]] = [(("steps", index), step) for index, step in enumerate(runbook.steps)]
+    rest += [(("finally", index), step) for index, step in enumerate(runbook.finally_steps)]
+    for path, step in rest:
+        yield path, step
+        rest.extend(((*path, "steps", index), inner) for index, inner in enumerate(step.steps))
+
+
+def _commands(step: Step, path: Path) -> Iterator[tuple[Path, Value]]:
+    """The texts of a step that a shell or the system will read as commands."""
+    calls: list[tuple[Path, Call]] = []
+    if step.call is not None and step.call.action.kind == "run":
+        calls.append((path, step.call))
+    if step.verify is not None:
+        calls.append(((*path, "verify"), step.verify.call))
+    if step.fan_out is not None and isinstance(step.fan_out.source, TargetsRun):
+        calls.append(((*path, "targets"), step.fan_out.source.call))
+    if step.fan_out is not None and isinstance(step.fan_out.source, TargetsFile):
+        yield (*path, "targets", "file"), step.fan_out.source.path
+    for at, call in calls:
+        if isinstance(call.action.spec, str):
+            yield (*at, "run"), call.action.spec
+        else:
+            yield from (((*at, "run", index), word) for index, word in enumerate(call.action.spec))
+
+
+class _Lookup:
+    """Finds words that are files beside the runbook and are in no `files`."""
+
+    def __init__(self, folder: str, globs: tuple[str, ...]) -> None:
+        self._folder = folder
+        self._globs = [os.path.normpath(glob) for glob in globs]
+        self._known: dict[str, bool] = {}
+
+    def unlisted(self, text: Value) -> Iterator[str]:
+        """The words of a command that name such a file."""
+        if isinstance(text, str):
+            yield from (word for word in dict.fromkeys(_WORD.findall(text)) if self._is_unlisted(word))
+
+    def _is_unlisted(self, word: str) -> bool:
+        if word not in self._known and len(self._known) < _MOST and len(word) < 1000:
+            self._known[word] = self._look(word)
+        return self._known.get(word, False)
+
+    def _look(self, word: str) -> bool:
+        relative = os.path.normpath(word)
+        if relative.startswith("..") or ("/" not in word and "." not in word):
+            return False
+        if any(fnmatch.fnmatch(relative, glob) or relative.startswith(f"{glob}/") for glob in self._globs):
+            return False
+        return (FilePath(self._folder) / relative).is_file()

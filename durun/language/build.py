@@ -1,0 +1,70 @@
+"""From a document whose shape was checked to a Runbook, with everything that is wrong with what it says."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+from durun.language.calls import DEFAULT_SHELL, read_shell
+from durun.language.declarations import read_inputs
+from durun.language.references import check_references, env_names
+from durun.language.steps import Around, StepReader, read_retry
+from durun.language.values import Reader
+from durun.model.runbook import Json, Requires, Runbook
+
+
+def build(reader: Reader, document: dict[str, Json], raw: Any, text: str) -> Runbook:
+    """The runbook that a document describes; what is wrong is put in `reader`.
+
+    `document` is what the schema's check left of `raw`. The result is only to be used when nothing is wrong.
+    """
+    raw = raw if isinstance(raw, dict) else {}
+    around = _defaults(reader, document.get("defaults", {}))
+    steps = StepReader(reader, _ids(raw.get("steps")) | _ids(raw.get("finally")))
+    main = steps.read(document.get("steps", []), raw.get("steps"), ("steps",), around)
+    last = steps.read(document.get("finally", []), raw.get("finally"), ("finally",), replace(around, final=True))
+    requires = {key: tuple(words) for key, words in document.get("requires", {}).items()}
+    for index, name in enumerate(document.get("inherit_env", ())):
+        reader.env_name(name, ("inherit_env", index))
+    runbook = Runbook(
+        name=document.get("name", ""),
+        text=text,
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        steps=main,
+        finally_steps=last,
+        description=document.get("description", ""),
+        controls=tuple(document.get("controls", ())),
+        inputs=read_inputs(reader, document.get("inputs", {}), ("inputs",)),
+        env=reader.env(document.get("env", {}), ("env",)),
+        inherit_env=tuple(document.get("inherit_env", ())),
+        files=tuple(dict.fromkeys([*document.get("files", ()), *steps.files])),
+        requires=Requires(**requires),
+        max_parallel=reader.value(document.get("max_parallel", 8), ("max_parallel",)),
+        outputs=reader.value(document.get("outputs", {}), ("outputs",)),
+    )
+    reader.problems.extend(check_references(runbook))
+    return replace(runbook, env_names=env_names(runbook))
+
+
+def _defaults(reader: Reader, raw: dict[str, Json]) -> Around:
+    path = ("defaults",)
+    reader.duration(raw.get("timeout"), (*path, "timeout"))
+    read_retry(reader, raw.get("retry", {}), (*path, "retry"))
+    return Around(
+        shell=read_shell(reader, raw.get("shell"), (*path, "shell"), DEFAULT_SHELL),
+        timeout=raw.get("timeout"),
+        retry=raw.get("retry"),
+        on_in_doubt=raw.get("on_in_doubt"),
+    )
+
+
+def _ids(items: Any) -> set[str]:
+    """Every id in a list of steps, at any depth."""
+    found: set[str] = set()
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict):
+            if isinstance(item.get("id"), str):
+                found.add(item["id"])
+            found |= _ids(item.get("steps"))
+    return found

@@ -1,0 +1,131 @@
+"""Reads `run` with its surroundings: in a step, in `verify`, in `targets`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from durun.language.diagnostics import Path
+from durun.language.scripts import read_script
+from durun.language.values import Reader
+from durun.model.runbook import (
+    Action,
+    Call,
+    Json,
+    Shell,
+    TargetsFile,
+    TargetsMatrix,
+    TargetSource,
+    TargetsRun,
+    TargetsValue,
+    Value,
+    Verify,
+)
+
+SHELLS: Final[Mapping[str, Shell]] = {
+    "bash": Shell(("bash", "--noprofile", "--norc", "-euo", "pipefail", "{0}"), ".sh"),
+    "sh": Shell(("sh", "-eu", "{0}"), ".sh"),
+    "python": Shell(("python3", "{0}"), ".py"),
+}
+DEFAULT_SHELL: Final = SHELLS["bash"]
+
+
+def read_shell(reader: Reader, raw: Json, path: Path, inherited: Shell) -> Shell:
+    """What reads the scripts; an argv must say where the script's path goes."""
+    if raw is None:
+        return inherited
+    if isinstance(raw, str):
+        return SHELLS[raw]
+    if not any("{0}" in word for word in raw):
+        reader.problem("a shell must say with {0} where the script's path goes", path, f"write {_with_path(raw)}")
+        return inherited
+    python = any(word.rsplit("/", 1)[-1].startswith("python") for word in raw)
+    return Shell(tuple(raw), ".py" if python else ".sh")
+
+
+def _with_path(words: list[str]) -> str:
+    return f"[{', '.join(words)}, '{{0}}']"
+
+
+def read_run(reader: Reader, raw: Json, path: Path, shell: Shell) -> Action:
+    """A script, or an argv whose words may hold expressions (never as the name of an option's program)."""
+    if isinstance(raw, str):
+        return Action("run", read_script(reader, raw, path, python=shell.suffix == ".py"))
+    words = [word if isinstance(word, str) else _as_text(word) for word in raw]
+    if words[0] == "":
+        reader.problem("a command needs a name", (*path, 0))
+    return Action("run", reader.value(words, path))
+
+
+def _as_text(word: Json) -> str:
+    return str(word).lower() if isinstance(word, bool) else str(word)
+
+
+def read_call(reader: Reader, raw: Mapping[str, Json], path: Path, shell: Shell, timeout: Json = None) -> Call:
+    """The `run` of a step, verify or targets with what stands beside it. `timeout` is the default one."""
+    own_shell = read_shell(reader, raw.get("shell"), (*path, "shell"), shell)
+    return Call(
+        action=read_run(reader, raw["run"], (*path, "run"), own_shell),
+        shell=own_shell,
+        env=reader.env(raw.get("env", {}), (*path, "env")),
+        stdin=reader.value(raw.get("stdin"), (*path, "stdin")),
+        working_directory=reader.value(raw.get("working_directory"), (*path, "working_directory")),
+        timeout=reader.duration(raw.get("timeout", timeout), (*path, "timeout")),
+    )
+
+
+def read_verify(reader: Reader, raw: Mapping[str, Json], path: Path, step: Call) -> Verify:
+    """A verify with its step's env, shell and working directory under its own."""
+    own = read_call(reader, raw, path, step.shell)
+    _refuse_negation(reader, raw["run"], (*path, "run"))
+    done, not_done = tuple(raw.get("done_on", (0,))), tuple(raw.get("not_done_on", ()))
+    if both := sorted(set(done) & set(not_done)):
+        reader.problem(f"exit code {both[0]} can't mean both done and not done", (*path, "not_done_on"))
+    if not done:
+        reader.problem("a verify that can never say done", (*path, "done_on"), "write `done_on: [0]`")
+    if not not_done:
+        hint = "add the exit codes that mean so: `not_done_on: [N]`; whatever is in neither list is unknown"
+        reader.warn('this verify can never answer "not done"', path, hint, at_key=True)
+    call = Call(
+        own.action,
+        own.shell,
+        {**step.env, **own.env},
+        own.stdin,
+        step.working_directory if own.working_directory is None else own.working_directory,
+        own.timeout,
+    )
+    settle = reader.duration(raw.get("settle"), (*path, "settle"))
+    return Verify(call, done, not_done, bool(raw.get("before")), bool(raw.get("after")), settle)
+
+
+def _refuse_negation(reader: Reader, run: Json, path: Path) -> None:
+    first = run.split(maxsplit=1)[0] if isinstance(run, str) and run.split() else ""
+    if isinstance(run, list):
+        first = run[0]
+    if first == "!":
+        hint = "leave the ! away and say which exit codes mean what: `done_on: [1]`, `not_done_on: [0]`"
+        reader.problem('a leading ! turns "could not ask" into "done"', path, hint, "!")
+
+
+_SURROUNDINGS = ("env", "shell", "stdin", "working_directory", "timeout")
+
+
+def read_targets(reader: Reader, raw: Json, path: Path, shell: Shell) -> TargetSource:
+    """A list, an expression, `{file}`, `{run}` or `{matrix}`."""
+    if not isinstance(raw, dict):
+        return TargetsValue(reader.value(raw, path))
+    given = [key for key in ("file", "run", "matrix") if key in raw]
+    if len(given) != 1:
+        reader.problem("`targets` needs exactly one of `file`, `run` and `matrix`", path, at_key=True)
+    if "run" in raw:
+        return TargetsRun(read_call(reader, raw, path, shell))
+    for key in _SURROUNDINGS:
+        if key in raw and given:
+            reader.problem(f"`{key}` goes with `run`, not with `{given[0]}`", (*path, key), at_key=True)
+    if "file" in raw:
+        return TargetsFile(reader.value(raw["file"], (*path, "file")))
+    return TargetsMatrix(_axes(reader, raw.get("matrix", {}), (*path, "matrix")))
+
+
+def _axes(reader: Reader, raw: Mapping[str, Json], path: Path) -> dict[str, Value]:
+    return {name: reader.value(values, (*path, name)) for name, values in raw.items()}

@@ -1,0 +1,207 @@
+"""What other tools call durun's keys, so that a habit becomes a hint instead of a puzzle.
+
+Each table is for one place in the file: the same word means different things in different places. A value is
+the whole hint. The words are those of GitHub Actions, Dagu, Ansible, Argo Workflows, Rundeck, StackStorm, AWS
+Systems Manager documents and shell habits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+NOT_YET_TOP = frozenset({"secrets", "concurrency", "notify"})
+NOT_YET_STEP = frozenset(
+    {"http", "approval", "manual", "wait", "wait_for", "secret", "collect", "runbook", "uses", "with"}
+    | {"secret_files", "rollback", "privileged"}
+)
+NOT_YET: Mapping[str, frozenset[str]] = {
+    "the runbook": NOT_YET_TOP,
+    "a step": NOT_YET_STEP,
+    "verify": frozenset({"http", "secret_files"}),
+    "targets": frozenset({"secret_fields", "http"}),
+    "generate": frozenset({"password", "token", "bytes", "ssh_key", "rsa_key", "x509_request"}),
+    "an input": frozenset({"secret"}),
+    "an output": frozenset({"secret"}),
+}
+"""Keys of the language that this version doesn't have, by the title of the place."""
+
+_IF = "write `if: EXPRESSION`"
+_RETRY = "write `retry: {max_attempts: 3, delay: 10s}`"
+_NEEDS = "write `needs: [ID, …]`"
+_TARGETS = "write `targets:`, a list; each one is `target` in expressions"
+_TIMEOUT = "write `timeout:` with a unit, such as 10m"
+_RUN = "write `run:`; a text is a script, a list is a command"
+_GROUP = "write `steps:` inside a step to make a group"
+_FINALLY = "steps under the top-level `finally:` are run whatever happened"
+_OUTPUTS = "write `outputs: {NAME: {from: stdout}}`, and read it as steps.ID.outputs.NAME"
+_INPUTS = "write `inputs:` at the top of the file"
+_CONTINUE = "write `continue_on_error: true`"
+_DIRECTORY = "write `working_directory:`"
+_PARALLEL = "write `max_parallel:`"
+_FAILURES = "write `max_failures:`, a number or a percentage of the targets"
+_ORDER = "steps are run in file order; `needs` on a later step names what comes before it"
+_ON_FAILURE = "write `on_failure: stop` at the top of the file; `finally` steps are run whatever happened"
+_ENV = "write `env: {NAME: value}`"
+_STEPS = "write `steps:`, a list"
+_VERIFY = "`verify: {run: …, before: true}` asks first whether the step is already done; `if` skips it"
+_ELSEWHERE = "durun runs commands where it is started; reach other hosts with `targets` and ssh in `run`"
+_SUDO = "write sudo in `run`; `requires: {groups: […]}` says who may run it"
+_SERIAL = "write `serial: [1, 10%, 100%]` beside `targets`"
+_SCHEDULE = "durun doesn't schedule: call `durun run` from cron or a systemd timer"
+_SHELL = "write `shell:` on the step, or under `defaults`"
+
+_EVERYWHERE: Mapping[str, str] = {
+    "timeout-minutes": _TIMEOUT, "timeoutSeconds": _TIMEOUT, "timeout_seconds": _TIMEOUT, "timeout_sec": _TIMEOUT,
+    "timeoutSec": _TIMEOUT, "activeDeadlineSeconds": _TIMEOUT, "deadline": _TIMEOUT,
+    "working-directory": _DIRECTORY, "workingDir": _DIRECTORY, "workdir": _DIRECTORY, "working_dir": _DIRECTORY,
+    "cwd": _DIRECTORY, "dir": _DIRECTORY, "chdir": _DIRECTORY, "directory": _DIRECTORY,
+    "environment": _ENV, "environ": _ENV,
+}  # fmt: skip
+
+_STEP: Mapping[str, str] = {
+    **_EVERYWHERE,
+    "depends_on": _NEEDS, "dependsOn": _NEEDS, "depends-on": _NEEDS, "depends": _NEEDS, "dependencies": _NEEDS,
+    "after": _NEEDS, "requires": _NEEDS, "need": _NEEDS,
+    "when": _IF, "condition": _IF, "only_if": _IF, "unless": _IF, "if_": _IF, "where": _IF,
+    "foreach": _TARGETS, "for_each": _TARGETS, "forEach": _TARGETS, "loop": _TARGETS, "with_items": _TARGETS,
+    "with-items": _TARGETS, "withItems": _TARGETS, "withParam": _TARGETS, "withSequence": _TARGETS, "items": _TARGETS,
+    "with_list": _TARGETS, "with_dict": _TARGETS, "hosts": _TARGETS, "each": _TARGETS,
+    "strategy": "write `targets: {matrix: {A: […], B: […]}}`", "matrix": "write `targets: {matrix: {A: […], B: […]}}`",
+    "parallel": "write `targets:` and `max_parallel:`; steps with `needs: []` start at once",
+    "command": _RUN, "commands": _RUN, "cmd": _RUN, "script": _RUN, "exec": _RUN, "action": _RUN, "do": _RUN,
+    "raw": _RUN, "args": "write `run: [COMMAND, ARGUMENT, …]`", "container": _RUN, "image": _RUN, "executor": _RUN,
+    "win_shell": _RUN, "ansible.builtin.shell": _RUN, "ansible.builtin.command": _RUN, "template": _RUN,
+    "tasks": _GROUP, "block": _GROUP, "sequence": _GROUP, "dag": _GROUP, "group": _GROUP, "substeps": _GROUP,
+    "always": _FINALLY, "finally": _FINALLY, "onExit": _FINALLY, "cleanup": _FINALLY,
+    "rescue": _ON_FAILURE, "on_error": _ON_FAILURE, "onError": _ON_FAILURE, "on_failure": _ON_FAILURE,
+    "on-error": _ON_FAILURE, "onFailure": _ON_FAILURE, "on-failure": _ON_FAILURE, "errorhandler": _ON_FAILURE,
+    "handlerOn": _ON_FAILURE, "handlers": _ON_FAILURE, "notify": "make it a step of its own, with `if`",
+    "retries": _RETRY, "retryPolicy": _RETRY, "retry_policy": _RETRY, "retryStrategy": _RETRY, "maxAttempts": _RETRY,
+    "max_attempts": _RETRY, "attempts": _RETRY, "delay": _RETRY, "until": _RETRY, "max_retries": _RETRY,
+    "retry_delay": _RETRY, "backoff": _RETRY, "repeatPolicy": _RETRY,
+    "ignore_errors": _CONTINUE, "continueOn": _CONTINUE, "continue-on-error": _CONTINUE, "keepgoing": _CONTINUE,
+    "failed_when": "write `ok_exit_codes: [0, …]`", "allow_failure": _CONTINUE, "ignore_failure": _CONTINUE,
+    "isCritical": "a failing step stops the run unless it says `continue_on_error: true`",
+    "changed_when": _VERIFY, "creates": _VERIFY, "removes": _VERIFY, "preconditions": _VERIFY, "precondition": _VERIFY,
+    "any_errors_fatal": _FAILURES, "max_fail_percentage": _FAILURES, "fail-fast": _FAILURES, "fail_fast": _FAILURES,
+    "failFast": _FAILURES, "max_errors": _FAILURES, "maxErrors": _FAILURES,
+    "throttle": _PARALLEL, "forks": _PARALLEL, "parallelism": _PARALLEL, "concurrency": _PARALLEL,
+    "threadcount": _PARALLEL, "nodeThreadcount": _PARALLEL, "maxConcurrency": _PARALLEL, "max-parallel": _PARALLEL,
+    "maxActiveRuns": _PARALLEL, "batch": _SERIAL, "batch_size": _SERIAL, "waves": _SERIAL,
+    "register": _OUTPUTS, "publish": _OUTPUTS, "output": _OUTPUTS, "stdout": _OUTPUTS, "set_fact": _OUTPUTS,
+    "next": _ORDER, "nextStep": _ORDER, "goto": _ORDER, "isEnd": _ORDER, "on_success": _ORDER, "on-success": _ORDER,
+    "onSuccess": _ORDER,
+    "become": _SUDO, "become_user": _SUDO, "sudo": _SUDO, "user": _SUDO, "privileged_user": _SUDO,
+    "delegate_to": _ELSEWHERE, "nodefilters": _ELSEWHERE, "nodeStep": _ELSEWHERE, "runs-on": _ELSEWHERE,
+    "run_once": "leave `targets` away", "node": _ELSEWHERE, "host": _ELSEWHERE,
+    "vars": _ENV, "variables": _ENV, "params": _ENV, "parameters": _ENV, "arguments": _ENV, "inputs": _ENV,
+    "input": "write `stdin:` for text that the command reads, `env:` for variables",
+    "no_log": "write `redact: true`", "signalOnStop": "a step that is stopped gets INT, then TERM, then KILL",
+    "title": "write `name:`", "label": "write `name:`", "desc": "write `description:`",
+    "comment": "write `description:`",
+    "key": "write `id:`, or `target_key:` beside `targets`", "tags": "write `controls:` for framework controls",
+    "uuid": "write `generate: {uuid: {}}`", "that": "write `assert: {that: EXPRESSION, message: …}`",
+    "fail": "write `assert: {that: EXPRESSION, message: …}`", "exit_codes": "write `ok_exit_codes:`",
+    "check": "write `verify: {run: …}`", "test": "write `verify: {run: …}`", "interpreter": _SHELL,
+}  # fmt: skip
+
+_TOP: Mapping[str, str] = {
+    **_EVERYWHERE,
+    "jobs": _STEPS, "tasks": _STEPS, "templates": _STEPS, "dag": _STEPS, "mainSteps": _STEPS, "sequence": _STEPS,
+    "workflow": _STEPS, "pipeline": _STEPS, "stages": _STEPS, "commands": _STEPS, "step": _STEPS, "plays": _STEPS,
+    "run": "a command is a step: write `steps:` and, in a step, `run:`",
+    "version": "write `durun: 1`", "schemaVersion": "write `durun: 1`", "apiVersion": "write `durun: 1`",
+    "kind": "write `durun: 1`", "metadata": "write `name:` and `description:` at the top of the file",
+    "spec": "the keys stand at the top of the file: `steps:`, `inputs:` …", "title": "write `name:`",
+    "id": "write `name:`", "on": _SCHEDULE, "schedule": _SCHEDULE, "cron": _SCHEDULE, "trigger": _SCHEDULE,
+    "params": "write `inputs:`", "parameters": "write `inputs:`", "input": "write `inputs:`",
+    "options": "write `inputs:`", "arguments": "write `inputs:`", "vars": "write `inputs:`, or `env:` for variables",
+    "vars_prompt": "write `inputs:`", "variables": "write `inputs:`, or `env:` for variables",
+    "output": "write `outputs:`",
+    "hosts": "hosts are a step's `targets:`; " + _ELSEWHERE, "runs-on": _ELSEWHERE, "nodefilters": _ELSEWHERE,
+    "strategy": _TARGETS, "become": _SUDO, "targets": "`targets:` belongs on a step; with `steps:` in it, on a group",
+    "handlers": _FINALLY, "always": _FINALLY, "onExit": _FINALLY, "handlerOn": _FINALLY, "post_tasks": _FINALLY,
+    "pre_tasks": _STEPS, "onFailure": _ON_FAILURE, "on_error": _ON_FAILURE, "on-failure": _ON_FAILURE,
+    "rescue": _ON_FAILURE, "parallelism": _PARALLEL, "maxActiveSteps": _PARALLEL, "max-parallel": _PARALLEL,
+    "forks": _PARALLEL, "concurrency_limit": _PARALLEL, "any_errors_fatal": _FAILURES + ", on a step",
+    "max_fail_percentage": _FAILURES + ", on a step", "serial": _SERIAL + ", on a step", "threadcount": _PARALLEL,
+    "nodeThreadcount": _PARALLEL, "keepgoing": _CONTINUE + " on a step", "fail-fast": _FAILURES + ", on a step",
+    "shell": "write `defaults: {shell: …}`", "timeout": "write `defaults: {timeout: …}`",
+    "retry": "write `defaults: {retry: …}`", "retryStrategy": "write `defaults: {retry: …}`",
+    "retryPolicy": "write `defaults: {retry: …}`", "on_in_doubt": "write `defaults: {on_in_doubt: …}`",
+    "preconditions": "write `requires:`, or a first step with `assert:`", "precondition": "write `requires:`",
+    "desc": "write `description:`", "signalOnStop": "a step that is stopped gets INT, then TERM, then KILL",
+    "permissions": "write `requires: {groups: […]}`", "needs": "`needs:` belongs on a step",
+    "if": "`if:` belongs on a step", "working_directory": "`working_directory:` belongs on a step",
+}  # fmt: skip
+
+_ATTEMPTS = "write `max_attempts:`, the first attempt counted"
+_RETRY_KEYS: Mapping[str, str] = {
+    "attempts": _ATTEMPTS, "limit": _ATTEMPTS, "max": _ATTEMPTS, "count": _ATTEMPTS, "retries": _ATTEMPTS,
+    "max_retries": _ATTEMPTS, "maxAttempts": _ATTEMPTS, "maximum_attempts": _ATTEMPTS, "times": _ATTEMPTS,
+    "interval": "write `delay:`", "intervalSec": "write `delay:` with a unit",
+    "delaySeconds": "write `delay:` with a unit",
+    "wait": "write `delay:`", "initial_interval": "write `delay:`", "factor": "write `backoff:`",
+    "multiplier": "write `backoff:`", "backoff_coefficient": "write `backoff:`", "maxDuration": "write `max_delay:`",
+    "maxDelay": "write `max_delay:`", "maxIntervalSec": "write `max_delay:` with a unit",
+    "exitCode": "write `on_exit_codes:`", "exit_codes": "write `on_exit_codes:`", "on": "write `on_exit_codes:`",
+    "retryPolicy": "write `on_exit_codes:`", "when": "write `on_exit_codes:`",
+}  # fmt: skip
+
+_VERIFY_KEYS: Mapping[str, str] = {
+    **_EVERYWHERE,
+    "command": _RUN, "cmd": _RUN, "script": _RUN, "ok_exit_codes": "write `done_on:`", "done": "write `done_on:`",
+    "not_done": "write `not_done_on:`", "failed_on": "write `not_done_on:`", "exit_codes": "write `done_on:`",
+    "retry": "an answer that isn't one is unknown; write `settle:` to ask twice",
+}  # fmt: skip
+
+_INPUT_KEYS: Mapping[str, str] = {
+    "choices": "write `enum:`", "options": "write `enum:`", "values": "write `enum:`", "allowed": "write `enum:`",
+    "allowedValues": "write `enum:`", "regex": "write `pattern:`", "validate": "write `pattern:`",
+    "allowedPattern": "write `pattern:`", "validation_regex": "write `pattern:`", "value": "write `default:`",
+    "min": "write `minimum:`", "max": "write `maximum:`", "min_length": "write `minLength:`",
+    "max_length": "write `maxLength:`", "optional": "an input is optional unless it says `required: true`",
+    "desc": "write `description:`", "prompt": "write `description:`",
+}  # fmt: skip
+
+_OUTPUT_KEYS: Mapping[str, str] = {
+    "value": "a command writes NAME=VALUE to $DURUN_OUTPUT, or says `from: stdout`", "path": "write `json:`",
+    "jsonpath": "write `json:`, a JMESPath", "selector": "write `json:`, a JMESPath", "source": "write `from:`",
+}  # fmt: skip
+
+_TARGETS_KEYS: Mapping[str, str] = {
+    "command": _RUN, "script": _RUN, "exec": _RUN, "path": "write `file:`", "inventory": "write `file:`",
+    "list": "write the list itself: `targets: [a, b]`", "items": "write the list itself: `targets: [a, b]`",
+    "hosts": "write the list itself: `targets: [a, b]`",
+}  # fmt: skip
+
+FOREIGN: Mapping[str, Mapping[str, str]] = {
+    "the runbook": _TOP,
+    "a step": _STEP,
+    "retry": _RETRY_KEYS,
+    "verify": _VERIFY_KEYS,
+    "an input": _INPUT_KEYS,
+    "an output": _OUTPUT_KEYS,
+    "targets": _TARGETS_KEYS,
+    "assert": {"msg": "write `message:`", "fail_msg": "write `message:`", "condition": "write `that:`"},
+    "idempotent": {"for": "write `ttl:`", "expires": "write `ttl:`", "key": "the key is $DURUN_IDEMPOTENCY_KEY"},
+}
+"""Hints for the words of other tools, by the title of the place in the schema."""
+
+TYPES: Mapping[str, str] = {
+    "str": "string", "text": "string", "int": "integer", "long": "integer", "float": "number", "double": "number",
+    "bool": "boolean", "list": "array", "tuple": "array", "dict": "object", "map": "object", "mapping": "object",
+    "String": "string", "StringList": "array", "Boolean": "boolean", "Integer": "integer", "StringMap": "object",
+}  # fmt: skip
+"""Other names of JSON's types."""
+
+
+def hint_for(place: str, key: str, permitted: frozenset[str]) -> str:
+    """What to write instead of an unknown key, or an empty string. `place` is a title of the schema."""
+    known = FOREIGN.get(place, {}).get(key)
+    if known:
+        return known
+    snake = "".join(f"_{char.lower()}" if char.isupper() else char for char in key).replace("-", "_").lstrip("_")
+    if snake in permitted:
+        return f"write `{snake}:` (keys are snake_case)"
+    return ""

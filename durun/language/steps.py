@@ -1,0 +1,204 @@
+"""Reads the steps of a document whose shape is sound.
+
+Every item gives a Step, also a broken one, so that the paths of what follows stay true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast
+
+from durun.language.calls import DEFAULT_SHELL, read_call, read_targets, read_verify
+from durun.language.declarations import read_outputs
+from durun.language.diagnostics import Path
+from durun.language.needs import read_needs
+from durun.language.schema import document_schema
+from durun.language.values import Reader
+from durun.model.runbook import Action, Call, FanOut, InDoubtPolicy, Json, RetrySpec, Shell, Step, Verify
+
+ACTIONS: Final = ("run", "assert", "generate", "steps")
+_FAN_OUT: Final = ("target_key", "max_parallel", "serial", "max_failures")
+_OF_EVERY_STEP: Final = frozenset(
+    {"id", "name", "description", "needs", "if", "continue_on_error", "controls", "files", "targets"}
+    | {*_FAN_OUT, *ACTIONS}
+)
+_NOTHING: Final = Action("run", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a step has from what is around it."""
+
+    shell: Shell = DEFAULT_SHELL
+    timeout: Json = None
+    retry: Mapping[str, Json] | None = None
+    on_in_doubt: InDoubtPolicy | None = None
+    in_fan_out: bool = False
+    final: bool = False
+
+
+class StepReader:
+    """Reads all steps of one document; `raw` is the document with its broken parts."""
+
+    def __init__(self, reader: Reader, all_ids: set[str]) -> None:
+        self._reader = reader
+        self._all_ids = all_ids
+        self._seen: dict[str, Path] = {}
+        self.files: list[str] = []
+
+    def read(self, items: list[dict[str, Json]], raw: Any, path: Path, around: Around) -> tuple[Step, ...]:
+        """The siblings of one list. `raw` is the same list before its invalid parts were taken out."""
+        raws = [item if isinstance(item, dict) else {} for item in (raw if items else ())]
+        ids = [self._id(item, raws[index], (*path, index)) for index, item in enumerate(items)]
+        needs: list[tuple[str, ...]]
+        if around.final:
+            needs = [(ids[index - 1],) if index else () for index in range(len(ids))]
+        else:
+            needs = read_needs(self._reader, raws, ids, path, self._all_ids)
+        steps = []
+        for index, item in enumerate(items):
+            step = self._step(item, raws[index], (*path, index), around)
+            steps.append(replace(step, id=ids[index], needs=needs[index]))
+        return tuple(steps)
+
+    def _id(self, item: Mapping[str, Json], raw: Mapping[str, Json], path: Path) -> str:
+        """The step's id; where it has none, or one that is taken, a name that nothing can refer to."""
+        found = item.get("id", raw.get("id"))
+        if not isinstance(found, str):
+            return f"step at {path}"
+        if found in self._seen:
+            line = self._reader.locator.line((*self._seen[found], "id"))
+            message = f"the id `{found}` is already taken, in line {line}"
+            self._reader.problem(message, (*path, "id"), "ids are unique in the whole file")
+            return f"{found} at {path}"
+        self._seen[found] = path
+        return found
+
+    def _step(self, item: dict[str, Json], raw: dict[str, Json], path: Path, around: Around) -> Step:
+        reader = self._reader
+        kind = self._action(raw, path)
+        if around.final and "needs" in raw:
+            message = "`finally` steps are run in order, one after the other"
+            reader.problem(message, (*path, "needs"), "remove `needs`", at_key=True)
+        self.files.extend(item.get("files", ()))
+        step = Step(
+            id="",
+            line=reader.locator.line(path),
+            name=item.get("name", ""),
+            description=item.get("description", ""),
+            condition=reader.condition(item["if"], (*path, "if")) if "if" in item else None,
+            continue_on_error=item.get("continue_on_error", False),
+            fan_out=self._fan_out(item, raw, path, around),
+            controls=tuple(item.get("controls", ())),
+        )
+        if kind != "run":
+            self._refuse_keys(kind, raw, path)
+        if kind == "steps":
+            return self._group(step, item, raw, path, around)
+        if kind in ("assert", "generate"):
+            return replace(step, call=Call(self._pure(kind, item, path), around.shell))
+        return self._command(step, item, path, around)
+
+    def _action(self, raw: Mapping[str, Json], path: Path) -> str:
+        given = [key for key in ACTIONS if key in raw]
+        if not given and raw and not raw.keys() - document_schema()["$defs"]["step"]["properties"].keys():
+            hint = "write `run:`; a text is a script, a list is a command"
+            self._reader.problem("a step needs an action: `run`, `assert`, `generate` or `steps`", path, hint)
+        for second in given[1:]:
+            message = f"a step has one action, and this one has `{given[0]}` and `{second}`"
+            self._reader.problem(message, (*path, second), "make it two steps", at_key=True)
+        return given[0] if given else "run"
+
+    def _refuse_keys(self, kind: str, raw: Mapping[str, Json], path: Path) -> None:
+        permitted = _OF_EVERY_STEP | {"outputs"} if kind == "steps" else _OF_EVERY_STEP
+        known = document_schema()["$defs"]["step"]["properties"]
+        place, hint = ("a group", "put it on the steps inside") if kind == "steps" else (f"`{kind}`", "remove it")
+        for key in raw:
+            if key in known and key not in permitted:
+                self._reader.problem(f"`{key}` has no meaning for {place}", (*path, key), hint, at_key=True)
+
+    def _group(self, step: Step, item: dict[str, Json], raw: dict[str, Json], path: Path, around: Around) -> Step:
+        reader = self._reader
+        inside = replace(around, in_fan_out=around.in_fan_out or "targets" in raw, final=False)
+        steps = self.read(item["steps"], raw["steps"], (*path, "steps"), inside) if "steps" in item else ()
+        outputs = reader.value(item.get("outputs", {}), (*path, "outputs"))
+        if not steps:
+            return replace(step, call=Call(_NOTHING, around.shell), group_outputs=outputs)
+        return replace(step, steps=steps, group_outputs=outputs)
+
+    def _pure(self, kind: str, item: dict[str, Json], path: Path) -> Action:
+        reader, spec, at = self._reader, item.get(kind, {}), (*path, kind)
+        if kind == "generate":
+            return Action(kind, {name: reader.value(options or {}, (*at, name)) for name, options in spec.items()})
+        parsed: dict[str, Any] = {"that": reader.condition(spec.get("that", True), (*at, "that"))}
+        if "message" in spec:
+            parsed["message"] = reader.value(spec["message"], (*at, "message"))
+        return Action(kind, parsed)
+
+    def _command(self, step: Step, item: dict[str, Json], path: Path, around: Around) -> Step:
+        reader = self._reader
+        call = read_call(reader, {"run": "", **item}, path, around.shell, around.timeout)
+        asked = item.get("verify", {})
+        verify = read_verify(reader, asked, (*path, "verify"), call) if "run" in asked else None
+        idempotent = item.get("idempotent", False)
+        ttl = idempotent.get("ttl") if isinstance(idempotent, dict) else None
+        ok, ambiguous = tuple(item.get("ok_exit_codes", (0,))), tuple(item.get("ambiguous_exit_codes", ()))
+        if both := sorted(set(ok) & set(ambiguous)):
+            reader.problem(f"exit code {both[0]} can't be both ok and ambiguous", (*path, "ambiguous_exit_codes"))
+        for name in item.get("inherit_env", ()):
+            reader.env_name(name, (*path, "inherit_env", item["inherit_env"].index(name)))
+        return replace(
+            step,
+            call=call,
+            verify=verify,
+            retry=read_retry(reader, {**(around.retry or {}), **item.get("retry", {})}, (*path, "retry")),
+            outputs=read_outputs(reader, item.get("outputs", {}), (*path, "outputs")),
+            ok_exit_codes=ok,
+            ambiguous_exit_codes=ambiguous,
+            idempotent=bool(idempotent),
+            idempotent_ttl=None if ttl is None else reader.seconds(ttl, (*path, "idempotent", "ttl")),
+            on_in_doubt=self._on_in_doubt(item, path, around, verify),
+            inherit_env=tuple(item.get("inherit_env", ())),
+            redact=item.get("redact", False),
+        )
+
+    def _on_in_doubt(self, item: dict[str, Json], path: Path, around: Around, verify: Verify | None) -> InDoubtPolicy:
+        idempotent = bool(item.get("idempotent"))
+        chosen = item.get("on_in_doubt", around.on_in_doubt)
+        at = (*path, "on_in_doubt")
+        if chosen == "verify" and "verify" not in item:
+            self._reader.problem("`on_in_doubt: verify` needs a `verify`", at, "write `verify: {run: …}`, or ask")
+        if chosen == "rerun" and not idempotent:
+            hint = "say `idempotent: true` if running it twice has one effect; else write `on_in_doubt: ask`"
+            self._reader.problem("`on_in_doubt: rerun` needs `idempotent`", at, hint)
+        if chosen is not None:
+            return cast(InDoubtPolicy, chosen)
+        return "verify" if verify is not None else "rerun" if idempotent else "ask"
+
+    def _fan_out(self, item: dict[str, Json], raw: dict[str, Json], path: Path, around: Around) -> FanOut | None:
+        reader = self._reader
+        if "targets" not in raw:
+            for key in _FAN_OUT:
+                if key in raw:
+                    reader.problem(f"`{key}` needs `targets` beside it", (*path, key), at_key=True)
+            return None
+        if around.in_fan_out:
+            message = "a fan-out inside a fan-out: the group around this step has `targets` too"
+            hint = "one level is possible; `targets: {matrix: {A: […], B: […]}}` makes every combination"
+            reader.problem(message, (*path, "targets"), hint, at_key=True)
+        fan_out = FanOut(read_targets(reader, item.get("targets", []), (*path, "targets"), around.shell))
+        given = {key: reader.value(item[key], (*path, key)) for key in _FAN_OUT if key in item}
+        return replace(fan_out, **given)
+
+
+def read_retry(reader: Reader, raw: Mapping[str, Json], path: Path) -> RetrySpec:
+    """A retry; the step's own keys are already laid over the defaults."""
+    given: dict[str, Any] = {}
+    for key, value in raw.items():
+        at = (*path, key)
+        if key in ("delay", "max_delay"):
+            given[key] = reader.duration(value, at, positive=False)
+        else:
+            given[key] = tuple(value) if key == "on_exit_codes" else reader.value(value, at)
+    return RetrySpec(**given)

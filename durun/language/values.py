@@ -1,0 +1,100 @@
+"""Reads the values of a document whose shape is sound, and collects what is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from durun.language.diagnostics import Path, Problem
+from durun.language.expressions import ExpressionSyntaxError, parse_expression, parse_value
+from durun.language.locate import Locator
+from durun.model.duration import parse_duration
+from durun.model.runbook import Expression, Json, Value
+
+_DENIED = frozenset({"BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PS4", "IFS"})
+_DENIED_PREFIXES = ("LD_", "DYLD_")
+
+
+@dataclass(slots=True)
+class Reader:
+    """What is shared while one document is read."""
+
+    locator: Locator
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def problem(self, message: str, path: Path, hint: str = "", needle: str = "", *, at_key: bool = False) -> None:
+        """Note something that is wrong."""
+        self.problems.append(Problem(message, path, hint, needle, at_key=at_key))
+
+    def warn(self, message: str, path: Path, hint: str = "", needle: str = "", *, at_key: bool = False) -> None:
+        """Note something that is allowed and probably not meant."""
+        self.warnings.append(Problem(message, path, hint, needle, at_key=at_key))
+
+    def value(self, raw: Json, path: Path) -> Value:
+        """`raw` with its expressions parsed."""
+        if isinstance(raw, str):
+            return self._text(raw, path) if "${{" in raw else raw
+        if isinstance(raw, dict):
+            return {key: self.value(item, (*path, key)) for key, item in raw.items()}
+        if isinstance(raw, list):
+            return tuple(self.value(item, (*path, index)) for index, item in enumerate(raw))
+        return raw
+
+    def _text(self, raw: str, path: Path) -> Value:
+        try:
+            return parse_value(raw)
+        except ExpressionSyntaxError as error:
+            self._syntax(error, path)
+            return raw.replace("${{", "")
+
+    def condition(self, raw: Json, path: Path) -> Expression:
+        """The expression of an `if` or a `that`."""
+        text = str(raw).lower() if isinstance(raw, bool) else str(raw)
+        try:
+            return parse_expression(text)
+        except ExpressionSyntaxError as error:
+            self._syntax(error, path)
+            return Expression("true")
+
+    def duration(self, raw: Json, path: Path, *, positive: bool = True) -> Value | None:
+        """A duration as it is written, or an expression for one; None where nothing is given."""
+        if raw is None:
+            return None
+        value = self.value(raw, path)
+        if isinstance(value, str):
+            self._check_duration(value, path, positive)
+        return value
+
+    def seconds(self, raw: str, path: Path) -> float:
+        """A duration that can't be an expression."""
+        self._check_duration(raw, path, True)
+        try:
+            return parse_duration(raw)
+        except ValueError:
+            return 0.0
+
+    def _check_duration(self, text: str, path: Path, positive: bool) -> None:
+        try:
+            if parse_duration(text) == 0 and positive:
+                self.problem(f"`{path[-1]}` must be longer than nothing", path)
+        except ValueError as error:
+            self.problem(f"`{path[-1]}`: {error}", path)
+
+    def env(self, raw: dict[str, Json], path: Path) -> dict[str, Value]:
+        """Environment variables; some names would change what the program is, not what it is told."""
+        for name in raw:
+            self.env_name(name, (*path, name))
+        return {name: self.value(item, (*path, name)) for name, item in raw.items()}
+
+    def env_name(self, name: str, path: Path) -> None:
+        """Refuse the names that durun sets and those that make a program run other code."""
+        if name.startswith("DURUN_"):
+            self.problem(f"`{name}` is durun's to set", path, "choose another name", at_key=True)
+        elif name in _DENIED or name.startswith(_DENIED_PREFIXES):
+            hint = "set it in the script, for the one command that needs it: it makes every program run other code"
+            self.problem(f"`{name}` can't be set here", path, hint, at_key=True)
+
+    def _syntax(self, error: ExpressionSyntaxError, path: Path) -> None:
+        cut = self.locator.comment_follows(path)
+        hint = 'YAML takes ` #` for a comment: quote the value: "${{ … }}"' if cut else ""
+        self.problems.append(Problem(str(error), path, hint, offset=error.offset))
