@@ -31,7 +31,16 @@ _WHERE_NOT: dict[When, str] = {
     "end": "can't be read in the outputs of a run",
 }
 _LATER = {"secrets": "this version has no secrets", "result": "this version has no `wait_for`, which gives `result`"}
-_SCALARS = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
+_KINDS = {
+    "string": "string",
+    "integer": "number",
+    "number": "number",
+    "boolean": "boolean",
+    "null": "null",
+    "array": "array",
+    "object": "object",
+}
+"""JSON Schema's types, as the kinds of values in messages."""
 
 Finding = tuple[str, str]
 """A message and a hint."""
@@ -123,9 +132,9 @@ class _Checker:
         match found.path:
             case ("inputs", str(name)) if name in self._runbook.inputs:
                 declared = self._runbook.inputs[name].schema.get("type", "string")
-                return {**_SCALARS, "array": "array", "object": "object"}.get(str(declared))
+                return _KINDS.get(str(declared))
             case ("steps", str(step), "outputs", str(name)) if name in self._graph.steps[step].outputs:
-                return {**_SCALARS, "array": "array", "object": "object"}[self._graph.steps[step].outputs[name].type]
+                return _KINDS[self._graph.steps[step].outputs[name].type]
             case ("env", _) | ("run", "id" | "started_at" | "status") | ("steps", _, "status"):
                 return "string"
         return None
@@ -274,10 +283,11 @@ class _Checker:
 
 
 def _too_deep(path: tuple[PathPart, ...], at: int, declared: object) -> Finding | None:
-    """A key of something that is text, a number or a boolean."""
-    if len(path) <= at or str(declared) not in _SCALARS or not isinstance(path[at], str):
+    """A key of something that has no keys."""
+    kind = _KINDS.get(str(declared), "object")
+    if kind == "object" or len(path) <= at or not isinstance(path[at], str):
         return None
-    return f"`{written(path[:at])}` is a {_SCALARS[str(declared)]} and has no `{path[at]}`", ""
+    return f"`{written(path[:at])}` is {'an' if kind == 'array' else 'a'} {kind} and has no `{path[at]}`", ""
 
 
 def _part(part: PathPart) -> str:
