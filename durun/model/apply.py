@@ -68,6 +68,8 @@ def apply(
             changes["folders"] = max(run.folders, event.folder)
         return replace(run, **changes), after
     if isinstance(event, ev.TargetsResolved):
+        if task is not None and task.status != "pending":
+            raise IllegalTransition(f"targets_resolved for {event.step}, which is {task.status}")
         resolved = replace(run, sequence=sequence, total=run.total + event.tasks - 1)
         return resolved, None if task is None else replace(task, probe=None)
     return _apply_run(run, event, at, sequence), None
@@ -119,7 +121,9 @@ def _apply_run(run: RunRecord, event: RunEvent, at: float, sequence: int) -> Run
         case ev.SessionStarted():
             changes = {"status": "running", "sessions": event.session, "reason": ""}
         case ev.RoundStarted():
+            # Whoever takes the run up again overrules a cancel that came too late to stop the last round.
             changes = {"round": event.round, "final_status": None, "ended_at": None, "exit_code": None, "reason": ""}
+            changes["cancel_requested"] = False
         case ev.RunbookChanged():
             changes = {"digest": event.digest, "total": run.total + event.tasks}
         case ev.CancelRequested():
@@ -157,15 +161,15 @@ def _apply_task(task: TaskState, event: TaskEvent, at: float) -> TaskState:
             ended = _end_attempt(task, "never_began", at, event.reason)
             return replace(ended, status="pending", fences=task.fences + 1, probe=None)
         case ev.ProbeStarted():
-            probe = Probe(event.purpose, event.folder, event.nonce, event.session)
-            return replace(task, probe=probe, changed_at=at)
+            return _asked(task, event, at)
         case ev.ProbeAnswered():
             return _answered(task, event, at)
         case ev.TaskRetried():
             fresh: dict[str, Any] = {"failures": 0, "fences": 0, "repeats": 0} if event.fresh else {}
             return replace(task, status="pending", not_before=event.due, changed_at=at, **fresh)
         case ev.TaskRepeated():
-            return replace(_undoubted(task), status="pending", repeats=task.repeats + 1, changed_at=at)
+            again = replace(_undoubted(task), status="pending", how=None, code="", reason="", exit_code=None)
+            return replace(again, repeats=task.repeats + 1, changed_at=at)
         case ev.TaskSettled():
             return _settled(task, event, at)
         case _:
@@ -182,21 +186,31 @@ def _started(task: TaskState, event: ev.TaskStarted, at: float) -> TaskState:
         key=event.idempotency_key,
         request=event.request,
     )
-    attempts = (*task.attempts, attempt)
-    return replace(task, status="running", attempts=attempts, not_before=None, reason="", code="", changed_at=at)
+    clear = replace(task, how=None, code="", reason="", exit_code=None, not_before=None, probe=None)
+    return replace(clear, status="running", attempts=(*task.attempts, attempt), changed_at=at)
+
+
+def _asked(task: TaskState, event: ev.ProbeStarted, at: float) -> TaskState:
+    """A probe that a session left open is dropped by the next one that asks."""
+    if task.probe is not None and task.probe.session == event.session:
+        raise IllegalTransition(f"probe_started for {event.key}, which is being asked already")
+    probe = Probe(event.purpose, event.folder, event.nonce, event.session)
+    return replace(task, probe=probe, changed_at=at)
 
 
 def _answered(task: TaskState, event: ev.ProbeAnswered, at: float) -> TaskState:
-    asked_in = task.probe.session if task.probe else task.asked_in
+    if task.probe is None or task.probe.purpose != event.purpose:
+        raise IllegalTransition(f"probe_answered for {event.key}, which was not asked ({event.purpose})")
     if event.purpose != "in_doubt":
-        return replace(task, probe=None, checked_before=True, changed_at=at)
+        checked = task.checked_before or event.purpose == "before"
+        return replace(task, probe=None, checked_before=checked, changed_at=at)
     since = task.not_done_since if task.not_done_since is not None else at
     return replace(
         task,
         probe=None,
         answer=event.answer,
         answered_at=at,
-        asked_in=asked_in,
+        asked_in=task.probe.session,
         not_done_since=since if event.answer == "not_done" else None,
         changed_at=at,
     )
@@ -204,18 +218,20 @@ def _answered(task: TaskState, event: ev.ProbeAnswered, at: float) -> TaskState:
 
 def _undoubted(task: TaskState) -> TaskState:
     """Forget what was asked about a doubt that is over."""
-    return replace(task, probe=None, answer=None, asked_in=0, answered_at=0.0, not_done_since=None, pid=None)
+    return replace(task, probe=None, answer=None, asked_in=0, answered_at=0.0, not_done_since=None, gone=True, pid=None)
 
 
 def _settled(task: TaskState, event: ev.TaskSettled, at: float) -> TaskState:
-    clear = replace(_undoubted(task), reason=event.reason, changed_at=at)
+    clear = replace(_undoubted(task), how=None, code="", reason=event.reason, changed_at=at)
     match event.resolution:
         case "done":
             return replace(clear, status="succeeded", how="settled", outputs=event.outputs)
         case "not_done":
             return replace(clear, status="pending")
         case "failed":
-            return replace(clear, status="failed", how="settled", code="settled")
+            # The operator's word is the last: no retry policy may look at it.
+            failures = task.failures + FINAL_FAILURE
+            return replace(clear, status="failed", how="settled", code="settled", failures=failures)
         case _:
             assert_never(event.resolution)
 
@@ -231,7 +247,7 @@ def _ended(task: TaskState, event: TaskEvent, at: float) -> TaskState:
             return replace(over, status="failed", how=event.how, code=event.code, failures=failures)
         case ev.TaskInDoubt():
             over = _end_attempt(_undoubted(task), "in_doubt", at, event.reason, event)
-            return replace(over, status="in_doubt", how=event.how, pid=event.pid, code="in_doubt")
+            return replace(over, status="in_doubt", how=event.how, gone=event.gone, pid=event.pid, code="in_doubt")
         case ev.TaskCancelled():
             over = _end_attempt(task, "cancelled", at, event.reason, event)
             return replace(over, status="cancelled", probe=None)
@@ -250,7 +266,7 @@ def _end_attempt(
     exit_code = getattr(event, "exit_code", None)
     attempt = task.attempt
     attempts = task.attempts
-    if attempt is not None and attempt.status in ("running", "in_doubt"):
+    if attempt is not None and task.status in ("running", "in_doubt"):
         closed = replace(
             attempt,
             status=status,

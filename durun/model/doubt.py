@@ -46,9 +46,9 @@ def way_out(node: Node, task: TaskState, session: int, now: float) -> Way:
 
     A process that still lives bars everything: what it will have done, nobody can know yet.
     """
-    if node.on_in_doubt == "fail" and task.pid is None:
+    if node.on_in_doubt == "fail" and task.gone:
         return GiveUp()
-    if node.on_in_doubt == "ask" or task.pid is not None:
+    if node.on_in_doubt == "ask" or not task.gone:
         return LeaveIt()
     if node.on_in_doubt == "verify" and node.verify is not None:
         if task.asked_in != session or task.answer is None:

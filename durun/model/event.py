@@ -196,11 +196,15 @@ class TaskRetried(TaskEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskInDoubt(TaskEvent):
-    """Nobody can tell whether the attempt had its effect."""
+    """Nobody can tell whether the attempt had its effect.
+
+    `gone`: no process of it is left. Otherwise `pid` names one that lives, where it can be seen.
+    """
 
     reason: str
     how: How | None = None
     exit_code: int | None = None
+    gone: bool = True
     pid: int | None = None
     log: Json = None
 

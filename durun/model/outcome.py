@@ -91,7 +91,15 @@ def _failed(key: TaskKey, ended: Exit, how: How, code: str, reason: str, *, retr
 
 
 def _in_doubt(key: TaskKey, ended: Exit, how: How, reason: str, pid: int | None = None) -> TaskInDoubt:
-    return TaskInDoubt(**_task(key), reason=reason, how=how, exit_code=ended.exit_code, pid=pid, log=ended.log)
+    return TaskInDoubt(
+        **_task(key),
+        reason=reason,
+        how=how,
+        exit_code=ended.exit_code,
+        gone=pid is None,
+        pid=pid,
+        log=ended.log,
+    )
 
 
 def answer_of(ended: Exit, done_on: tuple[int, ...], not_done_on: tuple[int, ...]) -> tuple[Answer, str]:

@@ -74,8 +74,8 @@ class TaskState:
     `failures` counts attempts that ended failed since the budget was last fresh; `fences` those proved
     never begun; `repeats` those that a verify proved not done. `not_before`: when a retry is due.
     For the doubt that is open now: `answer` is the newest answer of a verify, `asked_in` the session that asked,
-    `answered_at` when; `not_done_since` the first of an unbroken row of "not done"; `pid` a process of the attempt
-    that lives on without its supervisor.
+    `answered_at` when; `not_done_since` the first of an unbroken row of "not done"; `gone` whether no process of
+    the attempt is left, and `pid` one that lives on.
     """
 
     status: TaskStatus = "pending"
@@ -94,6 +94,7 @@ class TaskState:
     asked_in: int = 0
     answered_at: float = 0.0
     not_done_since: float | None = None
+    gone: bool = True
     pid: int | None = None
     checked_before: bool = False
     changed_at: float = 0.0
