@@ -186,8 +186,18 @@ def _started(task: TaskState, event: ev.TaskStarted, at: float) -> TaskState:
         key=event.idempotency_key,
         request=event.request,
     )
-    clear = replace(task, how=None, code="", reason="", exit_code=None, not_before=None, probe=None)
-    return replace(clear, status="running", attempts=(*task.attempts, attempt), changed_at=at)
+    return replace(
+        task,
+        status="running",
+        attempts=(*task.attempts, attempt),
+        how=None,
+        code="",
+        reason="",
+        exit_code=None,
+        not_before=None,
+        probe=None,
+        changed_at=at,
+    )
 
 
 def _asked(task: TaskState, event: ev.ProbeStarted, at: float) -> TaskState:
