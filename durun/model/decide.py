@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from durun.model.doubt import AskAt, AskNow, GiveUp, RepeatIt, way_out
-from durun.model.parts import DOUBTFUL, FAILING, FINE, FanPart, TaskPart
+from durun.model.parts import FAILING, FanPart, TaskPart, being_asked
+from durun.model.plan import Node
 from durun.model.progress import Progress
 from durun.model.retry import delay
 from durun.model.status import RunStatus
@@ -34,7 +35,7 @@ class Resolve:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask the step's `verify`."""
+    """Ask the step's `verify`. With purpose `before`, ask the `if`s of the task first, as for a start."""
 
     key: TaskKey
     purpose: Purpose
@@ -103,29 +104,32 @@ Command: TypeAlias = Start | Resolve | Ask | Retry | Repeat | GiveUpOn | Stop | 
 
 def decide(progress: Progress, now: float) -> list[Command]:
     """What to do next. An empty list: wait for what runs."""
-    commands = list(_about_doubts(progress, now))
-    cancelling = progress.state.record.cancel_requested and not progress.final
+    record = progress.state.record
+    room = progress.plan.max_parallel - progress.busy
+    commands = list(_about_doubts(progress, now, room))
+    cancelling = record.cancel_requested and not progress.final
     if cancelling:
-        commands.extend(Stop(key) for key in _busy(progress))
-    elif progress.root.inner_severity == FINE:
-        commands.extend(_about_retries(progress, now))
-        commands.extend(_starts(progress, now))
-    if progress.busy or any(not isinstance(command, WakeAt) for command in commands):
+        commands.extend(_stops(progress))
+    else:
+        commands.extend(_starts(progress, now, room - sum(isinstance(command, Ask) for command in commands)))
+    if progress.busy or commands:
         return commands
-    return commands or [_at_rest(progress, cancelling)]
+    return [_at_rest(progress, cancelling)]
 
 
-def _about_doubts(progress: Progress, now: float) -> Iterator[Command]:
+def _about_doubts(progress: Progress, now: float, room: int) -> Iterator[Command]:
+    """What may be done about every doubt, with at most `room` questions at once."""
     session = progress.state.record.sessions
     for key, part in progress.doubts.items():
-        task = progress.state.tasks[key]
-        if task.probe is not None:
+        if part.busy:
             continue
-        match way_out(part.node, task, session, now):
-            case AskNow():
-                yield Ask(key, "in_doubt")
-            case AskAt(time):
-                yield Ask(key, "in_doubt") if now >= time else WakeAt(time)
+        match way_out(part.node, progress.state.tasks[key], session, now):
+            case AskAt(time) if now < time:
+                yield WakeAt(time)
+            case AskNow() | AskAt():
+                if room > 0:
+                    room -= 1
+                    yield Ask(key, "in_doubt")
             case RepeatIt(proof):
                 yield Repeat(key, proof)
             case GiveUp():
@@ -134,45 +138,32 @@ def _about_doubts(progress: Progress, now: float) -> Iterator[Command]:
                 pass
 
 
-def _about_retries(progress: Progress, now: float) -> Iterator[Command]:
-    for key, part in progress.retries.items():
+def _stops(progress: Progress) -> Iterator[Command]:
+    """What a cancel stops: attempts, and questions before the first one. Those that end a doubt are waited for."""
+    session = progress.state.record.sessions
+    for key in progress.at_work():
         task = progress.state.tasks[key]
-        seed = f"{progress.state.record.id}/{key}"
-        yield Retry(key, now + delay(part.node.retry, task.failures, seed))
+        if not being_asked(task, session) or task.status == "pending":
+            yield Stop(key)
 
 
-def _busy(progress: Progress) -> list[TaskKey]:
-    """Every task that runs or is asked about, fan-outs whose targets are being asked for included."""
-    found = []
-    for part, _ in progress.walk():
-        if isinstance(part, TaskPart) and part.busy:
-            found.append(part.key)
-        elif isinstance(part, FanPart) and part.keys is None and part.busy:
-            found.append(part.placeholder)
-    return found
-
-
-def _starts(progress: Progress, now: float) -> Iterator[Command]:
+def _starts(progress: Progress, now: float, room: int) -> Iterator[Command]:
     """What may be started now, within the run's and every fan-out's max_parallel."""
-    room = progress.plan.max_parallel - progress.busy
     if room <= 0:
         return
-    for part, free in progress.walk():
-        if not free:
-            continue
+    for part in progress.walk():
         for command in _starts_of(part, progress, now):
             yield command
-            room -= 0 if isinstance(command, WakeAt) else 1
+            room -= 0 if isinstance(command, (WakeAt, Retry)) else 1
             if room <= 0:
                 return
 
 
-def _starts_of(part: object, progress: Progress, now: float) -> Iterator[Command]:
+def _starts_of(part: TaskPart | FanPart, progress: Progress, now: float) -> Iterator[Command]:
     match part:
         case TaskPart():
-            task = progress.state.tasks.get(part.key)
-            if not part.busy and (task is None or task.status == "pending"):
-                yield _first_move(part, task, now)
+            if not part.busy:
+                yield from _next_move(part, progress, now)
         case FanPart() if part.keys is None:
             if not part.busy:
                 yield Resolve(part.placeholder)
@@ -180,24 +171,30 @@ def _starts_of(part: object, progress: Progress, now: float) -> Iterator[Command
             for target in part.may_begin():
                 for leaf in part.first_leaves:
                     key = TaskKey(leaf, target, progress.round)
-                    verify = progress.plan.nodes[leaf].verify
-                    yield Ask(key, "before") if verify is not None and verify.before else Start(key)
-        case _:
-            pass
+                    yield _first_move(progress.plan.nodes[leaf], key, None)
 
 
-def _first_move(part: TaskPart, task: TaskState | None, now: float) -> Command:
-    if task is not None and task.not_before is not None and task.not_before > now:
-        return WakeAt(task.not_before)
-    verify = part.node.verify
+def _next_move(part: TaskPart, progress: Progress, now: float) -> Iterator[Command]:
+    task = progress.state.tasks.get(part.key)
+    if task is None or (task.status == "pending" and (task.not_before is None or task.not_before <= now)):
+        yield _first_move(part.node, part.key, task)
+    elif task.status == "pending" and task.not_before is not None:
+        yield WakeAt(task.not_before)
+    elif task.status == "failed":
+        # Counted from the failure, so that neither a crash nor a full house makes it wait again.
+        seed = f"{progress.state.record.id}/{part.key}"
+        yield Retry(part.key, task.changed_at + delay(part.node.retry, task.failures, seed))
+
+
+def _first_move(node: Node, key: TaskKey, task: TaskState | None) -> Command:
     new = task is None or not (task.attempts or task.checked_before)
-    return Ask(part.key, "before") if new and verify is not None and verify.before else Start(part.key)
+    return Ask(key, "before") if new and node.verify is not None and node.verify.before else Start(key)
 
 
 def _at_rest(progress: Progress, cancelling: bool) -> Command:
     """Nothing runs and nothing is to be started: the run ends or parks."""
     root, record = progress.root, progress.state.record
-    if root.inner_severity == DOUBTFUL or (progress.doubts and root.standing == "open"):
+    if record.counts.get("in_doubt"):
         return Park("in_doubt")
     if record.final_status is not None:
         failed = any(standing == "failed" for standing in root.ended.values())

@@ -66,7 +66,7 @@ def stuck(node: Node, task: TaskState, session: int) -> bool:
 def _not_done(node: Node, task: TaskState) -> Way:
     settle = node.verify.settle if node.verify else None
     since = task.not_done_since if task.not_done_since is not None else task.answered_at
-    if settle is not None and task.answered_at - since < settle:
+    if settle is not None and task.answered_at < since + settle:
         return AskAt(since + settle)
     return RepeatIt("verify") if task.repeats < FREE_REPEATS else LeaveIt()
 

@@ -7,6 +7,8 @@ over is only counted, so that 100,000 targets cost little.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import islice
 from typing import Literal, TypeAlias
 
 from durun.model.doubt import stuck
@@ -21,6 +23,11 @@ FINE, FAILING, DOUBTFUL = 0, 1, 2
 """Severity of a part: nothing wrong, something failed that nobody forgives, something is in doubt."""
 
 Part: TypeAlias = "TaskPart | GroupPart | FanPart"
+
+
+def being_asked(task: TaskState, session: int) -> bool:
+    """Whether a probe is open. What a session left open when it died is asked anew by the next."""
+    return task.probe is not None and task.probe.session == session
 
 
 class TaskPart:
@@ -42,7 +49,7 @@ class TaskPart:
         self.busy = 0
         if task is None:
             return
-        self.busy = 1 if task.status == "running" or task.probe is not None else 0
+        self.busy = 1 if task.status == "running" or being_asked(task, session) else 0
         match task.status:
             case "succeeded" | "skipped" | "rolled_back":
                 self.standing = "done"
@@ -123,6 +130,10 @@ class GroupPart:
         """The children that need nothing and are not open yet, at the beginning."""
         return [child for child, count in self._unmet.items() if count == 0]
 
+    def has_closed(self, child: str) -> bool:
+        """Whether this child, which has been opened, has ended."""
+        return child in self.ended
+
     def note(self, child: str, part: Part) -> list[str]:
         """Take in how a child stands now; returns the children that may be opened because of it."""
         standing, severity = part.standing, part.severity
@@ -145,9 +156,18 @@ class GroupPart:
 
 
 class FanPart:
-    """A fan-out at work. `placeholder` is the task that stands for it until its targets are known."""
+    """A fan-out at work. `placeholder` is the task that stands for it until its targets are known.
+
+    `active` are the targets that have begun and not ended, in order, with their places in the list of targets.
+    After a resume they may be more than max_parallel: then those that work go on, and the others as there is room.
+    """
 
     __slots__ = (
+        "_cursor",
+        "_places",
+        "_severe",
+        "_waves",
+        "_working",
         "active",
         "busy",
         "done",
@@ -162,7 +182,6 @@ class FanPart:
         "pending",
         "placeholder",
         "policy",
-        "waves",
     )
 
     def __init__(self, node: Node, policy: FanOutPolicy, round_: int, first_leaves: tuple[str, ...]) -> None:
@@ -179,23 +198,37 @@ class FanPart:
         self.failed = 0
         self.doubts = 0
         self.ended: Standing | None = None
-        self.waves: list[int] = [0]
         self.limit = 0
+        self._places: dict[str, int] = {}
+        self._severe: dict[str, int] = {}
+        self._working: set[str] = set()
+        self._waves: list[int] = [0]
+        self._cursor = 0
 
     def resolve(self, keys: tuple[str, ...]) -> None:
         """The targets are known."""
         self.keys = keys
         self.pending = dict.fromkeys(keys)
-        self.waves = self.policy.waves(len(keys))
+        self._waves = self.policy.waves(len(keys))
         self.limit = self.policy.max_failures.of(len(keys))
+
+    def begin(self, target: str, part: TaskPart | GroupPart) -> None:
+        """Something has happened to a pending target."""
+        keys = self.keys or ()
+        self._places[target] = keys.index(target, self._first_pending())
+        self.active[target] = part
+        del self.pending[target]
+
+    def skip(self, target: str) -> None:
+        """All of a pending target is done."""
+        del self.pending[target]
+        self.done += 1
 
     @property
     def inner_severity(self) -> int:
         """Above FINE: no new target is started, and nothing in those that are active."""
-        doubtful = [part for part in self.active.values() if part.severity == DOUBTFUL]
-        failing = sum(1 for part in self.active.values() if part.severity == FAILING)
-        if self.failed + self.doubts + failing + len(doubtful) > self.limit:
-            return DOUBTFUL if doubtful or self.doubts else FAILING
+        if self.failed + self.doubts + len(self._severe) > self.limit:
+            return DOUBTFUL if self.doubts or DOUBTFUL in self._severe.values() else FAILING
         return FINE
 
     @property
@@ -216,35 +249,64 @@ class FanPart:
         over = not self.pending and not self.active
         if not over and (self.busy or self.inner_severity == FINE):
             return "open"
-        if not over and any(part.severity == DOUBTFUL for part in self.active.values()):
+        if not over and DOUBTFUL in self._severe.values():
             return "open"
         if self.doubts:
             return "doubt"
         return "failed" if (self.failed or not over) and not self.forgiving else "done"
+
+    def may_go_on(self) -> Iterator[TaskPart | GroupPart]:
+        """The active targets in which something may be started: by max_parallel and the wave."""
+        room, end, working = self.policy.max_parallel - len(self._working), self._end_of_wave(), len(self._working)
+        for target, part in self.active.items():
+            if target in self._working:
+                working -= 1
+                yield part
+            elif room > 0 and self._places[target] < end:
+                room -= 1
+                yield part
+            elif not working:
+                return
 
     def may_begin(self) -> list[str]:
         """The targets that may be begun now, in order: by max_parallel, the wave, and max_failures."""
         room = self.policy.max_parallel - len(self.active)
         if not self.keys or room <= 0 or not self.pending or self.inner_severity:
             return []
-        over = self.done + self.failed + self.doubts
-        begun = over + len(self.active)
-        wave = bisect_right(self.waves, over)
-        end = self.waves[wave] if wave < len(self.waves) else len(self.keys)
-        room = min(room, end - begun)
-        chosen: list[str] = []
-        for key in self.pending:
-            if len(chosen) >= room:
-                break
-            chosen.append(key)
-        return chosen
+        places = range(self._first_pending(), self._end_of_wave())
+        return list(islice((self.keys[place] for place in places if self.keys[place] in self.pending), room))
+
+    def _first_pending(self) -> int:
+        """The place of the first pending target; the number of targets if there is none."""
+        keys = self.keys or ()
+        while self._cursor < len(keys) and keys[self._cursor] not in self.pending:
+            self._cursor += 1
+        return self._cursor
+
+    def _end_of_wave(self) -> int:
+        """Where the wave ends in which the first target that has not ended stands."""
+        total = len(self.keys or ())
+        first = min(self._first_pending(), next(iter(self._places.values()), total))
+        wave = bisect_right(self._waves, first)
+        return self._waves[wave] if wave < len(self._waves) else total
+
+    def has_closed(self, target: str) -> bool:
+        """Whether this target, which has begun, has ended."""
+        return target not in self.active
 
     def note(self, target: str) -> None:
         """Take in how an active target stands now."""
-        standing = self.active[target].standing
+        part = self.active[target]
+        standing, severity = part.standing, part.severity
+        self._severe.pop(target, None)
+        self._working.discard(target)
         if standing == "open":
+            if severity:
+                self._severe[target] = severity
+            if part.busy:
+                self._working.add(target)
             return
-        del self.active[target]
+        del self.active[target], self._places[target]
         if standing == "done":
             self.done += 1
         elif standing == "failed":

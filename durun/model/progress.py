@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
-from durun.model.parts import FINE, FanPart, GroupPart, Part, TaskPart
+from durun.model.parts import FINE, FanPart, GroupPart, Part, TaskPart, being_asked
 from durun.model.plan import FanOutPolicy, Node, Plan
 from durun.model.state import RunState
 from durun.model.task import TaskKey
@@ -31,24 +31,32 @@ class Progress:
         record = self.state.record
         self._first_leaves: dict[str, tuple[str, ...]] = {}
         self._path: dict[TaskKey, Path] = {}
+        self._built_for = self._landmark()
         self._session = record.sessions
         self.parts: dict[TaskKey, TaskPart] = {}
         self.doubts: dict[TaskKey, TaskPart] = {}
-        self.retries: dict[TaskKey, TaskPart] = {}
+        self.fans: dict[TaskKey, FanPart] = {}
         self.final = record.final_status is not None
         self.round = record.round if self.final else 0
         names = self.plan.finals if self.final else self.plan.roots
         self.root = GroupPart([self.plan.nodes[name] for name in names], None, unstoppable=self.final)
         self._open_children(self.root, self.root.ready(), ())
 
+    def _landmark(self) -> tuple[int, int, bool]:
+        record = self.state.record
+        return record.sessions, record.round, record.final_status is not None
+
     @property
     def busy(self) -> int:
         """How many tasks run or are being asked about."""
         return self.root.busy
 
-    def update(self, key: TaskKey) -> None:
-        """Take in that the state of this task, or the targets of this fan-out, changed."""
-        if key.round != self.round:
+    def update(self, key: TaskKey | None) -> None:
+        """Take in an event that the state has folded: of this task, of this fan-out's targets, or of the run (None)."""
+        if self._landmark() != self._built_for:
+            self.rebuild()
+            return
+        if key is None or key.round != self.round:
             return
         part = self.parts.get(key)
         if part is not None:
@@ -64,25 +72,26 @@ class Progress:
         else:
             self.rebuild()
 
-    def walk(self) -> Iterator[tuple[Part, bool]]:
-        """Every open task and fan-out, in file order, and whether something new may be started in it."""
-        yield from self._walk(self.root, self.root.inner_severity == FINE)
+    def at_work(self) -> list[TaskKey]:
+        """Every task that runs or is asked about, and every fan-out whose targets are asked for."""
+        tasks = [key for key, part in self.parts.items() if part.busy]
+        return tasks + [key for key, fan in self.fans.items() if fan.keys is None and fan.busy]
 
-    def _walk(self, group: GroupPart, free: bool) -> Iterator[tuple[Part, bool]]:
-        for part in list(group.open.values()):
-            match part:
-                case TaskPart():
-                    yield part, free
-                case GroupPart():
-                    yield from self._walk(part, free and part.inner_severity == FINE)
-                case FanPart():
-                    inner = free and part.inner_severity == FINE
-                    for target in list(part.active.values()):
-                        if isinstance(target, TaskPart):
-                            yield target, inner
-                        else:
-                            yield from self._walk(target, inner and target.inner_severity == FINE)
-                    yield part, free
+    def walk(self) -> Iterator[TaskPart | FanPart]:
+        """Every open task and fan-out in which something new may be started, in the order of the file.
+
+        Nothing is started beside a failure that nobody forgives, nor beside a doubt.
+        """
+        return self._walk(self.root)
+
+    def _walk(self, part: Part) -> Iterator[TaskPart | FanPart]:
+        if isinstance(part, TaskPart):
+            yield part
+        elif part.inner_severity == FINE:
+            for inner in part.open.values() if isinstance(part, GroupPart) else part.may_go_on():
+                yield from self._walk(inner)
+            if isinstance(part, FanPart):
+                yield part
 
     # -- building ---------------------------------------------------------------------------------------------
 
@@ -121,31 +130,42 @@ class Progress:
 
     def _open_fan(self, node: Node, path: Path) -> FanPart:
         fan = FanPart(node, node.fan_out or FanOutPolicy(), self.round, self._leaves_at_once(node))
-        self._path[fan.placeholder] = (*path, (fan, ""))
+        self.fans[fan.placeholder] = fan
+        self._path[fan.placeholder] = path
         self._read_fan(fan)
-        for target in self._begun(fan):
-            part = self._open_inner(node, target, (*path, (fan, target)))
-            del fan.pending[target]
-            fan.active[target] = part
-            fan.busy += part.busy
-            fan.note(target)
+        leaves = self.plan.leaves(node.id)
+        for target in fan.keys or ():
+            standing = self._glance(leaves, target)
+            if standing == "done":
+                fan.skip(target)
+            elif standing == "open":
+                part = self._open_inner(node, target, (*path, (fan, target)))
+                fan.begin(target, part)
+                fan.busy += part.busy
+                fan.note(target)
         return fan
 
-    def _begun(self, fan: FanPart) -> list[str]:
-        """The targets that anything has happened to."""
-        tasks, leaves = self.state.tasks, self.plan.leaves(fan.node.id)
-        return [key for key in fan.keys or () if any(TaskKey(leaf, key, self.round) in tasks for leaf in leaves)]
+    def _glance(self, leaves: tuple[str, ...], target: str) -> Literal["new", "open", "done"]:
+        """How far a target has come, at a glance: most of 100,000 targets are new or done."""
+        tasks = [self.state.tasks.get(TaskKey(leaf, target, self.round)) for leaf in leaves]
+        if all(task is not None and task.status in ("succeeded", "skipped") for task in tasks):
+            return "done"
+        return "new" if all(task is None for task in tasks) else "open"
 
     def _read_fan(self, fan: FanPart) -> None:
         resolved = self.state.resolved.get((fan.node.id, self.round))
         if resolved is not None:
             fan.resolve(tuple(resolved.index))
             return
-        holder = TaskPart(fan.node, fan.placeholder, self.state.tasks.get(fan.placeholder), self._session)
-        fan.busy = holder.busy
-        fan.ended = None
-        if holder.standing != "open":
-            fan.ended = "done" if fan.forgiving else "failed"
+        holder = self.state.tasks.get(fan.placeholder)
+        if holder is None:
+            return
+        fan.busy = 1 if being_asked(holder, self._session) else 0
+        # Not to know the targets is no attempt that failed: no retry policy looks at it.
+        if holder.status == "skipped" or (holder.status == "failed" and fan.forgiving):
+            fan.ended = "done"
+        elif holder.status == "failed":
+            fan.ended = "failed"
 
     def _leaves_at_once(self, node: Node) -> tuple[str, ...]:
         """The leaves of a node that need nothing before them inside it."""
@@ -163,17 +183,14 @@ class Progress:
         node = self.plan.nodes.get(key.step)
         if node is None or node.fan is None:
             return None
-        path = self._path.get(TaskKey(node.fan, None, self.round))
-        fan = path[-1][0] if path else None
-        return fan if isinstance(fan, FanPart) else None
+        return self.fans.get(TaskKey(node.fan, None, self.round))
 
     def _index(self, part: TaskPart) -> None:
         task = self.state.tasks.get(part.key)
-        for index, wanted in ((self.doubts, "in_doubt"), (self.retries, "failed")):
-            if task is not None and task.status == wanted and part.standing == "open":
-                index[part.key] = part
-            else:
-                index.pop(part.key, None)
+        if task is not None and task.status == "in_doubt" and part.standing == "open":
+            self.doubts[part.key] = part
+        else:
+            self.doubts.pop(part.key, None)
 
     def _refresh(self, part: TaskPart) -> None:
         busy = part.busy
@@ -185,22 +202,25 @@ class Progress:
         self._rise(path, part, part.busy - busy)
 
     def _refresh_fan(self, fan: FanPart) -> None:
-        busy, path = fan.busy, self._path[fan.placeholder][:-1]
+        busy = fan.busy
         fan.busy = 0
         self._read_fan(fan)
-        self._rise(path, fan, fan.busy - busy)
+        self._rise(self._path[fan.placeholder], fan, fan.busy - busy)
 
     def _begin(self, fan: FanPart, target: str) -> None:
-        path = (*self._path[fan.placeholder][:-1], (fan, target))
+        path: Path = (*self._path[fan.placeholder], (fan, target))
         part = self._open_inner(fan.node, target, path)
-        del fan.pending[target]
-        fan.active[target] = part
+        fan.begin(target, part)
         self._rise(path, part, part.busy)
 
     def _rise(self, path: Path, part: Part, busy: int) -> None:
         """Tell every part around this one, from the inside out."""
         for depth in range(len(path) - 1, -1, -1):
             around, name = path[depth]
+            if around.has_closed(name):
+                # Something happened inside of what had ended: what follows from that is not undone piece by piece.
+                self.rebuild()
+                return
             around.busy += busy
             if isinstance(around, FanPart):
                 around.note(name)

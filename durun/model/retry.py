@@ -28,7 +28,9 @@ def delay(retry: Retry, failures: int, seed: str) -> float:
 
     Exponential, capped, with the jitter drawn from `seed`, so that the same history waits the same time.
     """
-    # Very long rows of failures would overflow the power; long before, every delay is at its cap.
-    base = min(retry.max_delay, retry.delay * retry.backoff ** min(failures - 1, 64))
+    base = retry.delay
+    for _ in range(min(failures - 1, 64)):
+        base = min(retry.max_delay, base * retry.backoff)
+    base = min(retry.max_delay, base)
     share = zlib.crc32(f"{seed}/{failures}".encode()) / 0xFFFFFFFF
     return base * (1 + retry.jitter * share)
