@@ -67,9 +67,12 @@ class WriteMutex:
             self._fd = -1
 
     def _try(self) -> bool:
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         try:
-            signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+        except BaseException:  # a handler ran for a signal that came just before
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
+            raise
+        try:
             held = self._lock()
         except BaseException:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import MISSING, Field, fields
+from copy import copy
+from dataclasses import MISSING, Field, fields, make_dataclass
+from functools import cache
 from sys import intern
-from typing import Any, TypeAlias, cast, overload
+from typing import Any, TypeAlias, overload
 
 from durun.errors import JournalDamaged
 from durun.journal.api import Projection
@@ -39,8 +41,11 @@ def _default(field: Field[Any]) -> Any:
 
 _RUN_FIELDS = tuple(field.name for field in fields(RunRecord))
 _COUNTS, _CANCEL, _OUTPUTS = (_RUN_FIELDS.index(name) for name in ("counts", "cancel_requested", "outputs"))
+_RUN_FIXED = {"id", "runbook", "status", "created_at", "request_id", "inputs_digest", "uid"}
+_RUN_CHANGES = tuple(name for name in _RUN_FIELDS if name not in _RUN_FIXED)
 _COLUMNS = {"status", "how", "exit_code", "changed_at", "attempts"}
 _MORE = tuple((field.name, _default(field)) for field in fields(TaskState) if field.name not in _COLUMNS)
+_NOTHING: dict[str, Any] = {}
 _ATTEMPT = tuple((field.name, _default(field)) for field in fields(Attempt))
 
 
@@ -96,11 +101,12 @@ class StoredAttempts(Sequence[Attempt]):
 
 def run_row(record: RunRecord) -> RunRow:
     """The columns of a run."""
-    row = [getattr(record, name) for name in _RUN_FIELDS]
-    row[_COUNTS] = canonical(record.counts)
-    row[_OUTPUTS] = canonical(record.outputs)
-    row[_CANCEL] = int(record.cancel_requested)
-    return tuple(_text(value) if type(value) is str else value for value in row)
+    return tuple([_column(getattr(record, name)) for name in _RUN_FIELDS])
+
+
+def run_changes(record: RunRecord) -> RunRow:
+    """The columns of a run that may change in its life, without its status, which is indexed."""
+    return tuple([_column(getattr(record, name)) for name in _RUN_CHANGES])
 
 
 def read_run(row: RunRow) -> RunRecord:
@@ -133,18 +139,27 @@ def read_tasks(rows: Iterable[TaskRow]) -> dict[TaskKey, TaskState]:
     """The tasks of many rows, in their order. Raises JournalDamaged."""
     found = list(rows)
     tasks: dict[TaskKey, TaskState] = {}
+    draft, key = _draft(), TaskKey._make
     with _readable():
         mores = iter(json.loads(f"[{','.join([row[7] for row in found if row[7] is not None])}]"))
         for step, target, number, status, how, exit_code, changed_at, more, attempts in found:
-            tasks[TaskKey(intern(step), target or None, number)] = TaskState(
-                status=cast(Any, intern(status)),
-                how=None if how is None else cast(Any, intern(how)),
+            state = draft(
+                status=intern(status),
+                how=None if how is None else intern(how),
                 exit_code=exit_code,
                 changed_at=changed_at,
                 attempts=() if attempts is None else StoredAttempts(attempts),
-                **({} if more is None else _more(next(mores))),
+                **(_NOTHING if more is None else _more(next(mores))),
             )
+            state.__class__ = TaskState
+            tasks[key((intern(step), target or None, number))] = state
     return tasks
+
+
+@cache
+def _draft() -> Any:
+    """A TaskState that is not frozen, and becomes one when it is filled: filling a frozen one takes twice as long."""
+    return make_dataclass("TaskState", [(field.name, Any, copy(field)) for field in fields(TaskState)], slots=True)
 
 
 def compare(
@@ -191,6 +206,10 @@ def _json(value: Any) -> Json:
     return {name: getattr(value, name) for name in value.__slots__} if isinstance(value, Probe) else value
 
 
-def _text(value: str) -> str:
-    """Text that SQLite can hold: bytes of a file name that are no UTF-8 become a question mark."""
-    return value if value.isascii() else value.encode("utf-8", "replace").decode()
+def _column(value: Any) -> Any:
+    """A field as SQLite holds it. Bytes of a file name that are no UTF-8 become question marks."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return canonical(value) if value else "{}"
+    return int(value) if isinstance(value, bool) else value

@@ -25,7 +25,7 @@ _COMMON = {
     "cell_size_check": 1,
     "mmap_size": 0,
 }
-_WRITER = _COMMON | {"fullfsync": 1, "checkpoint_fullfsync": 1, "wal_autocheckpoint": 0, "journal_size_limit": 0}
+_WRITER = _COMMON | {"fullfsync": 1, "checkpoint_fullfsync": 1, "wal_autocheckpoint": 0}
 _FULL, _EXTRA = 2, 3
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _REFUSED = {

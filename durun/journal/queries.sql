@@ -54,10 +54,12 @@ INSERT INTO run (
 
 -- name: update_run
 UPDATE run SET
-    id = ?, runbook = ?, digest = ?, status = ?, created_at = ?, sequence = ?, round = ?, total = ?, counts = ?,
-    folders = ?, sessions = ?, final_status = ?, cancel_requested = ?, reason = ?, ended_at = ?, exit_code = ?,
-    request_id = ?, inputs_digest = ?, uid = ?, outputs = ?
+    digest = ?, sequence = ?, round = ?, total = ?, counts = ?, folders = ?, sessions = ?, final_status = ?,
+    cancel_requested = ?, reason = ?, ended_at = ?, exit_code = ?, outputs = ?
 WHERE number = ?;
+
+-- name: update_run_status
+UPDATE run SET status = ? WHERE number = ?;
 
 -- name: upsert_task
 INSERT INTO task (run, step, target, round, status, how, exit_code, changed_at, more, attempts)

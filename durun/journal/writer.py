@@ -14,7 +14,7 @@ from durun.journal import place
 from durun.journal.api import SequenceConflict
 from durun.journal.chain import ORIGIN, Link, seal
 from durun.journal.claim import WriteMutex
-from durun.journal.codec import read_run, read_tasks, run_row, task_row
+from durun.journal.codec import read_run, read_tasks, run_changes, run_row, task_row
 from durun.journal.connect import connect_writer, meaning
 from durun.journal.queries import QUERIES
 from durun.model.apply import apply, task_of
@@ -22,8 +22,9 @@ from durun.model.clock import Clock
 from durun.model.event import Event, RunEnded
 from durun.model.task import RunRecord, TaskKey, TaskState
 
-CHECKPOINT_BYTES = 1000 * 4096
-"""How far the write-ahead log may grow before it is copied into the journal."""
+CHECKPOINT_PAGES = 1000
+"""About how many pages the write-ahead log may take before it is copied into the journal."""
+_PAGE = 4096
 _KEPT = 512
 """Tasks kept in memory from one append to the next, of each run."""
 
@@ -70,8 +71,7 @@ class Writer:
         self._path = path
         self._handle = _Handle(path, clock)
         self._known: dict[str, _Known] = {}
-        self._wal = path.with_name(path.name + "-wal")
-        self._checkpointed = 0
+        self._pages = 0
         self._finalizer = weakref.finalize(self, self._handle.close)
         try:
             self.connection()
@@ -107,7 +107,7 @@ class Writer:
 
     def _open(self) -> sqlite3.Connection:
         self._known.clear()
-        self._checkpointed = 0
+        self._pages = 0
         self._handle.connection = connect_writer(self._path)
         return self._handle.connection
 
@@ -133,11 +133,12 @@ class Writer:
                 "read what is new, and decide again",
             )
         links, touched, new = _fold(connection, known, run_id, events, at)
-        number = _store_run(connection, known.number, new)
+        number = _store_run(connection, known, new)
         connection.executemany(QUERIES["insert_event"], [(number, *link) for link in links])
         rows = [(number, *task_row(key, state)) for key, state in touched.items()]
         connection.executemany(QUERIES["upsert_task"], rows)
         connection.execute(QUERIES["commit"])
+        self._pages += 3 + len(rows) + sum(len(link.body) for link in links) // _PAGE
         tasks = known.tasks
         tasks.update(touched)
         while len(tasks) > _KEPT:
@@ -163,17 +164,14 @@ class Writer:
 
     def _checkpoint(self, connection: sqlite3.Connection, ended: bool) -> None:
         """Copy the log into the journal when it has grown, and cut it at a run's end, waiting for no reader."""
-        try:
-            size = self._wal.stat().st_size
-        except FileNotFoundError:
+        if not ended and self._pages < CHECKPOINT_PAGES:
             return
+        self._pages = 0
         if ended:
             connection.execute(QUERIES["never_wait"]).fetchall()
             connection.execute(QUERIES["truncate"]).fetchall()
             connection.execute(QUERIES["wait"]).fetchall()
-            self._checkpointed = 0
-        elif size - self._checkpointed >= CHECKPOINT_BYTES or size < self._checkpointed:
-            self._checkpointed = 0 if size < self._checkpointed else size
+        else:
             connection.execute(QUERIES["checkpoint"]).fetchall()
 
 
@@ -206,16 +204,18 @@ def _stored_task(connection: sqlite3.Connection, number: int, key: TaskKey) -> T
     return read_tasks(connection.execute(QUERIES["task"], values).fetchall()).get(key)
 
 
-def _store_run(connection: sqlite3.Connection, number: int, record: RunRecord) -> int:
-    if number:
-        connection.execute(QUERIES["update_run"], (*run_row(record), number))
-        return number
+def _store_run(connection: sqlite3.Connection, known: _Known, new: RunRecord) -> int:
+    """Write the run's row, and return its number. An index is touched only where its column changes."""
+    if known.record is not None:
+        connection.execute(QUERIES["update_run"], (*run_changes(new), known.number))
+        if new.status != known.record.status:
+            connection.execute(QUERIES["update_run_status"], (new.status, known.number))
+        return known.number
     try:
-        return int(connection.execute(QUERIES["insert_run"], run_row(record)).lastrowid or 0)
+        return int(connection.execute(QUERIES["insert_run"], run_row(new)).lastrowid or 0)
     except sqlite3.IntegrityError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
             raise
         raise SequenceConflict(
-            f"another run of {record.runbook} was started with the request id {record.request_id}",
-            "look at that run",
+            f"another run of {new.runbook} was started with the request id {new.request_id}", "look at that run"
         ) from error
