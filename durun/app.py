@@ -1,0 +1,70 @@
+"""Puts config, journal and engine together. What a command doesn't need is not loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from durun.config import Config, load_config
+from durun.journal.api import Journal
+from durun.journal.claim import RunLock
+from durun.journal.sqlite import open_journal
+from durun.model.clock import Clock, SystemClock
+from durun.model.runbook import Json
+from durun.model.state import LANDMARKS, RunState
+from durun.model.status import RunStatus
+from durun.model.task import RunRecord
+
+if TYPE_CHECKING:
+    from durun.engine.api import Engine
+
+DRIVEN: frozenset[RunStatus] = frozenset({"pending", "running", "rolling_back"})
+"""What the journal says of a run as long as a process drives it, and still says when that process was killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An opened state directory."""
+
+    config: Config
+    journal: Journal
+    clock: Clock
+
+    def engine(self) -> Engine:
+        """The engine that drives runs here."""
+        from durun.engine.local.engine import LocalEngine
+
+        return LocalEngine(self.config, self.journal, self.clock)
+
+    def holder(self, run_id: str) -> dict[str, Json] | None:
+        """The process that drives the run now: `{"pid", "host", "since"}`, or None."""
+        return RunLock(self.config.run_lock(run_id)).holder()
+
+    def status(self, record: RunRecord) -> RunStatus:
+        """Where the run stands: what the journal says, but `interrupted` if it should be driven and nobody does."""
+        if record.status in DRIVEN and self.holder(record.id) is None:
+            return "interrupted"
+        return record.status
+
+    def state(self, run_id: str) -> RunState:
+        """The whole state of a run. Raises NoSuchRun."""
+        landmarks = self.journal.events(run_id, types=LANDMARKS)
+        return RunState.from_projection(self.journal.record(run_id), self.journal.tasks(run_id), landmarks)
+
+
+@contextmanager
+def open_app(read_only: bool = False) -> Iterator[App]:
+    """The state directory of this user, by the environment; closed at the end.
+
+    Read-only, nothing is made. Raises Unsafe, JournalDamaged, StorageFailed.
+    """
+    config = load_config(os.environ)
+    clock = SystemClock()
+    journal = open_journal(config.journal_path, read_only=read_only, clock=clock)
+    try:
+        yield App(config, journal, clock)
+    finally:
+        journal.close()

@@ -1,0 +1,45 @@
+"""Parsing one command's arguments with typer, and its complaints in durun's words.
+
+typer brings click with it, as its own or as a dependency, depending on the version: so click is never imported, and
+its error classes are found from the one that typer exports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from durun.errors import UsageError
+
+_COMPLAINT: Any = typer.BadParameter.__mro__[2]
+"""The class of every complaint of the parser, from typer 0.24 to 0.28."""
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run: its id, the beginning of it, or @last.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Write only what went wrong.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the record.", show_default=False)]
+TargetOption = Annotated[str | None, typer.Option("--target", "-t", metavar="KEY", help="One target of a fan-out.")]
+
+
+def invoke(name: str, summary: str, function: Callable[..., int], arguments: Sequence[str]) -> int:
+    """Parse `arguments` for the command `function` and run it; returns its exit code. Raises UsageError."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(name, help=function.__doc__ or summary)(function)
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(list(arguments), prog_name=f"durun {name}", standalone_mode=False)
+    except _COMPLAINT as complaint:
+        raise _usage_error(name, complaint) from complaint
+    except typer.Abort:
+        return 130
+    return int(code or 0)
+
+
+def _usage_error(name: str, complaint: Any) -> UsageError:
+    message = str(complaint.message if hasattr(complaint, "possibilities") else complaint.format_message())
+    message = " ".join(message.split()).rstrip(".")
+    near = getattr(complaint, "possibilities", None)
+    hint = f"did you mean {' or '.join(sorted(near))}?  " if near else ""
+    return UsageError(message[:1].lower() + message[1:], f"{hint}durun {name} --help")

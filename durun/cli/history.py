@@ -1,0 +1,77 @@
+"""`durun history`: the runs, newest first. Loads as little as it can: it is called in loops and prompts."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from durun.app import DRIVEN, App, open_app
+from durun.cli.arguments import JsonOption
+from durun.errors import UsageError
+from durun.journal.api import RunQuery
+from durun.model.status import RUN_STATUSES, RunStatus
+from durun.views.history import Listed, history_json, history_text
+from durun.views.json import dump
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def command(
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", help="Only runs with this status; may be repeated.", show_default=False),
+    ] = None,
+    runbook: Annotated[str | None, typer.Option(help="Only runs of the runbook with this name.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only runs started since: 7d, 12h, 30m, or a date.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many; 0: all.")] = 20,
+    as_json: JsonOption = False,
+) -> int:
+    """List the runs, newest first."""
+    with open_app(read_only=True) as app:
+        now = app.clock.now()
+        wanted = [_status(word) for word in status or ()]
+        runs = list_runs(app, wanted, runbook, None if since is None else parse_since(since, now), limit or None)
+        if as_json:
+            sys.stdout.write(dump(history_json(runs)))
+        elif runs:
+            width = max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+            sys.stdout.write(history_text(runs, now, width))
+    return 0
+
+
+def list_runs(
+    app: App, statuses: list[RunStatus], runbook: str | None, since: float | None, limit: int | None
+) -> list[Listed]:
+    """The runs with where they stand: the journal can't know which of them a living process drives."""
+    asked = set(statuses) | (DRIVEN if "interrupted" in statuses else frozenset())
+    derived = bool(asked & DRIVEN)
+    query = RunQuery(statuses=asked or None, runbook=runbook, since=since, limit=None if derived else limit)
+    found = [(record, app.status(record)) for record in app.journal.runs(query)]
+    return [(record, status) for record, status in found if not statuses or status in statuses][:limit]
+
+
+def _status(word: str) -> RunStatus:
+    from difflib import get_close_matches
+
+    asked = word.replace("-", "_").replace(" ", "_")
+    for status in RUN_STATUSES:
+        if status == asked:
+            return status
+    near = get_close_matches(asked, RUN_STATUSES, 1)
+    hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(RUN_STATUSES)}"
+    raise UsageError(f"`{word}` is not a status", hint)
+
+
+def parse_since(text: str, now: float) -> float:
+    """Seconds since the epoch of `7d` before `now`, or of an ISO date or time (local, unless it names a zone)."""
+    if match := re.fullmatch(r"(\d{1,6})([smhdw])", text):
+        return now - int(match[1]) * _UNITS[match[2]]
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(f"`{text}` is neither a span of time nor a date", "write 7d, 12h, 30m or 2026-01-31") from None

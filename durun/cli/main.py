@@ -1,0 +1,91 @@
+"""The command line: picks the command, and is the only place that turns an error into text and an exit code.
+
+Nobody ever sees a traceback: what durun can name is two lines, what it can't is one, with the details in a file.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from durun.cli import report
+from durun.cli.commands import COMMANDS, overview
+from durun.errors import DurunError, UsageError
+
+INTERRUPTED = 130
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run `durun ARGV…` and return the exit code of the process."""
+    _fill_descriptors()
+    name, *arguments = argv or [""]
+    as_json = report.wants_json(arguments)
+    try:
+        if name in ("-h", "--help", "help") or not argv:
+            return _help(arguments, bool(argv))
+        code = _run_command(name, arguments)
+        sys.stdout.flush()
+        return code
+    except DurunError as error:
+        return report.show_error(error, as_json)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        return 0
+    except Exception as error:
+        return report.show_internal_error(error, as_json)
+
+
+def _run_command(name: str, arguments: Sequence[str]) -> int:
+    command = COMMANDS.get(name)
+    if command is None:
+        raise _no_such_command(name)
+    module = import_module(f"durun.cli.{command.module}")
+    from durun.cli.arguments import invoke
+
+    return invoke(name, command.summary, module.command, arguments)
+
+
+def _no_such_command(name: str) -> UsageError:
+    from difflib import get_close_matches
+
+    if name.startswith("-"):
+        return UsageError(f"there is no option {name} before the command", "durun --help")
+    near = get_close_matches(name, COMMANDS, 2, 0.6)
+    hint = f"did you mean {' or '.join(f'`durun {word}`' for word in near)}?" if near else "durun --help lists them"
+    return UsageError(f"there is no command `{name}`", hint)
+
+
+def _help(arguments: Sequence[str], asked: bool) -> int:
+    """`durun --help`, `durun help COMMAND`; without any argument it is a mistake, and said on stderr."""
+    if asked and arguments and arguments[0] in COMMANDS:
+        return _run_command(arguments[0], ["--help"])
+    stream = sys.stdout if asked else sys.stderr
+    stream.write(overview())
+    stream.flush()
+    return 0 if asked else UsageError.exit_code
+
+
+def _fill_descriptors() -> None:
+    """Open what the caller closed (`>&-`) on /dev/null: else the journal could get descriptor 1, and output ruin it."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: SIM115  (as long as the process)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _forget_output() -> None:
+    """The reader has gone away: let nothing be flushed into the closed pipe at exit."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, sys.stdout.fileno())
+    os.close(sink)

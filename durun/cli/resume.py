@@ -1,0 +1,112 @@
+"""`durun resume`: go on with a run, or with every run that a crash left."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from durun.app import DRIVEN, App, open_app
+from durun.cli.arguments import JsonOption, QuietOption
+from durun.cli.drive import choose_view, drive, worst
+from durun.cli.pick import find_run
+from durun.cli.report import show_error
+from durun.cli.sources import differs_now, file_of, open_source
+from durun.config import whoami
+from durun.engine.api import ResumeRequest, Source
+from durun.errors import Busy, DurunError, UsageError
+from durun.journal.api import RunQuery
+from durun.model.status import FINAL, RunStatus
+from durun.model.task import RunRecord
+from durun.views.json import dump
+
+
+def command(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="The run: its id, the beginning of it, or @last.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="For cron: every interrupted run, one after the other.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="With --all: the failed ones too.")] = False,
+    runbook: Annotated[
+        str | None, typer.Option("--runbook", metavar="FILE", help="Go on under this changed runbook.")
+    ] = None,
+    latest: Annotated[bool, typer.Option("--latest", help="Go on under the runbook's file as it is now.")] = False,
+    accept_env: Annotated[
+        list[str] | None,
+        typer.Option("--accept-env", metavar="NAME", help="Accept this difference to the start.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> int:
+    """Go on with a run at its first unfinished task."""
+    if every == (run is not None):
+        raise UsageError("name one run, or give --all", "durun history --status interrupted")
+    if runbook is not None and latest:
+        raise UsageError("--runbook and --latest exclude each other", "give one of them")
+    if every and (runbook is not None or latest):
+        raise UsageError("a changed runbook can't be given to all runs", "resume the run by its id")
+    if failed and not every:
+        raise UsageError("--failed goes with --all", "a run that is named is resumed although it failed")
+    accepted = tuple(accept_env or ())
+    with open_app() as app:
+        if run is None:
+            return _resume_all(app, failed, accepted, as_json, quiet)
+        record = app.journal.record(find_run(app, run, changes=True))
+        if record.status in FINAL:
+            return _nothing_to_do(record, as_json)
+        change = _changed_source(app, record.id, runbook, latest, quiet or as_json)
+        request = ResumeRequest(record.id, whoami(), change=change, accept_env=accepted)
+        return _resume(app, request, as_json, quiet)
+
+
+def _nothing_to_do(record: RunRecord, as_json: bool) -> int:
+    if as_json:
+        line = {"schema": 1, "event": "run_ended", "run": record.id, "status": record.status, "exit_code": 0}
+        sys.stdout.write(dump(line))
+    else:
+        sys.stdout.write(f"run {record.id} has ended: {record.status.replace('_', ' ')}; there is nothing to resume\n")
+    return 0
+
+
+def _changed_source(app: App, run_id: str, runbook: str | None, latest: bool, silent: bool) -> Source | None:
+    if runbook is not None:
+        return open_source(runbook, silent)
+    return open_source(str(file_of(app.state(run_id).created)), silent) if latest else None
+
+
+def _resume(app: App, request: ResumeRequest, as_json: bool, quiet: bool) -> int:
+    view = choose_view(app, as_json, quiet)
+    if request.change is None:
+        created = app.state(request.run_id).created
+        if differs_now(created):
+            view.said(
+                f"{file_of(created)} differs from what this run was started with; the stored runbook is used "
+                "(--latest takes the new one)"
+            )
+    return drive(view, lambda observer: app.engine().resume(request, observer))
+
+
+def _resume_all(app: App, failed: bool, accepted: tuple[str, ...], as_json: bool, quiet: bool) -> int:
+    """One after the other, oldest first. One that refuses does not stop the others; an interrupt does."""
+    codes: list[int] = []
+    for record in due(app, failed):
+        request = ResumeRequest(record.id, whoami(), fresh=failed, accept_env=accepted)
+        try:
+            codes.append(_resume(app, request, as_json, quiet))
+        except Busy:
+            continue  # somebody else has taken it up meanwhile
+        except DurunError as error:
+            codes.append(show_error(error, as_json))
+        if codes[-1] in (130, 143):
+            break
+    return worst(codes)
+
+
+def due(app: App, failed: bool) -> list[RunRecord]:
+    """The runs that `--all` takes up, oldest first: interrupted ones, and failed ones if asked."""
+    wanted: set[RunStatus] = {"interrupted", "failed", "rollback_failed"} if failed else {"interrupted"}
+    found = app.journal.runs(RunQuery(statuses=wanted | DRIVEN))
+    return [record for record in reversed(found) if app.status(record) in wanted]
+
+

@@ -1,0 +1,90 @@
+"""`durun run`: start a run, or find the one that was meant."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from durun.app import App, open_app
+from durun.cli.arguments import JsonOption, QuietOption
+from durun.cli.drive import choose_view, drive, report_standing
+from durun.cli.sources import open_source
+from durun.config import whoami
+from durun.engine.api import ResumeRequest, StartRequest
+from durun.errors import Changed
+from durun.journal.api import RunQuery
+from durun.language.inputs import digest_of, given_inputs, read_inputs_file
+from durun.model.status import FINAL, RUN_STATUSES
+from durun.model.task import RunRecord
+
+
+def command(
+    runbook: Annotated[str, typer.Argument(metavar="RUNBOOK", help="The runbook's file.")],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", "-i", metavar="NAME=VALUE", help="An input; may be repeated.", show_default=False),
+    ] = None,
+    inputs_file: Annotated[
+        str | None, typer.Option("--inputs", metavar="FILE", help="Inputs from a YAML or JSON file; - is stdin.")
+    ] = None,
+    request_id: Annotated[
+        str | None, typer.Option(metavar="KEY", help="The same key twice is the same run: it is started once.")
+    ] = None,
+    resume_or_start: Annotated[
+        bool, typer.Option("--resume-or-start", help="For cron: go on with the unfinished run of the same inputs.")
+    ] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="With --resume-or-start: go on with a failed run too.")
+    ] = False,
+    target: Annotated[
+        list[str] | None,
+        typer.Option("--target", "-t", metavar="KEY", help="Only this target; may be repeated.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> int:
+    """Start a run of a runbook."""
+    source = open_source(runbook, quiet or as_json)
+    file_values = None if inputs_file is None else read_inputs_file(inputs_file)
+    values = given_inputs(inputs or (), file_values, source.runbook)
+    request = StartRequest(source, values, whoami(), request_id, tuple(target or ()))
+    with open_app() as app:
+        if request_id is not None and (earlier := same_request(app, request)):
+            note = f"request {request_id} was made before: this is its run"
+            return report_standing(app, earlier, as_json, quiet, note)
+        if resume_or_start and (open_run := unfinished(app, request)):
+            return _go_on(app, open_run, failed, as_json, quiet)
+        view = choose_view(app, as_json, quiet)
+        return drive(view, lambda observer: app.engine().start(request, observer))
+
+
+def same_request(app: App, request: StartRequest) -> RunRecord | None:
+    """The run that was started under the same request id. Raises Changed if its inputs were others."""
+    query = RunQuery(runbook=request.source.runbook.name, request_id=request.request_id, limit=1)
+    found = next(iter(app.journal.runs(query)), None)
+    if found is not None and found.inputs_digest != digest_of(request.inputs):
+        raise Changed(
+            f"request id {request.request_id} was used for run {found.id}, with other inputs",
+            f"use another request id, or look at it: durun show {found.id}",
+        )
+    return found
+
+
+def unfinished(app: App, request: StartRequest) -> RunRecord | None:
+    """The newest run of the same runbook name and inputs that can still go on."""
+    open_statuses = frozenset(RUN_STATUSES) - FINAL
+    name, digest = request.source.runbook.name, digest_of(request.inputs)
+    query = RunQuery(statuses=open_statuses, runbook=name, inputs_digest=digest, limit=1)
+    return next(iter(app.journal.runs(query)), None)
+
+
+def _go_on(app: App, record: RunRecord, failed: bool, as_json: bool, quiet: bool) -> int:
+    """Take up an interrupted run (a failed one only if asked); any other stands as it is, and nothing is started."""
+    status = app.status(record)
+    if status == "interrupted" or (failed and status in ("failed", "rollback_failed")):
+        resume = ResumeRequest(record.id, whoami(), fresh=failed)
+        view = choose_view(app, as_json, quiet)
+        return drive(view, lambda observer: app.engine().resume(resume, observer))
+    note = f"nothing was started: run {record.id} of the same inputs is not finished"
+    return report_standing(app, record, as_json, quiet, note)

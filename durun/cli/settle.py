@@ -1,0 +1,116 @@
+"""`durun settle`: an operator ends a doubt, with a reason that is kept."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import typer
+
+from durun.app import App, open_app
+from durun.cli.arguments import JsonOption, ReasonOption, RunArgument, TargetOption
+from durun.cli.drive import choose_view
+from durun.cli.pick import find_run
+from durun.cli.verdict import require_reason, verdict_text
+from durun.config import whoami
+from durun.engine.api import SettleRequest
+from durun.errors import NotAllowed, UsageError
+from durun.model.event import Resolution
+from durun.model.runbook import Json, Output
+from durun.model.task import TaskKey, TaskState
+from durun.views.json import dump
+from durun.views.summary import next_commands
+from durun.views.text import task_name
+
+
+def command(
+    run: RunArgument,
+    step: Annotated[str, typer.Argument(metavar="STEP", help="The step that is in doubt.")],
+    target: TargetOption = None,
+    done: Annotated[bool, typer.Option("--done", help="It was done: it is not run again.")] = False,
+    not_done: Annotated[bool, typer.Option("--not-done", help="It was not done: it is run again.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="It failed.")] = False,
+    reason: ReasonOption = "",
+    output: Annotated[
+        list[str] | None,
+        typer.Option("--output", metavar="NAME=VALUE", help="With --done: an output of the step.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """End a doubt: say whether a task in doubt was done."""
+    resolution = _resolution(done, not_done, failed)
+    require_reason(reason)
+    if output and resolution != "done":
+        raise UsageError("outputs go with --done only", "a step that is not done has none")
+    with open_app() as app:
+        run_id = find_run(app, run, changes=True)
+        key = find_doubt(app.journal.tasks(run_id), step, target)
+        outputs = _outputs(app, run_id, key, output or ()) if resolution == "done" else {}
+        request = SettleRequest(run_id, key, resolution, reason, whoami(), outputs)
+        outcome = app.engine().signal(request, choose_view(app, as_json, quiet=True))
+        tasks = app.journal.tasks(run_id)
+    if as_json:
+        line = {"schema": 1, "run": run_id, "step": key.step, "target": key.target, "resolution": resolution}
+        sys.stdout.write(dump({**line, "status": outcome.status}))
+        return 0
+    doubts = any(task.status == "in_doubt" for task in tasks.values())
+    commands = next_commands(run_id, "in_doubt" if doubts else "interrupted", tasks)
+    ended = outcome.status == "cancelled" or outcome.driver == "other"
+    said = f"{task_name(key)} of run {run_id} is settled: {resolution.replace('_', ' ')}"
+    sys.stdout.write(verdict_text(said, () if ended else commands))
+    return 0
+
+
+def _resolution(done: bool, not_done: bool, failed: bool) -> Resolution:
+    if done + not_done + failed != 1:
+        raise UsageError("say exactly one of --done, --not-done, --failed", "durun settle --help")
+    return "done" if done else "not_done" if not_done else "failed"
+
+
+def find_doubt(tasks: Mapping[TaskKey, TaskState], step: str, target: str | None) -> TaskKey:
+    """The task in doubt that is meant. Raises NotAllowed (none is), UsageError (more than one)."""
+    doubts = [key for key, task in tasks.items() if task.status == "in_doubt"]
+    found = [key for key in doubts if key.step == step and target in (None, key.target)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(str(key.target) for key in found[:5]) + (", …" if len(found) > 5 else "")
+        raise UsageError(f"{len(found)} targets of {step} are in doubt: {names}", "choose one with --target")
+    names = ", ".join(map(task_name, doubts[:5])) + (", …" if len(doubts) > 5 else "")
+    hint = f"in doubt are: {names}" if doubts else "no task of this run is in doubt"
+    raise NotAllowed(f"{task_name(TaskKey(step, target))} is not in doubt", hint)
+
+
+def _outputs(app: App, run_id: str, key: TaskKey, pairs: Sequence[str]) -> dict[str, Json]:
+    """The outputs given, by the step's declarations. Raises UsageError for one that is unknown, missing or no JSON."""
+    declared = _declared(app, run_id, key.step)
+    values: dict[str, Json] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or name not in declared:
+            known = ", ".join(declared) or "none"
+            raise UsageError(f"`{name}` is not an output of {key.step}", f"--output NAME=VALUE; its outputs: {known}")
+        values[name] = text if declared[name].type == "string" else _from_json(name, text)
+    if missing := [name for name in declared if name not in values]:
+        wanted = " ".join(f"--output {name}=…" for name in missing)
+        raise UsageError(f"a step that is done has all of its outputs; {key.step} lacks {', '.join(missing)}", wanted)
+    return values
+
+
+def _declared(app: App, run_id: str, step: str) -> Mapping[str, Output]:
+    """The outputs that the step declares in the runbook of the run."""
+    from durun.language.load import load
+
+    created = app.state(run_id).created
+    runbook = load(created.text.encode(), created.file, created.place).runbook
+    return next((found.outputs for found in runbook.every_step() if found.id == step), {})
+
+
+def _from_json(name: str, text: str) -> Json:
+    try:
+        return json.loads(text)
+    except ValueError:
+        hint = "only outputs of type string are taken as they are"
+        raise UsageError(f"the value of `{name}` is not JSON", hint) from None

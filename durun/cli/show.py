@@ -1,0 +1,79 @@
+"""`durun show`: one run in full."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated
+
+import typer
+
+from durun.app import App, open_app
+from durun.cli.arguments import JsonOption, RunArgument, TargetOption
+from durun.cli.pick import find_run
+from durun.errors import UsageError
+from durun.model.state import RunState
+from durun.model.task import TaskKey, TaskState
+from durun.views.json import AttemptNumbers, dump, event_line, run_whole
+from durun.views.show import attempts_text, by_step, events_text, show_text, waiting_for
+
+
+def command(
+    run: RunArgument,
+    events: Annotated[bool, typer.Option("--events", help="List the events, oldest first.")] = False,
+    step: Annotated[str | None, typer.Option(help="Only this step, with every target, attempt and output.")] = None,
+    target: TargetOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show one run: steps, targets, attempts, outputs, what it waits for and why."""
+    with open_app(read_only=True) as app:
+        run_id = find_run(app, run)
+        if events:
+            _show_events(app, run_id, step, target, as_json)
+            return 0
+        state = app.state(run_id)
+        status = app.status(state.record)
+        tasks = choose_tasks(state, step, target)
+        if as_json:
+            ordered = [member for members in by_step(tasks).values() for member in members]
+            sys.stdout.write(dump(run_whole(state, status, ordered, waiting_for(state, status))))
+            return 0
+        sys.stdout.write(show_text(state, status, tasks, app.clock.now(), every=step is not None or target is not None))
+        if step is not None and len(tasks) <= 20:
+            sys.stdout.write(attempts_text(tasks))
+    return 0
+
+
+def _show_events(app: App, run_id: str, step: str | None, target: str | None, as_json: bool) -> None:
+    found = [
+        stamped
+        for stamped in app.journal.events(run_id)
+        if (step is None or getattr(stamped.event, "step", None) == step)
+        and (target is None or getattr(stamped.event, "target", None) == target)
+    ]
+    if as_json:
+        numbers = AttemptNumbers()
+        sys.stdout.write("".join(dump(event_line(run_id, stamped, numbers.of(stamped.event))) for stamped in found))
+    else:
+        sys.stdout.write(events_text(found))
+
+
+def choose_tasks(state: RunState, step: str | None, target: str | None) -> Mapping[TaskKey, TaskState]:
+    """The tasks of this step and target. Raises UsageError, if nothing has happened to such a one."""
+    found = {
+        key: task
+        for key, task in state.tasks.items()
+        if (step is None or key.step == step) and (target is None or key.target == target)
+    }
+    if not found and step is not None:
+        _refuse("step", step, {key.step for key in state.tasks if target is None or key.target == target})
+    if not found and target is not None:
+        _refuse("target", target, {key.target for key in state.tasks if key.target is not None})
+    return found
+
+
+def _refuse(what: str, word: str, known: set[str]) -> None:
+    near = get_close_matches(word, sorted(known), 3, 0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`durun show RUN` lists what there is"
+    raise UsageError(f"nothing has happened to {what} {word} in this run", hint)

@@ -1,0 +1,47 @@
+"""`durun validate`: every error of every file at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from durun.cli.arguments import JsonOption
+from durun.errors import DurunError, InvalidRunbook
+from durun.language.load import load, read_file
+from durun.model.runbook import Json
+from durun.views.json import dump
+
+
+def command(
+    runbooks: Annotated[list[str], typer.Argument(metavar="RUNBOOK…", help="The runbooks' files.")],
+    as_json: JsonOption = False,
+) -> int:
+    """Report every error in runbooks at once."""
+    checked = [_check(path) for path in runbooks]
+    valid = all(entry["valid"] for entry in checked)
+    if as_json:
+        sys.stdout.write(dump({"schema": 1, "valid": valid, "files": checked}))
+    else:
+        sys.stdout.write("".join(map(_text, checked)))
+    return 0 if valid else InvalidRunbook.exit_code
+
+
+def _check(path: str) -> dict[str, Json]:
+    try:
+        loaded = load(read_file(path), path, str(Path(path).absolute().parent))
+    except InvalidRunbook as error:
+        report = error.report or f"{error.message}\n{error.hint}".rstrip()
+        return {"file": path, "valid": False, "report": report, "warnings": []}
+    except DurunError as error:
+        return {"file": path, "valid": False, "report": f"{error.message}\n{error.hint}".rstrip(), "warnings": []}
+    return {"file": path, "valid": True, "report": "", "warnings": [str(warning) for warning in loaded.warnings]}
+
+
+def _text(entry: dict[str, Json]) -> str:
+    if not entry["valid"]:
+        return f"{entry['report'].rstrip()}\n"
+    warnings = "".join(f"{warning.rstrip()}\n" for warning in entry["warnings"])
+    return f"{warnings}{entry['file']}: ok\n"

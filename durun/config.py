@@ -1,0 +1,108 @@
+"""Where durun keeps its state, and who is asking.
+
+Only names of places: whether a place is safe is the journal's to say (`durun.journal.place`), when it opens it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from durun.errors import Unsafe
+from durun.model.runbook import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The state directory and what lies in it. Nothing is made or looked at."""
+
+    home: Path
+
+    @property
+    def journal_path(self) -> Path:
+        """The one SQLite file."""
+        return self.home / "journal.db"
+
+    @property
+    def errors_folder(self) -> Path:
+        """Where the details of an internal error are written."""
+        return self.home / "errors"
+
+    def run_folder(self, run_id: str) -> Path:
+        """The folder of a run: its copied files, its attempts, its locks."""
+        return self.home / "runs" / run_id
+
+    def run_lock(self, run_id: str) -> Path:
+        """The file whose lock says that a process drives the run."""
+        return self.run_folder(run_id) / "lock"
+
+
+def load_config(environ: Mapping[str, str]) -> Config:
+    """The state directory by `$DURUN_HOME`, `$XDG_STATE_HOME/durun`, `~/.local/state/durun`.
+
+    A relative `$XDG_STATE_HOME` is ignored, as the XDG Base Directory Specification demands.
+    Without HOME the user database says where home is.
+    """
+    if chosen := environ.get("DURUN_HOME"):
+        return Config(Path(os.path.abspath(chosen)))  # noqa: PTH100  (resolve() would follow links)
+    state = environ.get("XDG_STATE_HOME", "")
+    if os.path.isabs(state):  # noqa: PTH117
+        return Config(Path(state) / "durun")
+    return Config(_home(environ) / ".local" / "state" / "durun")
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    home = environ.get("HOME", "")
+    if os.path.isabs(home):  # noqa: PTH117
+        return Path(home)
+    import pwd
+
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        raise Unsafe(
+            f"there is no home directory: HOME is not set and uid {os.getuid()} is not in the user database",
+            "set DURUN_HOME to a folder of your own",
+        ) from None
+
+
+def whoami() -> dict[str, Json]:
+    """Who is asking: `uid`, `user`, `loginuid` (who logged in, before any su), `sudo_uid`, `tty`, `host`."""
+    uid = os.getuid()
+    return {
+        "uid": uid,
+        "user": _user_name(uid),
+        "loginuid": _login_uid(),
+        "sudo_uid": os.environ.get("SUDO_UID"),
+        "tty": _terminal(),
+        "host": os.uname().nodename,
+    }
+
+
+def _user_name(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _login_uid() -> int | None:
+    """The audit uid that Linux fixes at login; 2^32-1 means that nobody logged in (a daemon)."""
+    try:
+        uid = int(Path("/proc/self/loginuid").read_text())
+    except (OSError, ValueError):
+        return None
+    return None if uid == 2**32 - 1 else uid
+
+
+def _terminal() -> str | None:
+    for descriptor in (0, 1, 2):
+        try:
+            return os.ttyname(descriptor)
+        except OSError:
+            continue
+    return None

@@ -1,0 +1,196 @@
+"""The shapes of `--json`: a contract, documented in `durun/README.md`. Every object has `"schema": 1`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from durun.model import event as ev
+from durun.model.clock import to_iso
+from durun.model.event import Event, Stamped, TaskEvent, encode, type_of
+from durun.model.plan import Plan
+from durun.model.runbook import Json, Runbook
+from durun.model.state import RunState
+from durun.model.status import RunStatus
+from durun.model.task import Attempt, RunRecord, TaskKey, TaskState
+from durun.views.channel import Channel
+from durun.views.observer import Result
+from durun.views.summary import all_counts
+
+SCHEMA = 1
+
+_HIDDEN = frozenset(
+    {"text", "surroundings", "files", "env", "nonce", "boot_id", "pid_namespace", "mount_id", "request", "tasks"}
+)
+"""Fields of events that are durun's own business, or too long for a line."""
+
+_PATIENCE = 30.0
+"""Seconds without any progress after which a reader counts as gone. A program may be slow where a person is not."""
+
+
+def dump(value: Json) -> str:
+    """One object as one line."""
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": ")) + "\n"
+
+
+def iso(seconds: float | None) -> str | None:
+    """A time as it stands in JSON."""
+    return None if seconds is None else to_iso(seconds)
+
+
+def error(code: str, message: str, hint: str, **more: Json) -> dict[str, Json]:
+    """An error, on stderr."""
+    return {"error": {"code": code, "message": message, "hint": hint, **more}, "schema": SCHEMA}
+
+
+def run_line(record: RunRecord, status: RunStatus) -> dict[str, Json]:
+    """One run, as in `history`."""
+    return {
+        "schema": SCHEMA,
+        "id": record.id,
+        "runbook": record.runbook,
+        "status": status,
+        "started_at": iso(record.created_at),
+        "ended_at": iso(record.ended_at),
+        "exit_code": record.exit_code,
+        "tasks": {"total": record.total, **all_counts(record)},
+    }
+
+
+def run_whole(
+    state: RunState, status: RunStatus, tasks: Iterable[tuple[TaskKey, TaskState]], waiting_for: Json
+) -> dict[str, Json]:
+    """One run, as in `show`."""
+    created = state.created
+    line = run_line(state.record, status)
+    return {
+        **line,
+        "inputs": created.inputs,
+        "outputs": state.record.outputs,
+        "reason": state.record.reason,
+        "request_id": state.record.request_id,
+        "requested_by": created.by,
+        "runbook_digest": state.record.digest,
+        "runbook_file": created.file,
+        "waiting_for": waiting_for,
+        "cancel_requested": state.record.cancel_requested,
+        "targets": {step: list(found.index) for (step, _), found in state.resolved.items()},
+        "task_counts": line["tasks"],
+        "tasks": [task_whole(key, task) for key, task in tasks],
+    }
+
+
+def task_whole(key: TaskKey, task: TaskState) -> dict[str, Json]:
+    """One task, as in `show`."""
+    return {
+        "step": key.step,
+        "target": key.target,
+        "round": key.round,
+        "status": task.status,
+        "how": task.how,
+        "reason": task.reason,
+        "attempts": [_attempt(attempt) for attempt in task.attempts],
+        "outputs": task.outputs,
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Json]:
+    return {
+        "number": attempt.number,
+        "status": attempt.status,
+        "how": attempt.how,
+        "started_at": iso(attempt.started_at),
+        "ended_at": iso(attempt.ended_at),
+        "exit_code": attempt.exit_code,
+        "reason": attempt.reason,
+        "idempotency_key": attempt.key,
+        "log": attempt.log,
+    }
+
+
+def event_line(run_id: str, stamped: Stamped, attempt: int | None = None) -> dict[str, Json]:
+    """One event, as a line of `run --json` and as in `show --events --json`."""
+    event = stamped.event
+    line: dict[str, Json] = {
+        "schema": SCHEMA,
+        "event": type_of(event),
+        "run": run_id,
+        "sequence": stamped.sequence,
+        "at": to_iso(stamped.at),
+    }
+    if isinstance(event, TaskEvent):
+        line |= {"step": event.step, "target": event.target, "attempt": attempt}
+    data = {name: value for name, value in encode(event).items() if name not in _HIDDEN}
+    if isinstance(event, ev.TargetsResolved):
+        data["targets"] = [target.key for target in event.targets]
+    if isinstance(event, ev.TaskRetried):
+        data["due"] = to_iso(event.due)
+    return {**line, **data}
+
+
+class AttemptNumbers:
+    """Which attempt each event of a task is about: the newest one that had been started when it came."""
+
+    def __init__(self, tasks: Mapping[TaskKey, TaskState] | None = None) -> None:
+        self._numbers = {key: len(task.attempts) for key, task in (tasks or {}).items()}
+
+    def of(self, event: Event) -> int | None:
+        """The attempt's number; None before the first."""
+        if isinstance(event, ev.TaskStarted):
+            self._numbers[event.key] = event.attempt
+        return self._numbers.get(event.key) or None if isinstance(event, TaskEvent) else None
+
+
+class JsonLines:
+    """`run --json` and `resume --json`: one object a line; the last one of each run is `run_ended`."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._attempts: AttemptNumbers | None = None
+        self._state: RunState | None = None
+
+    def began(self, state: RunState, plan: Plan, runbook: Runbook) -> None:  # noqa: ARG002
+        """Remember which attempts there were."""
+        self._state = state
+        self._attempts = AttemptNumbers(state.tasks)
+
+    def saw(self, events: Sequence[Stamped], state: RunState) -> None:
+        """A line for each event; the end is left to `ended`, which knows the exit code."""
+        self._state = state
+        attempts = self._attempts = self._attempts or AttemptNumbers()
+        lines = [
+            dump(event_line(state.record.id, stamped, attempts.of(stamped.event)))
+            for stamped in events
+            if not isinstance(stamped.event, ev.RunEnded)
+        ]
+        self._channel.write("".join(lines))
+
+    def said(self, notice: str) -> None:
+        """A notice is a line too."""
+        run_id = self._state.record.id if self._state else None
+        self._channel.write(dump({"schema": SCHEMA, "event": "notice", "run": run_id, "text": notice}))
+
+    def tick(self, now: float) -> None:
+        """Nothing."""
+
+    def ended(self, outcome: Result) -> None:
+        """The last line, also when the run parks or is interrupted."""
+        record = outcome.state.record if outcome.state else None
+        self._end(outcome.run_id, outcome.status, outcome.exit_code, record)
+        self._state = None
+
+    def close(self, exit_code: int) -> None:
+        """Write what is left; when durun stopped in the middle, the last line says so."""
+        if self._state is not None:
+            record = self._state.record
+            status = "interrupted" if record.status in ("running", "pending") else record.status
+            self._end(record.id, status, exit_code, record)
+        self._channel.close(_PATIENCE)
+
+    def _end(self, run_id: str, status: str, exit_code: int, record: RunRecord | None) -> None:
+        line: dict[str, Json] = {"schema": SCHEMA, "event": "run_ended", "run": run_id}
+        line |= {"status": status, "exit_code": exit_code}
+        if record is not None:
+            line |= {"at": iso(record.ended_at), "reason": record.reason, "outputs": record.outputs}
+            line["tasks"] = {"total": record.total, **all_counts(record)}
+        self._channel.write(dump(line))

@@ -1,0 +1,125 @@
+"""What steps wrote, as text: as it was in a pipe, with times and marks and nothing to obey on a terminal."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Protocol, TextIO
+
+from durun.model.clock import from_iso
+from durun.model.runbook import Json
+from durun.model.task import TaskKey
+from durun.views.json import dump
+from durun.views.text import clock_time, harmless, task_name
+
+_LONGEST = 1 << 16
+"""Bytes without a line break after which a line is broken on a terminal."""
+
+_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
+"""SGR sequences: taken out, for a colour is no text and shown as `␛[31m` it is noise."""
+
+
+class Written(Protocol):
+    """A piece of output."""
+
+    @property
+    def at(self) -> str:
+        """When, ISO 8601."""
+
+    @property
+    def stream(self) -> str:
+        """`stdout`, `stderr`, or `mark` for durun's own lines."""
+
+    @property
+    def data(self) -> bytes:
+        """What."""
+
+
+class LogView(Protocol):
+    """Shows pieces of output, in order."""
+
+    def record(self, key: TaskKey, attempt: int, record: Written) -> None:
+        """One piece."""
+
+    def flush(self) -> None:
+        """Let a reader see it now."""
+
+    def close(self) -> None:
+        """Show what is still held back."""
+
+
+class LogText:
+    """Text on a stream. One task in a pipe: the bytes as they were. Else lines, with the task's name if `labelled`.
+
+    On a terminal each line has its time, and `!` where it came over stderr.
+    """
+
+    def __init__(self, stream: TextIO, labelled: bool = False) -> None:
+        self._stream = stream
+        self._terminal = stream.isatty()
+        self._labelled = labelled
+        self._parts: dict[tuple[TaskKey, str], tuple[str, bytes]] = {}
+
+    def label(self) -> None:
+        """Name the task on every line from now on."""
+        self._labelled = True
+
+    def record(self, key: TaskKey, attempt: int, record: Written) -> None:  # noqa: ARG002
+        """One piece; an unfinished line is held back until it is whole."""
+        if not self._terminal and not self._labelled:
+            self._stream.buffer.write(record.data)
+            return
+        begun, before = self._parts.pop((key, record.stream), (record.at, b""))
+        *whole, rest = (before + record.data).split(b"\n")
+        for line in whole:
+            self._line(key, begun, record.stream, line)
+            begun = record.at
+        if len(rest) >= _LONGEST:
+            self._line(key, begun, record.stream, rest)
+        elif rest:
+            self._parts[key, record.stream] = (begun, rest)
+
+    def flush(self) -> None:
+        """Let a reader see it now."""
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Show lines that never ended."""
+        for (key, stream), (at, line) in self._parts.items():
+            self._line(key, at, stream, line)
+        self._parts.clear()
+        self.flush()
+
+    def _line(self, key: TaskKey, at: str, stream: str, line: bytes) -> None:
+        label = f"{task_name(key)} | " if self._labelled else ""
+        if not self._terminal:
+            self._stream.buffer.write(label.encode("utf-8", "backslashreplace") + line + b"\n")
+            return
+        text = harmless(_COLOURS.sub("", line.decode("utf-8", "backslashreplace")).rstrip("\r"))
+        mark = {"stderr": "!", "mark": "#"}.get(stream, " ")
+        self._stream.write(f"{clock_time(from_iso(at))} {mark} {label}{text}\n")
+
+
+class JsonLogs:
+    """Output as one object a record."""
+
+    def __init__(self, stream: TextIO, run_id: str) -> None:
+        self._stream = stream
+        self._run = run_id
+
+    def record(self, key: TaskKey, attempt: int, record: Written) -> None:
+        """Write one record; what is not text comes in base64."""
+        line: dict[str, Json] = {"schema": 1, "run": self._run, "step": key.step, "target": key.target}
+        line |= {"attempt": attempt, "at": record.at, "stream": record.stream}
+        try:
+            line["text"] = record.data.decode()
+        except UnicodeDecodeError:
+            line["base64"] = base64.b64encode(record.data).decode()
+        self._stream.write(dump(line))
+
+    def flush(self) -> None:
+        """Let a reader see it now."""
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Nothing is held back."""

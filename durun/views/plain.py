@@ -1,0 +1,62 @@
+"""A run as plain lines, for pipes, files and cron: no colour, no redrawing, one time-stamped line per event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from durun.model.event import Stamped, TaskEvent
+from durun.model.plan import Plan
+from durun.model.runbook import Runbook
+from durun.model.state import RunState
+from durun.views.channel import Channel
+from durun.views.observer import Result
+from durun.views.summary import closing
+from durun.views.text import clock_time, one_line
+from durun.views.words import line_of
+
+
+class PlainView:
+    """Lines for a run. `quiet`: only what went wrong, and how the run ended unless it succeeded."""
+
+    def __init__(self, channel: Channel, quiet: bool = False) -> None:
+        self._channel = channel
+        self._quiet = quiet
+        self._begun = False
+        self._result: Result | None = None
+
+    def began(self, state: RunState, plan: Plan, runbook: Runbook) -> None:  # noqa: ARG002
+        """Name the run."""
+        if not self._begun and not self._quiet:
+            self._channel.write(f"run {state.record.id} of {runbook.name}\n")
+        self._begun = True
+
+    def saw(self, events: Sequence[Stamped], state: RunState) -> None:
+        """A line for each event that an operator would want to know."""
+        lines = []
+        for _, at, event in events:
+            task = state.tasks.get(event.key) if isinstance(event, TaskEvent) else None
+            line = line_of(event, task)
+            if line.wrong or not (line.minor or self._quiet):
+                lines.append(f"{clock_time(at)} {line.text}\n")
+        if lines:
+            self._channel.write("".join(lines))
+
+    def said(self, notice: str) -> None:
+        """A notice; it is not progress, so it is shown with --quiet too."""
+        self._channel.write(f"{one_line(notice)}\n")
+
+    def tick(self, now: float) -> None:
+        """Nothing: a file does not want to be told that time passes."""
+
+    def ended(self, outcome: Result) -> None:
+        """Keep how it ended, for `close`."""
+        self._result = outcome
+
+    def close(self, exit_code: int) -> None:
+        """Write the end, and wait a few seconds for a slow reader."""
+        result = self._result
+        if result is not None and result.state is not None and not (self._quiet and result.exit_code == 0):
+            state = result.state
+            lines = closing(state.record, result.status, state.tasks, exit_code)
+            self._channel.write("".join(f"{line}\n" for line in lines))
+        self._channel.close()

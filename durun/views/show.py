@@ -1,0 +1,152 @@
+"""One run in full: where it stands, what it waits for, what to type next, and its tasks, the troubles first.
+
+Readable with 10,000 targets: a fan-out is one line with counts; below it stand only those that need a look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from durun.model.event import Stamped
+from durun.model.runbook import Json
+from durun.model.state import RunState
+from durun.model.status import TASK_STATUSES, RunStatus
+from durun.model.task import TaskKey, TaskState
+from durun.views.summary import BAD, following, next_commands, outputs, ran_for, tasks_text
+from durun.views.text import (
+    counted,
+    counts_text,
+    duration,
+    local_time,
+    one_line,
+    pad,
+    spoken,
+    task_name,
+    value_text,
+)
+from durun.views.words import line_of
+
+_LISTED = 20
+"""How many targets of each kind of trouble are listed below a fan-out."""
+
+Tasks = Mapping[TaskKey, TaskState]
+
+
+def show_text(state: RunState, status: RunStatus, tasks: Tasks, now: float, every: bool = False) -> str:
+    """The whole text. `tasks` are those to show; `every`: list each target, not only the troubles."""
+    lines = [*_head(state, status, now), *outputs(state.record.outputs)]
+    lines += following(next_commands(state.record.id, status, state.tasks))
+    steps = by_step(tasks)
+    if steps:
+        lines.append("")
+    width = max((len(one_line(step)) for step in steps), default=0)
+    for step, members in steps.items():
+        lines += _step_lines(one_line(step), members, width, every, now)
+    if state.record.pending and not every:
+        lines.append(f"  {pad('pending', 11)}{counted(state.record.pending, 'task')} to come")
+    return "\n".join(lines) + "\n"
+
+
+def _head(state: RunState, status: RunStatus, now: float) -> Iterable[str]:
+    record, created = state.record, state.created
+    user, host = created.by.get("user"), created.by.get("host")
+    took = duration(ran_for(record, now)) if record.ended_at is not None or status == "running" else ""
+    facts = [
+        ("run", record.id),
+        ("runbook", f"{record.runbook} ({created.file})"),
+        ("status", spoken(status) + (" (cancel requested)" if record.cancel_requested else "")),
+        ("why", record.reason),
+        ("started", f"{local_time(record.created_at)} by {user or '?'} on {host or '?'}"),
+        ("ended", local_time(record.ended_at)),
+        ("took", took),
+        ("request id", record.request_id or ""),
+        ("inputs", ", ".join(f"{name}={value_text(value)}" for name, value in created.inputs.items())),
+        ("tasks", tasks_text(record)),
+    ]
+    return [f"{name:<11}{one_line(text)}" for name, text in facts if text]
+
+
+def by_step(tasks: Tasks) -> dict[str, list[tuple[TaskKey, TaskState]]]:
+    """The tasks of each step; the steps in the order in which they first began."""
+    steps: dict[str, list[tuple[TaskKey, TaskState]]] = {}
+    for key, task in tasks.items():
+        steps.setdefault(key.step, []).append((key, task))
+    began = {step: min(_began(task) for _, task in members) for step, members in steps.items()}
+    return {step: steps[step] for step in sorted(steps, key=lambda step: began[step])}
+
+
+def _began(task: TaskState) -> tuple[float, int]:
+    first = task.attempts[0] if task.attempts else None
+    return (first.started_at, first.folder) if first else (task.changed_at, 0)
+
+
+def _step_lines(
+    step: str, members: Sequence[tuple[TaskKey, TaskState]], width: int, every: bool, now: float
+) -> Iterable[str]:
+    if len(members) == 1 and members[0][0].target is None:
+        return [f"  {_task_line(step, members[0][1], width, now)}"]
+    targets = [(key, task) for key, task in members if key.target is not None]
+    counts = {status: sum(task.status == status for _, task in targets) for status in TASK_STATUSES}
+    worst = next((status for status in (*BAD, "running", "waiting", "pending") if counts.get(status)), "succeeded")
+    said = f"{counted(len(targets), 'target')}: {counts_text(counts.items())}"
+    lines = [f"  {pad(spoken(worst), 11)}{pad(step, width)}  {said}"]
+    for status in BAD:
+        found = [(key, task) for key, task in targets if task.status == status]
+        shown = found if every else found[:_LISTED]
+        lines += (f"    {_task_line(task_name(key), task, 0, now)}" for key, task in shown)
+        if len(found) > len(shown):
+            lines.append(f"    … {len(found) - len(shown)} more {spoken(status)}: --step {step}")
+    if every:
+        rest = [(key, task) for key, task in targets if task.status not in BAD]
+        lines += (f"    {_task_line(task_name(key), task, 0, now)}" for key, task in rest)
+    return lines
+
+
+def _task_line(name: str, task: TaskState, width: int, now: float) -> str:
+    """`succeeded  step  2.1s  (adopted)`."""
+    attempt = task.attempt
+    details = []
+    if attempt is not None:
+        details.append(duration((attempt.ended_at or now) - attempt.started_at))
+        if len(task.attempts) > 1:
+            details.append(f"{len(task.attempts)} attempts")
+    if task.how not in (None, "ran"):
+        details.append(f"({task.how})")
+    if task.status != "succeeded" and task.reason:
+        details.append(one_line(task.reason))
+    if task.pid is not None:
+        details.append(f"process {task.pid} lives on")
+    return f"{pad(spoken(task.status), 11)}{pad(name, width)}  {'  '.join(details)}".rstrip()
+
+
+def attempts_text(tasks: Tasks) -> str:
+    """Every attempt and output of a few tasks."""
+    lines = []
+    for key, task in tasks.items():
+        lines += ["", task_name(key)]
+        for attempt in task.attempts:
+            took = duration(attempt.ended_at - attempt.started_at) if attempt.ended_at is not None else "not ended"
+            code = "" if attempt.exit_code is None else f"  exit code {attempt.exit_code}"
+            why = f"  {one_line(attempt.reason)}" if attempt.reason else ""
+            began = local_time(attempt.started_at)
+            lines.append(f"  attempt {attempt.number}  {spoken(attempt.status)}  {began}  {took}{code}{why}")
+        lines += outputs(task.outputs)
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def events_text(events: Iterable[Stamped]) -> str:
+    """The list of events, oldest first."""
+    lines = (f"{number:>6}  {local_time(at)}  {line_of(event).text}\n" for number, at, event in events)
+    return "".join(lines)
+
+
+def waiting_for(state: RunState, status: RunStatus) -> Json:
+    """What the run waits for and why; None if it waits for nothing."""
+    if status not in ("waiting", "in_doubt"):
+        return None
+    doubts = [(key, task) for key, task in state.tasks.items() if task.status in ("in_doubt", "waiting")]
+    return {
+        "reason": state.record.reason,
+        "tasks": [{"step": key.step, "target": key.target, "reason": task.reason} for key, task in doubts],
+        "next": next_commands(state.record.id, status, state.tasks),
+    }

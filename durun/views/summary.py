@@ -1,0 +1,114 @@
+"""What happened, and what to type next: the end of every `run` and `resume`, and the head of `show`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from shlex import quote
+
+from durun.model.runbook import Json
+from durun.model.status import TASK_STATUSES, RunStatus, TaskStatus
+from durun.model.task import RunRecord, TaskKey, TaskState
+from durun.views.text import counted, counts_text, duration, one_line, spoken, task_name, value_text
+
+SHOWN = 10
+"""How many failures or doubts are listed one by one."""
+
+BAD: tuple[TaskStatus, ...] = ("in_doubt", "failed", "cancelled")
+"""What is listed first, worst first."""
+
+
+def headline(record: RunRecord, status: RunStatus) -> str:
+    """`run 01J… of NAME succeeded in 12s: 5 succeeded`."""
+    took = duration(record.ended_at - record.created_at) if record.ended_at is not None else ""
+    counts = counts_text(all_counts(record).items())
+    verb = {"running": "is running", "pending": "is pending", "waiting": "is waiting", "in_doubt": "is in doubt"}
+    said = verb.get(status, spoken(status))
+    return f"run {record.id} of {record.runbook} {said}{f' after {took}' if took else ''}: {counts or 'no tasks'}"
+
+
+def all_counts(record: RunRecord) -> dict[TaskStatus, int]:
+    """Tasks by status, in the order of the words, `pending` included."""
+    found = {**record.counts, "pending": record.pending}
+    return {status: found.get(status, 0) for status in TASK_STATUSES}
+
+
+def troubles(tasks: Mapping[TaskKey, TaskState], limit: int = SHOWN) -> list[str]:
+    """The doubts and failures, one a line, at most `limit` of each kind."""
+    lines: list[str] = []
+    for status in BAD:
+        found = [(key, task) for key, task in tasks.items() if task.status == status]
+        lines += (trouble(key, task) for key, task in found[:limit])
+        if len(found) > limit:
+            lines.append(f"… and {len(found) - limit} more {spoken(status)}")
+    return lines
+
+
+def trouble(key: TaskKey, task: TaskState) -> str:
+    """`step[target] in doubt: why`."""
+    reason = one_line(task.reason)
+    alive = f" (its process {task.pid} lives on)" if task.pid is not None else ""
+    return f"{task_name(key)} {spoken(task.status)}{f': {reason}' if reason else ''}{alive}"
+
+
+def next_commands(run_id: str, status: RunStatus, tasks: Mapping[TaskKey, TaskState]) -> list[str]:
+    """The commands that an operator would type now; the first is the likeliest."""
+    doubts = [key for key, task in tasks.items() if task.status == "in_doubt"]
+    failed = [key for key, task in tasks.items() if task.status == "failed"]
+    if status == "in_doubt" and doubts:
+        return [
+            logs_command(run_id, doubts[0]),
+            f"durun settle {run_id} {_task_words(doubts[0])} --done|--not-done|--failed --reason \"…\"",
+        ]
+    if status in ("failed", "rollback_failed"):
+        return [*([logs_command(run_id, failed[0])] if failed else []), f"durun resume {run_id}"]
+    if status in ("interrupted", "in_doubt"):
+        return [f"durun resume {run_id}"]
+    if status == "waiting":
+        return [f"durun show {run_id}"]
+    if status in ("running", "pending"):
+        return [f"durun logs {run_id} -f"]
+    return []
+
+
+def logs_command(run_id: str, key: TaskKey) -> str:
+    """The command that prints what the task wrote."""
+    return f"durun logs {run_id} {_task_words(key)}"
+
+
+def _task_words(key: TaskKey) -> str:
+    return key.step if key.target is None else f"{key.step} --target {quote(key.target)}"
+
+
+def closing(
+    record: RunRecord, status: RunStatus, tasks: Mapping[TaskKey, TaskState], exit_code: int | None = None
+) -> list[str]:
+    """The lines at the end: what happened, the troubles, the outputs, the next commands."""
+    lines = [headline(record, status)]
+    if record.reason and status not in ("succeeded", "failed"):
+        lines.append(f"  {one_line(record.reason)}")
+    lines += (f"  {line}" for line in troubles(tasks))
+    lines += outputs(record.outputs)
+    lines += following(next_commands(record.id, status, tasks))
+    if exit_code in (130, 143) and status == "interrupted":
+        lines.append("  running steps go on; resume adopts what they did")
+    return lines
+
+
+def outputs(values: Mapping[str, Json]) -> list[str]:
+    """Outputs, one a line."""
+    return [f"  {one_line(name)} = {one_line(value_text(value))}" for name, value in values.items()]
+
+
+def following(commands: Iterable[str]) -> list[str]:
+    """The next commands as they are shown."""
+    return [f"  {'next:' if number == 0 else '     '} {command}" for number, command in enumerate(commands)]
+
+
+def ran_for(record: RunRecord, now: float) -> float:
+    """Seconds from the start to the end, or to now."""
+    return (record.ended_at if record.ended_at is not None else now) - record.created_at
+
+
+def tasks_text(record: RunRecord) -> str:
+    """`12 tasks: 10 succeeded, 2 failed`."""
+    return f"{counted(record.total, 'task')}: {counts_text(all_counts(record).items()) or 'none'}"

@@ -1,0 +1,102 @@
+"""How many tasks of each step stand where, kept up event by event: with 10,000 targets nothing may be counted anew."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from durun.model import event as ev
+from durun.model.event import Event, TaskEvent
+from durun.model.plan import Plan
+from durun.model.state import RunState
+from durun.model.status import TaskStatus
+from durun.model.task import TaskKey
+
+
+@dataclass(slots=True)
+class StepTally:
+    """One leaf step: its tasks by status, and when it was first and last at work (seconds since the epoch)."""
+
+    id: str
+    fan: str | None
+    total: int = 1
+    counts: Counter[TaskStatus] = field(default_factory=Counter)
+    began_at: float | None = None
+    ended_at: float | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether something runs, or is still to come after something has begun."""
+        return self.counts["running"] > 0
+
+    @property
+    def done(self) -> int:
+        """Tasks that need nothing more."""
+        return self.counts["succeeded"] + self.counts["skipped"] + self.counts["rolled_back"]
+
+    @property
+    def wrong(self) -> int:
+        """Tasks that did not go well."""
+        return self.counts["failed"] + self.counts["in_doubt"] + self.counts["cancelled"]
+
+    @property
+    def standing(self) -> TaskStatus:
+        """One word for all of its tasks, the most urgent."""
+        for status in _URGENT:
+            if self.counts[status]:
+                return status
+        if self.done >= self.total:
+            return "skipped" if self.counts["skipped"] == self.total else "succeeded"
+        return "pending"
+
+
+_URGENT: tuple[TaskStatus, ...] = ("running", "in_doubt", "failed", "cancelled", "waiting")
+
+
+class Tally:
+    """All leaf steps of a run, in file order, `finally` last."""
+
+    def __init__(self, plan: Plan, state: RunState) -> None:
+        leaves = [leaf for root in (*plan.roots, *plan.finals) for leaf in plan.leaves(root)]
+        self.steps = {leaf: StepTally(leaf, plan.nodes[leaf].fan) for leaf in leaves}
+        self._status: dict[TaskKey, TaskStatus] = {}
+        for (step, _), resolved in state.resolved.items():
+            self._resolve(step, len(resolved.index))
+        for key, task in state.tasks.items():
+            self._move(key, task.status)
+            tally = self.steps.get(key.step)
+            if tally is not None and task.attempts:
+                self._at_work(tally, task.attempts[0].started_at, task.changed_at)
+
+    def note(self, event: Event, state: RunState, at: float) -> None:
+        """Take an event in; `state` includes it."""
+        if isinstance(event, ev.TargetsResolved):
+            self._resolve(event.step, len(event.targets))
+        if not isinstance(event, TaskEvent):
+            return
+        task = state.tasks.get(event.key)
+        if task is None:
+            return
+        self._move(event.key, task.status)
+        if event.step in self.steps:
+            self._at_work(self.steps[event.step], at, at)
+
+    def _resolve(self, step_id: str, targets: int) -> None:
+        for step in self.steps.values():
+            if step.fan == step_id:
+                step.total = targets
+
+    def _move(self, key: TaskKey, status: TaskStatus) -> None:
+        step = self.steps.get(key.step)
+        if step is None or (key.target is None and step.fan is not None and status == "pending"):
+            return
+        before = self._status.get(key)
+        if before is not None:
+            step.counts[before] -= 1
+        step.counts[status] += 1
+        self._status[key] = status
+
+    @staticmethod
+    def _at_work(step: StepTally, began_at: float, ended_at: float) -> None:
+        step.began_at = began_at if step.began_at is None else min(step.began_at, began_at)
+        step.ended_at = ended_at if step.ended_at is None else max(step.ended_at, ended_at)

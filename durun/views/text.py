@@ -1,0 +1,143 @@
+"""Small pieces of text that every view needs: times, durations, harmless output, tables that fit."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from durun.model.runbook import Json
+from durun.model.task import TaskKey
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def local_time(seconds: float | None) -> str:
+    """`2026-01-31 10:15:00` in the zone of the terminal; empty for None."""
+    if seconds is None:
+        return ""
+    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def clock_time(seconds: float) -> str:
+    """`10:15:00` in the zone of the terminal."""
+    return f"{datetime.fromtimestamp(seconds).astimezone():%H:%M:%S}"
+
+
+def duration(seconds: float | None) -> str:
+    """`0.4s`, `12s`, `3m 05s`, `2h 07m`, `3d 04h`; empty for None."""
+    if seconds is None:
+        return ""
+    seconds = max(0.0, seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d {whole % 86400 // 3600:02d}h"
+
+
+def harmless(text: str) -> str:
+    """`text` with every control character but tab and newline shown instead of obeyed (an escape as `␛`).
+
+    A step's output must not move the cursor, change the title or hide a line of an operator's terminal.
+    """
+    return _CONTROL.sub(_shown, text)
+
+
+def _shown(match: re.Match[str]) -> str:
+    number = ord(match[0])
+    if number < 0x20:
+        return chr(0x2400 + number)
+    return "␡" if number == 0x7F else f"\\u{number:04x}"
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, harmless."""
+    return harmless(" ".join(text.split()))
+
+
+def width_of(text: str) -> int:
+    """How many columns of a terminal `text` takes."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(bool(unicodedata.combining(character)) for character in text)
+
+
+def fit(text: str, width: int) -> str:
+    """`text` cut to `width` columns, with `…` where something is missing."""
+    if width_of(text) <= width:
+        return text
+    kept, used = [], 0
+    for character in text:
+        used += width_of(character)
+        if used > width - 1:
+            break
+        kept.append(character)
+    return "".join(kept) + "…"
+
+
+def pad(text: str, width: int) -> str:
+    """`text` with spaces up to `width` columns."""
+    return text + " " * (width - width_of(text))
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], width: int | None, shrink: Sequence[int] = ()) -> str:
+    """Columns under headings. With `width`, the columns `shrink` give way, in that order, until a line fits."""
+    lines = [tuple(headings), *map(tuple, rows)]
+    widths = [max(width_of(line[column]) for line in lines) for column in range(len(headings))]
+    if width is not None:
+        _squeeze(widths, width, shrink)
+    text = []
+    for line in lines:
+        cells = [pad(fit(cell, widths[column]), widths[column]) for column, cell in enumerate(line) if widths[column]]
+        text.append("  ".join(cells).rstrip())
+    return "\n".join(text) + "\n"
+
+
+def _squeeze(widths: list[int], width: int, shrink: Sequence[int]) -> None:
+    """Narrow the columns `shrink` to 8, then drop them from the last on, until the line fits into `width`."""
+
+    def excess() -> int:
+        shown = [column for column in widths if column]
+        return sum(shown) + 2 * (len(shown) - 1) - width
+
+    for column in shrink:
+        if (over := excess()) > 0 and widths[column] > 8:
+            widths[column] = max(8, widths[column] - over)
+    for column in reversed(shrink):
+        if excess() > 0:
+            widths[column] = 0
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 task`, `2 tasks`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def counts_text(counts: Iterable[tuple[str, int]]) -> str:
+    """`3 succeeded, 1 failed`: those that are not zero, with the words as an operator says them."""
+    return ", ".join(f"{number} {spoken(status)}" for status, number in counts if number)
+
+
+def spoken(status: str) -> str:
+    """A stored status as it is said: `in_doubt` is `in doubt`."""
+    return status.replace("_", " ")
+
+
+def task_name(key: TaskKey) -> str:
+    """`step` or `step[target]`, harmless."""
+    return one_line(str(key))
+
+
+def value_text(value: Json) -> str:
+    """A value as an operator reads it: strings as they are, everything else as JSON."""
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,100 @@
+"""What the events of a run are called in the views: one line for an operator, one mark for what is good or bad."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from durun.model import event as ev
+from durun.model.event import Event, TaskEvent
+from durun.model.task import TaskState
+from durun.views.text import counted, duration, one_line, task_name
+
+
+class Line(NamedTuple):
+    """One line about an event. `wrong`: shown with --quiet too. `minor`: only in a list of all events."""
+
+    text: str
+    wrong: bool = False
+    minor: bool = False
+
+
+def line_of(event: Event, task: TaskState | None = None) -> Line:  # noqa: C901  (one case an event)
+    """What to say about an event; `task` is the state after it, where there is one."""
+    if isinstance(event, TaskEvent):
+        return _task_line(event, task)
+    match event:
+        case ev.RunCreated():
+            return Line(f"run of {event.runbook} created", minor=True)
+        case ev.SessionStarted():
+            return Line(f"driven by process {event.pid} on {one_line(event.host)} ({event.reason})", minor=True)
+        case ev.SurroundingsAccepted():
+            return Line(f"accepted although it differs: {one_line(', '.join(event.names))}")
+        case ev.RunbookChanged():
+            return Line(f"the runbook was changed: {one_line('; '.join(event.changes)) or 'no step differs'}")
+        case ev.RoundStarted():
+            return Line(f"round {event.round} began", minor=True)
+        case ev.TargetsResolved():
+            return Line(f"{one_line(event.step)}: {counted(len(event.targets), 'target')}")
+        case ev.CancelRequested():
+            return Line(f"cancel asked for: {one_line(event.reason)}", wrong=True)
+        case ev.FinallyStarted():
+            return Line("the steps are over; finally runs")
+        case ev.RunParked():
+            return Line(f"the run is parked: {one_line(event.reason)}", minor=True)
+        case ev.RunInterrupted():
+            return Line(f"interrupted: {one_line(event.reason)}", minor=True)
+        case ev.RunEnded():
+            return Line(f"the run ended: {event.status}", minor=True)
+        case ev.ClockJumped():
+            return Line(f"the clock jumped by {duration(abs(event.found - event.expected))}", wrong=True)
+
+
+def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
+    name = task_name(event.key)
+    match event:
+        case ev.TaskSkipped():
+            return Line(f"{name} skipped: {one_line(event.reason)}")
+        case ev.TaskStarted():
+            return Line(f"{name} started" + (f" (attempt {event.attempt})" if event.attempt > 1 else ""))
+        case ev.TaskNeverBegan():
+            return Line(f"{name} never began: {one_line(event.reason)}")
+        case ev.ProbeStarted():
+            return Line(f"{name}: {_PROBES[event.purpose]}", minor=True)
+        case ev.ProbeAnswered():
+            return Line(f"{name}: verify says {event.answer.replace('_', ' ')}{_because(event.reason)}")
+        case ev.TaskSucceeded():
+            how = "" if event.how == "ran" else f" ({event.how})"
+            return Line(f"{name} succeeded{how}{_took(task)}")
+        case ev.TaskFailed():
+            return Line(f"{name} FAILED: {one_line(event.reason)}{_took(task)}", wrong=True)
+        case ev.TaskRetried():
+            return Line(f"{name} is tried again")
+        case ev.TaskInDoubt():
+            return Line(f"{name} IN DOUBT: {one_line(event.reason)}", wrong=True)
+        case ev.TaskRepeated():
+            return Line(f"{name} is repeated: safe by {event.proof}")
+        case ev.TaskSettled():
+            return Line(f"{name} settled as {event.resolution.replace('_', ' ')}: {one_line(event.reason)}")
+        case ev.TaskCancelled():
+            return Line(f"{name} cancelled: {one_line(event.reason)}", wrong=True)
+        case _:
+            return Line(f"{name}: {type(event).__name__}", minor=True)
+
+
+_PROBES = {
+    "in_doubt": "in doubt; verify is asked",
+    "before": "verify is asked whether it is done already",
+    "after": "verify is asked whether it is done",
+    "targets": "asking for its targets",
+}
+
+
+def _because(reason: str) -> str:
+    return f" ({one_line(reason)})" if reason else ""
+
+
+def _took(task: TaskState | None) -> str:
+    attempt = task.attempt if task else None
+    if attempt is None or attempt.ended_at is None:
+        return ""
+    return f" in {duration(attempt.ended_at - attempt.started_at)}"
