@@ -7,6 +7,8 @@ request meanwhile, the commit is refused whole, the state is read anew, and the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from durun.engine.api import Observer
 from durun.journal.api import Journal
 from durun.model.clock import Clock
@@ -69,6 +71,14 @@ class Ledger:
         stamped = Stamped(self.state.record.sequence + 1, self.now, event)
         self._fold(stamped)
         self._pending.append(stamped)
+
+    def emit_all(self, events: Sequence[Event]) -> None:
+        """Decide on many events at once: what follows from them is worked out only once."""
+        for event in events:
+            stamped = Stamped(self.state.record.sequence + 1, self.now, event)
+            self.state.fold(stamped)
+            self._pending.append(stamped)
+        self.progress.rebuild()
 
     def _fold(self, stamped: Stamped) -> None:
         key = self.state.fold(stamped)

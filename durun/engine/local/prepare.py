@@ -88,9 +88,12 @@ class Preparer:
             names.insert(0, parent)
         return names
 
-    def work(self, key: TaskKey, call: Call, extra: Mapping[str, Json] | None = None) -> Work:
+    def _scope(self, key: TaskKey) -> dict[str, Any]:
+        return self.values.scope(key, {"step": {"idempotency_key": self.idempotency_key(key)}})
+
+    def work(self, key: TaskKey, call: Call) -> Work:
         """What the call's action says is to be done. Raises ExpressionError."""
-        context = _Context(self.values.scope(key, extra), self._clock)
+        context = _Context(self._scope(key), self._clock)
         return ACTIONS[call.action.kind](call.action.spec, call.shell, context)
 
     def idempotency_key(self, key: TaskKey) -> str:
@@ -99,19 +102,28 @@ class Preparer:
         name = (self.values.state.record.id, key.step, key.target, key.round, definition_of(step))
         return base64.urlsafe_b64encode(hashlib.sha256(json.dumps(name).encode()).digest()).decode().rstrip("=")
 
-    def launch(self, key: TaskKey, call: Call, process: Process, attempt: int, outer: Call | None = None) -> Launch:
+    def launch(
+        self,
+        key: TaskKey,
+        call: Call,
+        process: Process,
+        attempt: int,
+        outer: Call | None = None,
+        kind: str = "run",
+    ) -> Launch:
         """The process with all that it needs. `outer` is the step's own call, for a verify of it.
 
-        Raises ExpressionError, StorageFailed.
+        `kind` (`run`, or the purpose of a probe) is part of the script file's name. Raises ExpressionError,
+        StorageFailed.
         """
-        scope = self.values.scope(key, {"step": {"idempotency_key": self.idempotency_key(key)}})
+        scope = self._scope(key)
         explicit = self._explicit_env(call, outer, scope)
         folder = (
             call.working_directory if call.working_directory is not None or outer is None else outer.working_directory
         )
         cwd = self._folder(folder, scope)
         stdin = None if call.stdin is None else to_text(render(call.stdin, scope))
-        argv = self._argv(key, call, process, "verify" if outer is not None else "run")
+        argv = self._argv(key, call, process, kind)
         said = {"argv": argv, "script": process.script, "env": explicit, "cwd": cwd, "stdin": stdin}
         request = hashlib.sha256(json.dumps(said, sort_keys=True).encode(errors="surrogatepass")).hexdigest()
         env = {**self._inherited(key), **{name: value for name, value in explicit.items() if value is not None}}
@@ -155,9 +167,7 @@ class Preparer:
         patterns = (*self._runbook.inherit_env, *self.step(key).inherit_env)
         env = base_environment(created.surroundings, os.environ)
         env |= {name: os.environ[name] for name in inherited_names(patterns, os.environ)}
-        env |= {
-            f"INPUT_{name.upper()}": to_text(value) for name, value in created.inputs.items() if value is not None
-        }
+        env |= {f"INPUT_{name.upper()}": to_text(value) for name, value in created.inputs.items() if value is not None}
         if key.target is not None:
             env |= _target_env(self.values.target(key))
         return env

@@ -60,7 +60,7 @@ class Signals:
         self._wake.close()
         self._waker.close()
 
-    def _caught(self, number: int, frame: FrameType | None) -> None:
+    def _caught(self, number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         first = self.wish == "go_on"
         waits = number == signal.SIGINT or os.getpid() == 1

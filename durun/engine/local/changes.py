@@ -1,0 +1,82 @@
+"""What a changed runbook would change for a run that is under way, and whether the run may go on under it."""
+
+from __future__ import annotations
+
+from durun.engine.local.prepare import definition_of
+from durun.errors import Changed
+from durun.model.runbook import Runbook, Step
+from durun.model.state import RunState
+
+_OPEN = ("running", "in_doubt", "succeeded", "rolled_back")
+"""Statuses of tasks whose step must stay what it is."""
+
+
+def changes_of(old: Runbook, new: Runbook, state: RunState) -> list[str]:
+    """A line for each step that is added, removed or changed.
+
+    Raises Changed for what a run under way can't take: another name, other inputs, and a step that is done or in
+    doubt that is removed, renamed, or has other targets.
+    """
+    _refuse_other_inputs(old, new, state)
+    before = {step.id: step for step in old.every_step()}
+    after = {step.id: step for step in new.every_step()}
+    held = {key.step for key, task in state.tasks.items() if task.status in _OPEN}
+    lines = []
+    for step_id, step in before.items():
+        if step_id not in after:
+            _refuse_if(step_id in held, step_id, "removed or renamed")
+            lines.append(f"- {step_id}: removed")
+        elif step != (other := after[step_id]) and _differs(step, other):
+            _refuse_if(step_id in held and _rekeyed(step, other), step_id, "given other targets")
+            lines.append(f"~ {step_id}: {_what(step, other)}")
+    lines += [f"+ {step_id}: added" for step_id in after if step_id not in before]
+    return lines
+
+
+def _refuse_other_inputs(old: Runbook, new: Runbook, state: RunState) -> None:
+    if old.name != new.name:
+        raise Changed(f"the runbook is {new.name!r}, the run is of {old.name!r}", "resume with the run's own runbook")
+    given = set(state.created.inputs)
+    missing = [name for name, item in new.inputs.items() if item.required and name not in given]
+    gone = [name for name in given if name not in new.inputs]
+    if missing or gone:
+        names = ", ".join([*missing, *gone])
+        raise Changed(
+            f"the changed runbook has other inputs: {names}",
+            "a run's inputs never change: start a new run for it",
+        )
+
+
+def _refuse_if(refused: bool, step_id: str, what: str) -> None:
+    if refused:
+        raise Changed(
+            f"step {step_id} is done or in doubt, and the changed runbook has it {what}",
+            f"keep the step {step_id} as it was, or start a new run",
+        )
+
+
+def _differs(old: Step, new: Step) -> bool:
+    return _comparable(old) != _comparable(new)
+
+
+def _comparable(step: Step) -> str:
+    """Everything about a step but where it stands in the file, and the steps inside it."""
+    fields = (name for name in step.__slots__ if name not in ("line", "steps"))
+    return repr([(name, getattr(step, name)) for name in fields])
+
+
+def _rekeyed(old: Step, new: Step) -> bool:
+    return repr(old.fan_out and old.fan_out.target_key) != repr(new.fan_out and new.fan_out.target_key) or (
+        bool(old.fan_out) != bool(new.fan_out)
+    )
+
+
+def _what(old: Step, new: Step) -> str:
+    changed = [
+        name
+        for name in old.__slots__
+        if name not in ("line", "steps") and repr(getattr(old, name)) != repr(getattr(new, name))
+    ]
+    named = ", ".join("what it does" if name == "call" else name for name in changed)
+    again = "; a new idempotency key" if definition_of(old) != definition_of(new) else ""
+    return f"changed ({named}){again}"

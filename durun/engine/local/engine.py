@@ -1,0 +1,306 @@
+"""The local engine: a run is driven by this very process, with a supervisor at its side."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from durun import __version__
+from durun.config import Config
+from durun.engine.api import CancelRequest, Observer, Outcome, ResumeRequest, SettleRequest, Source, StartRequest
+from durun.engine.local.changes import changes_of
+from durun.engine.local.files import FOLDER, changed_files, copy_files, sync_folder
+from durun.engine.local.folder import STOP
+from durun.engine.local.hands import Hands
+from durun.engine.local.ledger import read_state
+from durun.engine.local.requirements import check_requirements
+from durun.engine.local.runner import Runner
+from durun.engine.local.session import Beginning, Session
+from durun.engine.local.signals import Signals
+from durun.engine.local.surroundings import fingerprint_key, refuse_differences, take_down
+from durun.errors import Busy, DurunError, NoSuchRun, NotAllowed, StorageFailed
+from durun.journal.api import Journal, SequenceConflict
+from durun.journal.claim import RunLock
+from durun.language.inputs import digest_of
+from durun.language.load import load
+from durun.language.plan import make_plan
+from durun.model.clock import Clock
+from durun.model.event import (
+    CancelRequested,
+    Event,
+    RunbookChanged,
+    RunCreated,
+    Stamped,
+    SurroundingsAccepted,
+    TaskSettled,
+)
+from durun.model.plan import Plan
+from durun.model.runbook import Json, Runbook
+from durun.model.state import RunState
+from durun.model.status import FINAL
+from durun.model.task import TaskKey
+
+_ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
+_ID_LENGTH = 10
+
+
+class LocalEngine:
+    """Drives runs in this process (`durun.engine.api.Engine`)."""
+
+    def __init__(self, config: Config, journal: Journal, clock: Clock) -> None:
+        self._config = config
+        self._journal = journal
+        self._clock = clock
+        self._warm: Hands | None = None
+
+    def warm(self) -> None:
+        """Start a supervisor now, while this process still loads and checks."""
+        self._warm = Hands.start()
+
+    # -- the four verbs ---------------------------------------------------------------------------------------
+
+    def start(self, request: StartRequest, observer: Observer) -> Outcome:
+        """Create a run and drive it."""
+        source = request.source
+        runbook, place = source.runbook, Path(source.place)
+        check_requirements(runbook.requires, os.environ.get("PATH", os.defpath))
+        run_id = _new_id()
+        folder = self._make_folder(run_id)
+        lock = RunLock(self._config.run_lock(run_id), self._clock)
+        lock.acquire()
+        try:
+            surroundings = take_down(runbook, fingerprint_key(self._config.home), os.environ)
+            plan = make_plan(runbook, request.inputs, surroundings["env"], run_id)
+            created = RunCreated(
+                runbook=runbook.name,
+                digest=runbook.digest,
+                text=runbook.text,
+                file=source.file,
+                place=source.place,
+                inputs=request.inputs,
+                inputs_digest=digest_of(request.inputs),
+                tasks=plan.task_count(plan.roots),
+                by=request.by,
+                version=__version__,
+                surroundings=surroundings,
+                files=copy_files(runbook.files, place, folder) if runbook.files else {},
+                only_targets=tuple(request.only_targets),
+                request_id=request.request_id,
+            )
+            now = self._clock.now()
+            self._journal.append(run_id, 0, [created], now)
+            state = RunState.begin(run_id, Stamped(1, now, created))
+            return self._drive(state, plan, runbook, Beginning("start", request.by), observer)
+        except BaseException:
+            self._forget_unborn(run_id, folder)
+            raise
+        finally:
+            lock.release()
+
+    def resume(self, request: ResumeRequest, observer: Observer) -> Outcome:
+        """Take a run up again."""
+        record = self._journal.record(request.run_id)
+        if record.status in FINAL:
+            raise NotAllowed(f"run {record.id} has {record.status}", "there is nothing to resume; start a new run")
+        lock = RunLock(self._config.run_lock(record.id), self._clock)
+        self._make_folder(record.id)
+        lock.acquire()
+        try:
+            return self._take_up(request, observer)
+        finally:
+            lock.release()
+
+    def signal(self, request: SettleRequest, observer: Observer) -> Outcome:
+        """Record an operator's word on a task in doubt."""
+        self._append(request.run_id, lambda state: self._settled(state, request))
+        record = self._journal.record(request.run_id)
+        doubts = record.counts.get("in_doubt", 0)
+        if record.cancel_requested and not doubts and record.status == "in_doubt":
+            return self._drive_if_free(request.run_id, "settle", request.by, observer)
+        return Outcome(record.id, record.status, 0)
+
+    def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:
+        """Ask that a run be stopped, and stop it where nobody drives it."""
+
+        def requested(state: RunState) -> Event:
+            if state.record.status in FINAL:
+                raise NotAllowed(f"run {state.record.id} has {state.record.status}", "there is nothing to cancel")
+            return CancelRequested(reason=request.reason, by=request.by)
+
+        self._append(request.run_id, requested)
+        return self._drive_if_free(request.run_id, "cancel", request.by, observer)
+
+    # -- driving ----------------------------------------------------------------------------------------------
+
+    def _take_up(self, request: ResumeRequest, observer: Observer) -> Outcome:
+        state = read_state(self._journal, request.run_id)
+        runbook = _stored(state)
+        then = state.created.surroundings
+        now = take_down(runbook, fingerprint_key(self._config.home), os.environ)
+        accepted = refuse_differences(then, now, {*state.accepted, *request.accept_env}, request.run_id)
+        events: list[Event] = []
+        if new := [name for name in accepted if name not in state.accepted]:
+            events.append(SurroundingsAccepted(names=new, by=request.by))
+        env = then["env"]
+        if request.change is not None:
+            changed = self._changed(state, runbook, request.change, request.by)
+            for line in changed.changes:
+                observer.said(line)
+            events.append(changed)
+            runbook, env = request.change.runbook, {**env, **changed.env}
+        check_requirements(runbook.requires, then["path"])
+        self._say_what_differs(state, observer)
+        plan = make_plan(runbook, state.created.inputs, env, request.run_id)
+        return self._drive(state, plan, runbook, Beginning("resume", request.by, request.fresh, events), observer)
+
+    def _drive(
+        self, state: RunState, plan: Plan, runbook: Runbook, beginning: Beginning, observer: Observer
+    ) -> Outcome:
+        (self._config.run_folder(state.record.id) / STOP).unlink(missing_ok=True)
+        hands, self._warm = self._warm or Hands.start(), None
+        session = Session(self._config, self._journal, self._clock, state, plan, runbook, observer, beginning, hands)
+        observer.began(state, plan, runbook)
+        with Signals() as signals:
+            outcome = Runner(session, observer, signals).drive()
+        if outcome.status == "succeeded":
+            shutil.rmtree(session.run_folder / "work", ignore_errors=True)
+        observer.ended(outcome)
+        return outcome
+
+    def _drive_if_free(self, run_id: str, reason: str, by: Mapping[str, Json], observer: Observer) -> Outcome:
+        """Carry a recorded request out, unless another process drives the run: then that one does."""
+        lock = RunLock(self._config.run_lock(run_id), self._clock)
+        self._make_folder(run_id)
+        try:
+            lock.acquire()
+        except Busy:
+            record = self._journal.record(run_id)
+            return Outcome(run_id, record.status, 0, driver="other", holder=lock.holder() or {})
+        try:
+            state = read_state(self._journal, run_id)
+            runbook = _stored(state)
+            plan = make_plan(runbook, state.created.inputs, state.created.surroundings["env"], run_id)
+            beginning = Beginning("cancel" if reason == "cancel" else "settle", by)
+            return self._drive(state, plan, runbook, beginning, observer)
+        finally:
+            lock.release()
+
+    # -- pieces -----------------------------------------------------------------------------------------------
+
+    def _append(self, run_id: str, make: Callable[[RunState], Event]) -> None:
+        """Append one event that is made from the newest state."""
+        while True:
+            state = read_state(self._journal, run_id)
+            event = make(state)
+            try:
+                self._journal.append(run_id, state.record.sequence, [event], self._clock.now())
+            except SequenceConflict:
+                continue
+            return
+
+    def _settled(self, state: RunState, request: SettleRequest) -> TaskSettled:
+        task = state.tasks.get(request.task)
+        if task is None or task.status != "in_doubt":
+            status = "pending" if task is None else task.status
+            doubts = [str(key) for key, other in state.tasks.items() if other.status == "in_doubt"]
+            raise NotAllowed(
+                f"{request.task} is not in doubt, it is {status}",
+                f"in doubt: {', '.join(doubts)}" if doubts else "nothing in this run is in doubt",
+            )
+        if request.resolution != "done" and task.pid is not None and _lives(task.pid):
+            raise NotAllowed(
+                f"process {task.pid} of {request.task} still runs, and may still do its work",
+                f"wait for it to end, or stop it: kill {task.pid}",
+            )
+        return TaskSettled(
+            **request.task._asdict(),
+            resolution=request.resolution,
+            reason=request.reason,
+            by=request.by,
+            outputs=request.outputs,
+        )
+
+    def _changed(self, state: RunState, old: Runbook, source: Source, by: Mapping[str, Json]) -> RunbookChanged:
+        new = source.runbook
+        changes = changes_of(old, new, state)
+        folder = self._config.run_folder(state.record.id)
+        then = state.created.surroundings["env"]
+        env = {name: os.environ[name] for name in new.env_names if name not in then and name in os.environ}
+        known = state.created.inputs
+        before = make_plan(old, known, then, state.record.id)
+        after = make_plan(new, known, {**then, **env}, state.record.id)
+        return RunbookChanged(
+            digest=new.digest,
+            text=new.text,
+            file=source.file,
+            place=source.place,
+            changes=changes,
+            tasks=self._count(after, state) - self._count(before, state),
+            by=by,
+            files=copy_files(new.files, Path(source.place), folder) if new.files else {},
+            env=env,
+        )
+
+    def _count(self, plan: Plan, state: RunState) -> int:
+        """How many tasks the plan's steps have, with the targets that are known."""
+        total = plan.task_count(plan.roots)
+        for (step, round_), resolved in state.resolved.items():
+            if round_ == 0 and step in plan.nodes:
+                total += len(resolved.index) * len(plan.leaves(step)) - 1
+        return total
+
+    def _say_what_differs(self, state: RunState, observer: Observer) -> None:
+        """The copy of the start is what runs; an operator who edited a file should know."""
+        for name in changed_files(state.created.files, Path(state.created.place)):
+            observer.said(
+                f"{name} differs from the copy of the start, which is used ({FOLDER}/{name} in the run's folder)"
+            )
+
+    def _make_folder(self, run_id: str) -> Path:
+        folder = self._config.run_folder(run_id)
+        try:
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, parents=True)
+                sync_folder(folder.parent)
+        except OSError as error:
+            raise StorageFailed(f"{folder}: {error.strerror}", "make room, then try again") from error
+        return folder
+
+    def _forget_unborn(self, run_id: str, folder: Path) -> None:
+        """Remove the folder of a run that never came into the journal; where that can't be told, it stays."""
+        try:
+            self._journal.head(run_id)
+        except NoSuchRun:
+            shutil.rmtree(folder, ignore_errors=True)
+        except DurunError:
+            return
+
+
+def _new_id() -> str:
+    """Ten characters that can't be mistaken for each other, the first a letter: 2^49 ids."""
+    return "".join([secrets.choice(_ALPHABET[8:]), *(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH - 1))])
+
+
+def _stored(state: RunState) -> Runbook:
+    """The runbook that the run is under, as the journal has it."""
+    created = state.created
+    return load(created.text.encode("utf-8"), created.file, created.place).runbook
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def task_named(state: RunState, step: str, target: str | None) -> TaskKey:
+    """The task that an operator names; of `finally` steps, the one of the newest round."""
+    rounds = [key.round for key in state.tasks if key.step == step and key.target == target]
+    return TaskKey(step, target, max(rounds, default=0))

@@ -1,0 +1,188 @@
+"""From how a process ended to the events of its task: the same for one that just ended and one that is adopted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from durun.engine.local.folder import attempt_folder, output_path, read_gate
+from durun.engine.local.ledger import Ledger
+from durun.engine.local.logs import read_stream
+from durun.engine.local.performer import TARGETS_CAP, Flight, Performer
+from durun.engine.local.prepare import Preparer
+from durun.engine.local.records import ExitRecord
+from durun.engine.local.targets import Targets
+from durun.errors import DurunError
+from durun.language.expressions import ExpressionError
+from durun.language.outputs import MAX_STDOUT, OutputError, collect_outputs
+from durun.model.event import ProbeAnswered, TaskFailed, TaskInDoubt, TaskNeverBegan, TaskSucceeded
+from durun.model.outcome import NOT_STARTED, Exit, ExitCodes, answer_of, judge
+from durun.model.plan import FREE_REPEATS
+from durun.model.runbook import Json, Verify
+from durun.model.status import Answer, How
+from durun.model.task import TaskKey
+
+
+class Landing:
+    """Emits the events that the end of a process means, for one run."""
+
+    def __init__(
+        self, ledger: Ledger, preparer: Preparer, performer: Performer, targets: Targets, run_folder: Path
+    ) -> None:
+        self._ledger = ledger
+        self._preparer = preparer
+        self._performer = performer
+        self._targets = targets
+        self._run_folder = run_folder
+
+    def land(self, flight: Flight, record: ExitRecord) -> None:
+        """Emit what this end means. Raises StorageFailed."""
+        ended = _exit(record)
+        if flight.kind == "attempt":
+            self._attempt(flight, ended)
+        elif flight.kind == "targets":
+            self._listed(flight, ended)
+        else:
+            self._answered(flight, ended)
+
+    # -- attempts ---------------------------------------------------------------------------------------------
+
+    def _attempt(self, flight: Flight, ended: Exit) -> None:
+        key, step = flight.key, self._preparer.step(flight.key)
+        how: How = "adopted" if flight.adopted else "ran"
+        codes = ExitCodes(step.ok_exit_codes, step.ambiguous_exit_codes)
+        event = judge(key, self._ledger.plan.nodes[key.step], codes, ended, how)
+        if event is not None:
+            self._ledger.emit(event)
+        elif step.verify is not None and step.verify.after:
+            self._check_after(key, step.verify, ended, how)
+        else:
+            self._succeeded(flight, ended, how)
+
+    def _succeeded(self, flight: Flight, ended: Exit, how: How) -> None:
+        key = flight.key
+        try:
+            outputs = self._outputs(key, flight.folder)
+        except OutputError as error:
+            failed = TaskFailed(
+                **key._asdict(),
+                code="outputs",
+                reason=error.message,
+                how=how,
+                exit_code=ended.exit_code,
+                retryable=False,
+                log=ended.log,
+            )
+            self._ledger.emit(failed)
+            return
+        succeeded = TaskSucceeded(**key._asdict(), how=how, outputs=outputs, exit_code=ended.exit_code, log=ended.log)
+        self._ledger.emit(succeeded)
+
+    def _check_after(self, key: TaskKey, verify: Verify, ended: Exit, how: How) -> None:
+        try:
+            self._performer.probe(key, "after", verify.call)
+        except ExpressionError as error:
+            reason = f"verify can't be asked: {error.message}"
+            self._ledger.emit(
+                TaskInDoubt(**key._asdict(), reason=reason, how=how, exit_code=ended.exit_code, log=ended.log)
+            )
+
+    def _outputs(self, key: TaskKey, folder: int) -> dict[str, Json]:
+        """The step's declared outputs, as this process left them. Raises OutputError."""
+        declared = self._preparer.step(key).outputs
+        place = attempt_folder(self._run_folder, folder)
+        try:
+            written = output_path(place).read_bytes()
+        except FileNotFoundError:
+            written = b""
+        if not declared and not written:
+            return {}
+        stdout = b""
+        if any(output.source == "stdout" for output in declared.values()):
+            stdout = read_stream(place, "stdout", MAX_STDOUT + 1)
+        return collect_outputs(declared, written, stdout)
+
+    def never_began(self, key: TaskKey, reason: str) -> None:
+        """It is proved that the newest attempt was not started: it is free, a few times."""
+        task = self._ledger.state.tasks[key]
+        if task.fences < FREE_REPEATS:
+            never = TaskNeverBegan(**key._asdict(), attempt=len(task.attempts), reason=reason)
+            self._ledger.emit(never)
+            return
+        reason = f"never began {FREE_REPEATS + 1} times: {reason}"
+        self._ledger.emit(TaskFailed(**key._asdict(), code=NOT_STARTED, reason=reason, retryable=False))
+
+    def in_doubt(self, key: TaskKey, reason: str, *, gone: bool = True, pid: int | None = None) -> None:
+        """Nobody can tell what became of the newest attempt."""
+        self._ledger.emit(TaskInDoubt(**key._asdict(), reason=reason, gone=gone, pid=pid))
+
+    # -- probes -----------------------------------------------------------------------------------------------
+
+    def _answered(self, flight: Flight, ended: Exit) -> None:
+        key, verify = flight.key, self._preparer.step(flight.key).verify
+        assert verify is not None and flight.kind in ("in_doubt", "before", "after")
+        answer, reason = answer_of(ended, verify.done_on, verify.not_done_on)
+        outputs: dict[str, Json] = {}
+        if answer == "done" and flight.kind != "after":
+            try:
+                outputs = self._outputs(key, flight.folder)
+            except OutputError as error:
+                answer, reason = "unknown", f"verify says done, but: {error.message}"
+        answered = ProbeAnswered(
+            **key._asdict(), purpose=flight.kind, answer=answer, reason=reason, exit_code=ended.exit_code
+        )
+        self._ledger.emit(answered)
+        if flight.kind == "after":
+            self._after(key, answer, reason)
+        elif answer == "done":
+            how: How = "found" if flight.kind == "before" else "verified"
+            self._ledger.emit(TaskSucceeded(**key._asdict(), how=how, outputs=outputs, reason=reason))
+
+    def _after(self, key: TaskKey, answer: Answer, reason: str) -> None:
+        """The step said that it is done; its verify has the last word."""
+        attempt = self._ledger.state.tasks[key].attempt
+        assert attempt is not None
+        match answer:
+            case "done":
+                records = read_gate(attempt_folder(self._run_folder, attempt.folder))
+                ended = _exit(records.exit) if records and records.exit else Exit("exit")
+                how: How = "ran" if attempt.session == self._ledger.state.record.sessions else "adopted"
+                self._succeeded(Flight(key, attempt.folder, "attempt"), ended, how)
+            case "not_done":
+                failed = TaskFailed(
+                    **key._asdict(), code="verify", reason=f"verify says that it is not done: {reason}", how="ran"
+                )
+                self._ledger.emit(failed)
+            case _:
+                self.in_doubt(key, f"the step ended well, but verify can't tell: {reason}")
+
+    def probe_lost(self, flight: Flight, reason: str) -> None:
+        """A probe's process is gone without an answer: it is read-only, and is asked anew where it matters."""
+        assert flight.kind != "attempt"
+        if flight.kind == "targets":
+            failed = TaskFailed(**flight.key._asdict(), code="targets", reason=reason)
+            self._ledger.emit(failed)
+            return
+        lost = ProbeAnswered(**flight.key._asdict(), purpose=flight.kind, answer="unknown", reason=reason)
+        self._ledger.emit(lost)
+
+    def _listed(self, flight: Flight, ended: Exit) -> None:
+        answer, reason = answer_of(ended, (0,), ())
+        try:
+            if answer != "done":
+                raise OutputError(f"the targets can't be listed: {reason.partition(' is neither')[0]}")
+            place = attempt_folder(self._run_folder, flight.folder)
+            self._targets.from_stdout(flight.key, read_stream(place, "stdout", TARGETS_CAP))
+        except DurunError as error:
+            failed = TaskFailed(**flight.key._asdict(), code="targets", reason=error.message, exit_code=ended.exit_code)
+            self._ledger.emit(failed)
+
+
+def _exit(record: ExitRecord) -> Exit:
+    return Exit(
+        cause=record.reason,
+        exit_code=record.exit_code,
+        signal=record.signal,
+        error=record.error,
+        leftover=record.leftover,
+        log=record.log or None,
+    )

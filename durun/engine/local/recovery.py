@@ -1,0 +1,101 @@
+"""What an earlier session, or a supervisor that was killed, has left open: found out, and put into events.
+
+An attempt ends as adopted (its exit record is there), as never begun (proved), or in doubt. Nothing is started
+again before its old process is known to be gone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from durun.engine.local.examine import Alive, NeverBegan, Orphaned, Recorded, Unknown, examine
+from durun.engine.local.landing import Landing
+from durun.engine.local.ledger import Ledger
+from durun.engine.local.performer import Flight
+from durun.engine.local.place import Place
+from durun.model.event import SessionStarted
+from durun.model.task import Attempt, TaskKey
+
+
+class Recovery:
+    """Settles open attempts of one run."""
+
+    def __init__(self, ledger: Ledger, landing: Landing, run_folder: Path, here: Place) -> None:
+        self._ledger = ledger
+        self._landing = landing
+        self._run_folder = run_folder
+        self._here = here
+
+    def take_over(self) -> list[Flight]:
+        """Settle all that is open, but for what an earlier supervisor still has in hand: these flights are returned."""
+        for key, task in list(self._ledger.state.tasks.items()):
+            if task.probe is not None:
+                flight = Flight(key, task.probe.folder, task.probe.purpose)
+                self._landing.probe_lost(flight, "the runner that asked is gone")
+            if task.status == "in_doubt" and not task.gone:
+                self._look_again(key)
+        open_flights = [
+            Flight(key, task.attempt.folder, "attempt", adopted=True)
+            for key, task in list(self._ledger.state.tasks.items())
+            if task.status == "running" and task.attempt is not None
+        ]
+        return self.settle(open_flights)
+
+    def settle(self, flights: Iterable[Flight]) -> list[Flight]:
+        """Settle the attempts that are over; returns those that are not."""
+        return [flight for flight in flights if not self._settled(flight)]
+
+    def _settled(self, flight: Flight) -> bool:
+        attempt = self._attempt(flight.key)
+        found = self._examine(attempt)
+        match found:
+            case Alive():
+                return False
+            case Recorded(record):
+                self._landing.land(flight, record)
+            case NeverBegan(reason):
+                self._landing.never_began(flight.key, reason)
+            case Orphaned(pids, main, reason):
+                # What a step has left behind when it ended (a daemon) tells nothing about the step.
+                pid = pids[0] if main else None
+                self._landing.in_doubt(flight.key, f"{reason} (process {pids[0]})", gone=not main, pid=pid)
+            case Unknown(reason, gone):
+                self._landing.in_doubt(flight.key, reason, gone=gone)
+        return True
+
+    def _look_again(self, key: TaskKey) -> None:
+        """Something lived on when we last looked: is it gone now, so that somebody may be asked?"""
+        found = self._examine(self._attempt(key))
+        lives = isinstance(found, Orphaned) and found.main
+        if isinstance(found, Recorded):
+            lives = any(_exists(pid) for pid in found.record.leftover)
+        if lives or isinstance(found, Alive) or (isinstance(found, Unknown) and not found.gone):
+            return
+        self._landing.in_doubt(key, "its process has ended, and left no record of how")
+
+    def _attempt(self, key: TaskKey) -> Attempt:
+        attempt = self._ledger.state.tasks[key].attempt
+        assert attempt is not None
+        return attempt
+
+    def _examine(self, attempt: Attempt) -> Alive | Recorded | NeverBegan | Orphaned | Unknown:
+        then = place_of(self._ledger.state.sessions[attempt.session])
+        return examine(self._run_folder, attempt.folder, attempt.nonce, attempt.session, then, self._here)
+
+
+def _exists(pid: int) -> bool:
+    """Whether any process has this pid: if it is another one by now, an operator must say so."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def place_of(session: SessionStarted) -> Place:
+    """Where a session of the run worked."""
+    return Place(session.boot_id, session.pid_namespace, session.mount_id, session.host)

@@ -1,0 +1,114 @@
+"""One process's turn at driving a run: the parts that it works with, and the events with which it begins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from durun.config import Config
+from durun.engine.api import Observer
+from durun.engine.local.hands import Hands
+from durun.engine.local.landing import Landing
+from durun.engine.local.ledger import Ledger
+from durun.engine.local.performer import Performer
+from durun.engine.local.place import Place, here
+from durun.engine.local.prepare import Preparer
+from durun.engine.local.recovery import Recovery
+from durun.engine.local.targets import Targets
+from durun.errors import StorageFailed
+from durun.journal.api import Journal
+from durun.model.clock import Clock
+from durun.model.event import Event, RoundStarted, SessionStarted, TaskRetried
+from durun.model.plan import Plan
+from durun.model.resume import failed_tasks
+from durun.model.runbook import Json, Runbook
+from durun.model.state import RunState
+from durun.model.status import ENDED
+
+Reason = Literal["start", "resume", "cancel", "settle"]
+
+STOP_GRACE = "DURUN_STOP_GRACE"
+"""The environment variable that sets the seconds between INT, TERM and KILL (default 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Why a session begins, and what is recorded with it. `fresh`: failed tasks get a new budget."""
+
+    reason: Reason
+    by: Mapping[str, Json]
+    fresh: bool = False
+    events: Sequence[Event] = ()
+
+
+class Session:
+    """The parts of a driven run. `runbook` is the one that it goes on under."""
+
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        clock: Clock,
+        state: RunState,
+        plan: Plan,
+        runbook: Runbook,
+        observer: Observer,
+        beginning: Beginning,
+        hands: Hands,
+    ) -> None:
+        self.run_folder: Path = config.run_folder(state.record.id)
+        self.hands = hands
+        self.ledger = Ledger(journal, state, plan, clock, observer)
+        self._beginning = beginning
+        self._here: Place = here(self.run_folder)
+        preparer = Preparer(state, plan, runbook, self.run_folder, clock)
+        targets = Targets(self.ledger, preparer, self.run_folder)
+        self.performer = Performer(self.ledger, preparer, runbook, targets, _stop_grace())
+        self.landing = Landing(self.ledger, preparer, self.performer, targets, self.run_folder)
+        self.recovery = Recovery(self.ledger, self.landing, self.run_folder, self._here)
+        self._make_work()
+
+    def emit_start(self) -> None:
+        """Record that this process drives the run from now on, and under which conditions."""
+        record, beginning = self.ledger.state.record, self._beginning
+        ended = record.status in ENDED
+        events: list[Event] = [
+            SessionStarted(
+                session=record.sessions + 1,
+                reason=beginning.reason,
+                pid=os.getpid(),
+                host=self._here.host,
+                boot_id=self._here.boot_id,
+                pid_namespace=self._here.pid_namespace,
+                mount_id=self._here.mount_id,
+                by=beginning.by,
+            ),
+            *beginning.events,
+        ]
+        if ended:
+            events.append(RoundStarted(round=record.round + 1, by=beginning.by))
+        if beginning.fresh and ended:
+            failed = failed_tasks(self.ledger.plan, self.ledger.state)
+            events += [TaskRetried(**key._asdict(), due=self.ledger.now, fresh=True) for key in failed]
+        self.ledger.emit_all(events)
+
+    def renew(self) -> None:
+        """Go on with another supervisor, for the first one was killed."""
+        self.hands = Hands.start()
+        self._beginning = Beginning("resume", self._beginning.by)
+
+    def _make_work(self) -> None:
+        try:
+            (self.run_folder / "work").mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StorageFailed(f"{self.run_folder}: {error.strerror}", "make room, then try again") from error
+
+
+def _stop_grace() -> float:
+    try:
+        return max(0.05, float(os.environ.get(STOP_GRACE, "5")))
+    except ValueError:
+        return 5.0

@@ -1,0 +1,76 @@
+"""Targets: listed once, when a fan-out is first reached, and then fixed in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from durun.engine.local.files import FOLDER
+from durun.engine.local.ledger import Ledger
+from durun.engine.local.prepare import Preparer
+from durun.language.expressions import render
+from durun.language.filters import to_text
+from durun.language.targets import TargetError, as_targets, matrix, parse_targets_file, parse_targets_text
+from durun.model.event import TargetsResolved
+from durun.model.runbook import Json, TargetsFile, TargetsMatrix, TargetsValue
+from durun.model.task import TaskKey
+
+
+class Targets:
+    """Resolves the fan-outs of one run."""
+
+    def __init__(self, ledger: Ledger, preparer: Preparer, run_folder: Path) -> None:
+        self._ledger = ledger
+        self._preparer = preparer
+        self._run_folder = run_folder
+
+    def listed(self, key: TaskKey, source: TargetsValue | TargetsFile | TargetsMatrix) -> Json:
+        """The values of the targets, as the runbook says them. Raises ExpressionError, TargetError."""
+        scope = self._preparer.values.scope(key)
+        match source:
+            case TargetsValue(value):
+                return render(value, scope)
+            case TargetsMatrix(axes):
+                return matrix({name: render(values, scope) for name, values in axes.items()})
+            case TargetsFile(path):
+                return self._from_file(to_text(render(path, scope)))
+
+    def _from_file(self, name: str) -> Json:
+        """A listed file's copy, so that a resume reads what the start read; else the file beside the runbook."""
+        created = self._ledger.state.created
+        copy = self._run_folder / FOLDER / name
+        path = copy if name in created.files else Path(created.place) / name
+        try:
+            return parse_targets_file(path.read_bytes(), name)
+        except OSError as error:
+            raise TargetError(f"targets: {path}: {error.strerror}", "correct the path, or make the file") from error
+
+    def from_stdout(self, key: TaskKey, stdout: bytes) -> None:
+        """Resolve a fan-out by what its command listed. Raises TargetError."""
+        self.resolve(key, parse_targets_text(stdout.decode("utf-8", errors="replace")))
+
+    def skip(self, key: TaskKey) -> None:
+        """The fan-out's `if` is false: it has no targets."""
+        self._ledger.emit(TargetsResolved(step=key.step, targets=(), tasks=0, round=key.round, skipped=True))
+
+    def resolve(self, key: TaskKey, values: Json) -> None:
+        """Fix the targets. Raises TargetError."""
+        fan_out = self._preparer.step(key).fan_out
+        assert fan_out is not None
+        outside = self._preparer.values.scope(TaskKey(key.step, None, key.round))
+        targets = as_targets(
+            values, fan_out.target_key, key.step, lambda value, scope: render(value, {**outside, **scope})
+        )
+        chosen = self._ledger.state.created.only_targets
+        if chosen:
+            targets = tuple(target for target in targets if target.key in chosen)
+            self._refuse_unknown(key, chosen, [target.key for target in targets])
+        count = len(targets) * len(self._ledger.plan.leaves(key.step))
+        self._ledger.emit(TargetsResolved(step=key.step, targets=targets, tasks=count, round=key.round))
+
+    def _refuse_unknown(self, key: TaskKey, chosen: Sequence[str], found: Sequence[str]) -> None:
+        missing = [name for name in chosen if name not in found]
+        fan_outs = sum(1 for node in self._ledger.plan.nodes.values() if node.fan_out is not None)
+        # Among several fan-outs a key may be meant for another one.
+        if missing and (fan_outs == 1 or not found):
+            raise TargetError(f"{key.step} has no target {', '.join(missing)}", "correct --target")
