@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from durun.model.runbook import (
@@ -76,11 +76,20 @@ def _of_step(step: Step, path: Path) -> Iterator[Place]:
     if step.call is not None:
         yield from _of_call(step.call, path, step, "attempt")
     if step.verify is not None:
-        yield from _of_call(step.verify.call, (*path, "verify"), step, "verify")
+        yield from _of_call(_own(step.verify.call, step.call), (*path, "verify"), step, "verify")
         yield from _in(step.verify.settle, (*path, "verify", "settle"), step, "plan")
     for number, inner in enumerate(step.steps):
         yield from _of_step(inner, (*path, "steps", number))
     yield from _in(step.group_outputs, (*path, "outputs"), step, "group")
+
+
+def _own(verify: Call, call: Call | None) -> Call:
+    """A verify without what it has from its step, which is looked at there."""
+    if call is None:
+        return verify
+    env = {name: value for name, value in verify.env.items() if call.env.get(name) is not value}
+    inherited = verify.working_directory is call.working_directory
+    return replace(verify, env=env, working_directory=None if inherited else verify.working_directory)
 
 
 def _of_call(call: Call, path: Path, step: Step, when: When) -> Iterator[Place]:

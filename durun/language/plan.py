@@ -29,6 +29,7 @@ def make_plan(runbook: Runbook, inputs: Mapping[str, Json], env: Mapping[str, st
     number or a duration that can't be used.
     """
     planner = _Planner({"inputs": inputs, "env": env, "run": {} if run_id is None else {"id": run_id}})
+    max_parallel = planner.whole(runbook.max_parallel, "max_parallel", 1, MAX_PARALLEL)
     for step in runbook.steps:
         planner.add(step, None, None, False)
     before: tuple[str, ...] = ()
@@ -39,7 +40,7 @@ def make_plan(runbook: Runbook, inputs: Mapping[str, Json], env: Mapping[str, st
         nodes=planner.nodes,
         roots=tuple(step.id for step in runbook.steps),
         finals=tuple(step.id for step in runbook.finally_steps),
-        max_parallel=planner.whole(runbook.max_parallel, "max_parallel", 1, MAX_PARALLEL),
+        max_parallel=max_parallel,
     )
 
 
@@ -168,4 +169,4 @@ def _as_number(value: Json) -> float | None:
 def _told(value: Json) -> str:
     """A short value as it is, anything else by its kind."""
     text = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
-    return f"`{text}`" if text.isprintable() and 0 < len(text) <= 40 else f"a {kind_of(value)}"
+    return f"`{text}`" if text.isprintable() and 0 < len(text) <= 40 else f"a value of type {kind_of(value)}"

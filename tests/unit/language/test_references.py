@@ -20,6 +20,7 @@ from durun.model.runbook import (
     TargetsMatrix,
     TargetsRun,
     TargetsValue,
+    Template,
     Verify,
 )
 
@@ -34,7 +35,10 @@ INPUTS = {
 
 
 def call(kind: str = "run", spec: Any = "true", **rest: Any) -> Call:
-    return Call(Action(kind, parse_value(spec)), SHELL, **{name: parse_value(value) for name, value in rest.items()})
+    parsed = {name: value if isinstance(value, Template | dict) else parse_value(value) for name, value in rest.items()}
+    if "env" in parsed:
+        parsed["env"] = {key: v if isinstance(v, Template) else parse_value(v) for key, v in parsed["env"].items()}
+    return Call(Action(kind, parse_value(spec)), SHELL, **parsed)
 
 
 def reading(text: str) -> Call:
@@ -173,8 +177,8 @@ def test_places_lead_to_where_the_expression_stands() -> None:
         *((*inside, *rest) for rest in [
             ("run", 1), ("env", "E"), ("stdin",), ("working_directory",), ("timeout",), ("if",),
             ("retry", "max_attempts"), ("retry", "delay"), ("retry", "backoff"), ("retry", "max_delay"),
-            ("retry", "jitter"), ("verify", "run", 1), ("verify", "env", "V"), ("verify", "settle"), ("targets", "run", 1),
-            ("target_key",), ("max_parallel",), ("serial",), ("max_failures",),
+            ("retry", "jitter"), ("verify", "run", 1), ("verify", "env", "V"), ("verify", "settle"),
+            ("targets", "run", 1), ("target_key",), ("max_parallel",), ("serial",), ("max_failures",),
         ]),
         ("steps", 0, "outputs", "o"), ("finally", 0, "run", 1), ("env", "T"), ("outputs", "r"), ("max_parallel",),
         ("steps", 1, "targets", "matrix", "a", 0), ("steps", 2, "targets", "file"), ("steps", 3, "targets", 0, "name"),
@@ -244,6 +248,13 @@ def test_a_verify_does_not_see_the_outputs_that_it_asks_about() -> None:
     message, path, _ = one(step("a", outputs=X, verify=Verify(reading("steps.a.outputs.x"))))
     assert message == "a verify is asked before the outputs of `a` are known"
     assert path == ("steps", 0, "verify", "run", 1)
+
+
+def test_what_a_verify_has_from_its_step_is_found_once() -> None:
+    surroundings = call(env={"A": "${{ nope }}"}, working_directory="${{ nope }}")
+    verify = Verify(call(env=dict(surroundings.env), working_directory=surroundings.working_directory))
+    paths = [path for _, path, _ in found(step("a", call=surroundings, verify=verify))]
+    assert paths == [("steps", 0, "env", "A"), ("steps", 0, "working_directory")]
 
 
 def test_finally_may_name_any_step_and_those_of_finally_before_it() -> None:
