@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from durun.model.runbook import Json
@@ -35,7 +36,7 @@ def parse_json(raw: bytes | str) -> Json:
     """The value of a JSON text, by RFC 8259 with every key once. Raises NotData."""
     try:
         text = raw.decode("utf-8") if isinstance(raw, bytes) else raw
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
         if "\\u" in text or not isinstance(raw, bytes):
             json.dumps(value, ensure_ascii=False).encode()  # half a character could not be stored or passed on
     except json.JSONDecodeError as error:
@@ -64,6 +65,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key in found if keys.count(key) > 1)
         raise _Refused(f"the key {json.dumps(twice[:60])} stands there twice")
     return found
+
+
+def _finite(word: str) -> float:
+    number = float(word)
+    if not math.isfinite(number):
+        raise _Refused("a number is too large")
+    return number
 
 
 def _no_constant(word: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from durun.errors import InvalidInput
-from durun.language.data import NotData, read_data
+from durun.language.data import NotData, parse_json, read_data
 from durun.language.diagnostics import did_you_mean
 from durun.language.filters import kind_of
 from durun.model.runbook import Input, Json, Runbook
@@ -69,14 +69,10 @@ def _from_text(name: str, text: str, declared: Input, problems: list[str]) -> An
     if declared.is_string:
         return text
     try:
-        return json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        return parse_json(text)
+    except NotData:
         problems.append(f"input `{name}` must be {_wanted(declared)}, written as JSON; `{_short(text)}` is not JSON")
         return _UNREADABLE
-
-
-def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is not JSON")
 
 
 def _wanted(declared: Input) -> str:

@@ -6,6 +6,7 @@ A step that did its work but gave the wrong outputs has failed: later steps woul
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ MAX_OUTPUT = 1024 * 1024
 MAX_STDOUT = 16 * 1024 * 1024
 """Bytes of a stdout from which `json:` picks."""
 
+_LINE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_-]{0,63})\s*(=|<<)(.*)", re.DOTALL)
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -49,7 +51,7 @@ def collect_outputs(declared: Mapping[str, Output], output_file: bytes, stdout: 
     written = _read_file(output_file, problems)
     for name in written:
         if name not in declared:
-            problems.append(f"output `{_short(name)}` is not declared")
+            problems.append(f"output `{name}` is not declared")
         elif declared[name].source == "stdout":
             problems.append(f"output `{name}` was written to $DURUN_OUTPUT, and is declared to come from stdout")
     values: dict[str, Json] = {}
@@ -67,11 +69,6 @@ def collect_outputs(declared: Mapping[str, Output], output_file: bytes, stdout: 
 _HINT = 'declare it under `outputs`, and write it in the script with: echo "name=value" >> "$DURUN_OUTPUT"'
 
 
-def _short(name: str) -> str:
-    line = "".join(char if char.isprintable() else "�" for char in name[:61])
-    return line if len(line) <= 60 else line[:60] + "…"
-
-
 def _read_file(raw: bytes, problems: list[str]) -> dict[str, str]:
     try:
         text = raw.decode("utf-8")
@@ -87,24 +84,26 @@ def _read_file(raw: bytes, problems: list[str]) -> dict[str, str]:
         elif mark == "<<":
             value = _until(rest, lines)
             if value is None:
-                problems.append(
-                    f"$DURUN_OUTPUT line {number}: `{_short(line)}` is never ended by a line `{_short(rest)}`"
-                )
+                problems.append(f"$DURUN_OUTPUT line {number}: the value of `{name}` has no line that ends it")
             else:
                 found[name] = value
         elif line.strip():
-            problems.append(f"$DURUN_OUTPUT line {number}: `{_short(line)}` is neither name=value nor name<<END")
+            problems.append(f"$DURUN_OUTPUT line {number} is neither name=value nor name<<END")
     return found
 
 
 def _split(line: str) -> tuple[str, str, str]:
-    """Name, `=` or `<<` (whichever comes first, empty for neither), and what follows."""
-    equals, heredoc = line.find("="), line.find("<<")
-    if heredoc > 0 and (equals < 0 or heredoc < equals) and line[heredoc + 2 :].strip():
-        return line[:heredoc].strip(), "<<", line[heredoc + 2 :].strip()
-    if equals > 0:
-        return line[:equals].strip(), "=", line[equals + 1 :]
-    return "", "", ""
+    """Name, `=` or `<<` (whichever comes first, empty for neither), and what follows.
+
+    What can't be a name is none: the line may be of a private value that was written without `<<`.
+    """
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return "", "", ""
+    name, mark, rest = match.groups()
+    if mark == "=":
+        return name, mark, rest
+    return (name, mark, rest.strip()) if rest.strip() else ("", "", "")
 
 
 def _until(end: str, lines: Any) -> str | None:

@@ -1,0 +1,222 @@
+"""Inputs: what an operator types or a file holds reaches the step as it is, or is refused with all that is wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from durun.errors import InvalidInput
+from durun.language.inputs import digest_of, given_inputs, read_inputs_file
+from durun.model.runbook import Input, Runbook
+
+
+def book(**inputs: Input) -> Runbook:
+    return Runbook(name="x", text="", digest="", steps=(), inputs=inputs)
+
+
+BOOK = book(
+    role=Input({"type": "string", "pattern": "^[a-z_]+$"}, has_default=True, default="app"),
+    count=Input({"type": "integer", "minimum": 1, "maximum": 9}),
+    on=Input({"type": "boolean"}),
+    hosts=Input({"type": "array", "items": {"type": "object", "required": ["name"]}}),
+    zone=Input({"enum": ["a", "b"]}),
+    note=Input({}),
+)
+
+
+def refusal(*pairs: str, file: dict[str, Any] | None = None, of: Runbook = BOOK) -> InvalidInput:
+    with pytest.raises(InvalidInput) as caught:
+        given_inputs(pairs, file, of)
+    assert caught.value.exit_code == 2
+    return caught.value
+
+
+def test_what_is_given_counts_over_the_file_and_that_over_the_default() -> None:
+    assert given_inputs([], None, BOOK) == {"role": "app"}
+    assert given_inputs([], {"role": "db", "count": 2}, BOOK) == {"role": "db", "count": 2}
+    assert given_inputs(["role=x", "role=web", "count=3"], {"role": "db"}, BOOK) == {"role": "web", "count": 3}
+
+
+def test_a_string_is_literal_and_everything_else_json() -> None:
+    found = given_inputs(["note=true", "count=3", "on=true", 'hosts=[{"name": "a"}]', "zone=a"], None, BOOK)
+    assert found == {"role": "app", "note": "true", "count": 3, "on": True, "hosts": [{"name": "a"}], "zone": "a"}
+
+
+@pytest.mark.fault(38)
+@pytest.mark.parametrize(
+    "text",
+    ["", "$(touch x)", "`touch x`", "'; rm -rf / #", '"', "two\nlines\n", "-rf", "--", "a=b=c", "  spaced  ", "🦊é", "\\",
+     "${{ x }}", "\x1b[31m", "null", "123"],
+)  # fmt: skip
+def test_a_string_comes_through_as_it_is_typed(text: str) -> None:
+    assert given_inputs([f"note={text}"], None, BOOK)["note"] == text
+    assert given_inputs([], {"note": text}, BOOK)["note"] == text
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+def test_any_text_without_nul_comes_through(text: str) -> None:
+    assert given_inputs([f"note={text}"], None, BOOK)["note"] == text
+
+
+@pytest.mark.fault(38)
+def test_a_nul_is_refused_for_no_environment_can_hold_it() -> None:
+    assert refusal("note=a\0b").message == (
+        "input `note` holds a NUL character, which no environment variable can hold")  # fmt: skip
+    assert "NUL" in refusal(file={"note": "a\0b"}).message
+
+
+@pytest.mark.fault(38)
+def test_a_value_too_big_for_the_environment_is_refused_with_the_way_out() -> None:
+    error = refusal("note=" + "x" * 200_000)
+    assert "has 200,012 bytes" in error.message
+    assert "131,072" in error.message
+    assert "write it to a file and give the file's path" in error.message
+    largest = 128 * 1024 - len("INPUT_NOTE=") - 1
+    assert given_inputs(["note=" + "x" * largest], None, BOOK)["note"] == "x" * largest
+    refusal("note=" + "x" * (largest + 1))
+    refusal("note=" + "é" * (largest // 2 + 1))
+    assert "bytes as an environment variable" in refusal(file={"hosts": [{"name": "x" * 200_000}]}).message
+
+
+def test_many_big_values_together_are_refused_too() -> None:
+    names = [f"n{number}" for number in range(12)]
+    error = refusal(*(f"{name}={'x' * 100_000}" for name in names), of=book(**{name: Input({}) for name in names}))
+    assert "together" in error.message
+
+
+def test_half_a_character_is_refused() -> None:
+    assert refusal("note=\udc80").message == "input `note` is not text in UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ("count=0", "input `count` must be at least 1"),
+        ("count=10", "input `count` must be at most 9"),
+        ("count=1.5", "input `count` must be of type integer, and is of type number"),
+        ('count="3"', "input `count` must be of type integer, and is of type string"),
+        ("count=true", "input `count` must be of type integer, and is of type boolean"),
+        ("count=three", "input `count` must be an integer, written as JSON; `three` is not JSON"),
+        ("count=", "input `count` must be an integer, written as JSON; `` is not JSON"),
+        ("count=NaN", "input `count` must be an integer, written as JSON; `NaN` is not JSON"),
+        ("on=yes", "input `on` must be a boolean, written as JSON; `yes` is not JSON"),
+        ("role=App 1", "input `role` must match the pattern ^[a-z_]+$"),
+        ("zone=c", 'input `zone` must be one of "a", "b"'),
+        ("hosts={}", "input `hosts` must be of type array, and is of type object"),
+        ('hosts=[{"name": "a"}, {}]', "input `hosts` at `[1]` lacks `name`"),
+        ("hosts=" + "[" * 100_000, "input `hosts` must be an array, written as JSON; `" + "[" * 60 + "…` is not JSON"),
+        ("cuont=1", "there is no input `cuont`; did you mean `count`?"),
+        ("zzz=1", "there is no input `zzz`; there are `role`, `count`, `on`, `hosts`, `zone`, `note`"),
+        ("count", "`count` is not NAME=VALUE"),
+        ("=1", "there is no input ``; there are `role`, `count`, `on`, `hosts`, `zone`, `note`"),
+    ],
+)
+def test_what_is_wrong_is_said_in_plain_words(pair: str, message: str) -> None:
+    assert refusal(pair).message == message
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    needed = book(
+        must=Input({"type": "string"}, required=True, description="whom to ask"),
+        count=Input({"type": "integer", "minimum": 1}),
+        size=Input({"type": "integer"}),
+    )
+    error = refusal("count=0", "nope=1", "size=x", file={"also": 1}, of=needed)
+    first, *rest = error.message.split("\n")
+    assert first == "5 things are wrong with the inputs:"
+    assert sorted(line.strip() for line in rest) == [
+        "input `count` must be at least 1",
+        "input `must` is missing (whom to ask)",
+        "input `size` must be an integer, written as JSON; `x` is not JSON",
+        "there is no input `also`; there are `must`, `count`, `size`",
+        "there is no input `nope`; there are `must`, `count`, `size`",
+    ]
+    assert error.hint == "give inputs with -i NAME=VALUE or --inputs FILE"
+
+
+def test_a_wrong_value_is_never_shown_as_it_may_be_private() -> None:
+    assert "hunter2" not in refusal("role=HUNTER-hunter2").message
+
+
+def test_an_input_without_default_that_is_not_given_is_absent_and_a_null_default_is_null() -> None:
+    assert given_inputs([], None, book(a=Input({}), b=Input({}, has_default=True, default=None))) == {"b": None}
+
+
+def test_a_runbook_without_inputs_says_so() -> None:
+    assert refusal("a=1", of=book()).message == "there is no input `a`; there are none"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("in.json", '{"count": 3, "note": "x"}'),
+        ("in.yaml", "count: 3\nnote: x\n"),
+        ("in", '{"count": 3, "note": "x"}'),
+        ("in.yaml", "{count: 3, note: x}"),
+    ],
+)
+def test_a_file_of_inputs_is_yaml_or_json(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert read_inputs_file(str(tmp_path / name)) == {"count": 3, "note": "x"}
+
+
+def test_yaml_words_that_look_like_booleans_stay_text(tmp_path: Path) -> None:
+    (tmp_path / "in.yaml").write_text("a: no\nb: 012\nc: 1:30\n")
+    assert read_inputs_file(str(tmp_path / "in.yaml")) == {"a": "no", "b": "012", "c": "1:30"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("in.json", "{", "not JSON: line 1, column 2"),
+        ("in.json", '{"a": 1, "a": 2}', 'the key "a" stands there twice'),
+        ("in.json", '{"a": NaN}', "NaN is not a JSON number"),
+        ("in.json", '{"a": ' + "9" * 5000 + "}", "a number is too long"),
+        ("in.json", '{"a": "\\ud800"}', "half of a character"),
+        ("in.json", "[" * 100_000, "nested too deeply"),
+        ("in.json", "[1]", "must be a mapping of input names to values, and is of type array"),
+        ("in.yaml", "a: 1\na: 2\n", "line 2, column 1: duplicate key `a`"),
+        ("in.yaml", "a: [\n", "line "),
+        ("in.yaml", "just text", "is of type string"),
+        ("in.yaml", "a: !!python/object:os.system 1\n", "tag"),
+    ],
+)
+def test_a_file_that_can_not_be_used_is_refused_with_the_place(
+    tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InvalidInput) as caught:
+        read_inputs_file(str(tmp_path / name))
+    assert words in caught.value.message
+    assert name in caught.value.message
+
+
+def test_a_file_that_is_not_there_or_too_big_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="No such file"):
+        read_inputs_file(str(tmp_path / "none"))
+    with pytest.raises(InvalidInput, match="Is a directory"):
+        read_inputs_file(str(tmp_path))
+    with (tmp_path / "big.json").open("wb") as file:
+        file.truncate(17 * 1024 * 1024)
+    with pytest.raises(InvalidInput, match="larger than 16 MiB"):
+        read_inputs_file(str(tmp_path / "big.json"))
+    (tmp_path / "big.yaml").write_text("a: " + "x" * 2_000_000)
+    with pytest.raises(InvalidInput, match="larger than 1 MiB") as caught:
+        read_inputs_file(str(tmp_path / "big.yaml"))
+    assert caught.value.hint == "as JSON it may be larger"
+
+
+def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "stdin").write_text("note: x\n")
+    with (tmp_path / "stdin").open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert read_inputs_file("-") == {"note": "x"}
+
+
+def test_the_digest_is_of_the_values_and_not_of_how_they_are_written() -> None:
+    assert digest_of({"a": 1, "b": ["é"]}) == digest_of(json.loads('{"b": ["\\u00e9"],\n "a": 1}'))
+    assert digest_of({"a": 1}) != digest_of({"a": "1"}) != digest_of({})
+    assert digest_of({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
