@@ -93,7 +93,7 @@ class Child:
         if self._status is not None or self.ladder is not None or self._over:
             return False
         self.reason = reason
-        self.ladder = Ladder(self._origin, self.order.stop_grace, time.monotonic())
+        self.ladder = Ladder(self._origin, self.order.stop_grace)
         return True
 
     @property

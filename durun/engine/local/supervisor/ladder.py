@@ -7,6 +7,7 @@ and again, for they may go on to fork while they are being killed.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 
@@ -24,11 +25,11 @@ LAST_GRACE = 2.0
 class Ladder:
     """One attempt being stopped."""
 
-    def __init__(self, origin: Origin, grace: float, now: float) -> None:
+    def __init__(self, origin: Origin, grace: float) -> None:
         self._origin = origin
         self._grace = grace
         self._rung = -1
-        self._next = now
+        self._next = -math.inf
         self._seen: set[tuple[int, int]] = set()
         self._told: set[tuple[int, int]] = set()
         self.leftover: tuple[int, ...] = ()
