@@ -52,6 +52,8 @@ class Preparer:
         self._run_folder = run_folder
         self._clock = clock
         self._written: set[Path] = set()
+        self._definitions: dict[str, str] = {}
+        self._inherited: dict[str, dict[str, str]] = {}
 
     def step(self, key: TaskKey) -> Step:
         """The step of a task."""
@@ -98,8 +100,10 @@ class Preparer:
 
     def idempotency_key(self, key: TaskKey) -> str:
         """The same for every attempt of the task in this run, as long as its step stays the same: 43 characters."""
-        step = self.step(key)
-        name = (self.values.state.record.id, key.step, key.target, key.round, definition_of(step))
+        definition = self._definitions.get(key.step)
+        if definition is None:
+            definition = self._definitions[key.step] = definition_of(self.step(key))
+        name = (self.values.state.record.id, key.step, key.target, key.round, definition)
         return base64.urlsafe_b64encode(hashlib.sha256(json.dumps(name).encode()).digest()).decode().rstrip("=")
 
     def launch(
@@ -126,7 +130,7 @@ class Preparer:
         argv = self._argv(key, call, process, kind)
         said = {"argv": argv, "script": process.script, "env": explicit, "cwd": cwd, "stdin": stdin}
         request = hashlib.sha256(json.dumps(said, sort_keys=True).encode(errors="surrogatepass")).hexdigest()
-        env = {**self._inherited(key), **{name: value for name, value in explicit.items() if value is not None}}
+        env = {**self._given(key), **{name: value for name, value in explicit.items() if value is not None}}
         for name in (name for name, value in explicit.items() if value is None):
             env.pop(name, None)
         env |= self._facts(key, attempt)
@@ -162,15 +166,20 @@ class Preparer:
                 env[name] = None if rendered is None else to_text(rendered)
         return env
 
-    def _inherited(self, key: TaskKey) -> dict[str, str]:
+    def _given(self, key: TaskKey) -> dict[str, str]:
+        """What the step gets from the caller, the inputs and its target."""
+        inherited = self._inherited.get(key.step)
+        if inherited is None:
+            inherited = self._inherited[key.step] = self._inherit(self.step(key))
+        return inherited if key.target is None else {**inherited, **_target_env(self.values.target(key))}
+
+    def _inherit(self, step: Step) -> dict[str, str]:
         created = self.values.state.created
-        patterns = (*self._runbook.inherit_env, *self.step(key).inherit_env)
-        env = base_environment(created.surroundings, os.environ)
-        env |= {name: os.environ[name] for name in inherited_names(patterns, os.environ)}
-        env |= {f"INPUT_{name.upper()}": to_text(value) for name, value in created.inputs.items() if value is not None}
-        if key.target is not None:
-            env |= _target_env(self.values.target(key))
-        return env
+        caller = dict(os.environ)
+        env = base_environment(created.surroundings, caller)
+        env |= {name: caller[name] for name in inherited_names((*self._runbook.inherit_env, *step.inherit_env), caller)}
+        given = ((name, value) for name, value in created.inputs.items() if value is not None)
+        return env | {f"INPUT_{name.upper()}": to_text(value) for name, value in given}
 
     def _facts(self, key: TaskKey, attempt: int) -> dict[str, str]:
         """What durun itself tells every script."""
