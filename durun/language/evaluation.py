@@ -7,7 +7,6 @@ only `default` and `is defined` forgive it, and what is not in the table below d
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
@@ -18,7 +17,9 @@ from jinja2.exceptions import TemplateError
 from jinja2.runtime import Context
 
 from durun.language.diagnostics import did_you_mean
-from durun.language.filters import MAX_BITS, MAX_DATA, MAX_TEXT, Language, Wrong, kind_of, plain, to_text
+from durun.language.filters import Language
+from durun.language.operators import compare, compute
+from durun.language.plain import MAX_TEXT, Wrong, kind_of, to_text
 
 Scope: TypeAlias = Mapping[str, Any]
 
@@ -174,83 +175,30 @@ def _test(node: nodes.Test, scope: Scope) -> bool:
         raise Wrong(f"test `{node.name}` can't be asked of a {kind_of(value)}") from error
 
 
-_MAY_MISS = (nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Filter)
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "gt": operator.gt,
-    "gteq": operator.ge,
-    "lt": operator.lt,
-    "lteq": operator.le,
+_SIGNS: dict[type[nodes.Expr], str] = {
+    nodes.Add: "+",
+    nodes.Sub: "-",
+    nodes.Mul: "*",
+    nodes.Div: "/",
+    nodes.FloorDiv: "//",
+    nodes.Mod: "%",
+    nodes.Pow: "**",
 }
+_MAY_MISS = (nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Filter)
 
 
 def _compare(node: nodes.Compare, scope: Scope) -> bool:
     left = value_of(node.expr, scope)
     for operand in node.ops:
         right = value_of(operand.expr, scope)
-        if operand.op in _COMPARE:
-            try:
-                holds = _COMPARE[operand.op](_comparable(left), _comparable(right))
-            except TypeError:
-                raise Wrong(f"a {kind_of(left)} and a {kind_of(right)} can't be put in order") from None
-        else:
-            holds = _contains(right, left) == (operand.op == "in")
-        if not holds:
+        if not compare(operand.op, left, right):
             return False
         left = right
     return True
 
 
-def _comparable(value: Any) -> Any:
-    return plain(value) if isinstance(value, Mapping | list | tuple) else value
-
-
-def _contains(holder: Any, value: Any) -> bool:
-    if isinstance(holder, Mapping):
-        return isinstance(value, str) and value in holder
-    if isinstance(holder, str) and isinstance(value, str):
-        return value in holder
-    if isinstance(holder, list | tuple):
-        return _comparable(value) in _comparable(holder)
-    raise Wrong(f"`in` can't look for a {kind_of(value)} in a {kind_of(holder)}")
-
-
-_ARITHMETIC: dict[type[nodes.Expr], tuple[str, Callable[[Any, Any], Any]]] = {
-    nodes.Add: ("+", operator.add),
-    nodes.Sub: ("-", operator.sub),
-    nodes.Mul: ("*", operator.mul),
-    nodes.Div: ("/", operator.truediv),
-    nodes.FloorDiv: ("//", operator.floordiv),
-    nodes.Mod: ("%", operator.mod),
-    nodes.Pow: ("**", operator.pow),
-}
-
-
 def _binary(node: nodes.BinExpr, scope: Scope) -> Any:
-    sign, apply = _ARITHMETIC[type(node)]
-    left, right = value_of(node.left, scope), value_of(node.right, scope)
-    kinds = (kind_of(left), kind_of(right))
-    if sign == "+" and kinds in (("string", "string"), ("array", "array")):
-        return _joined(left, right)
-    if kinds != ("number", "number"):
-        raise Wrong(f"`{sign}` does not work on a {kinds[0]} and a {kinds[1]}")
-    if sign == "**" and abs(right) * max(1, int(abs(left)).bit_length() if abs(left) < 2**64 else MAX_BITS) > MAX_BITS:
-        raise Wrong("the number is too big")
-    try:
-        result = apply(left, right)
-    except ArithmeticError as error:
-        reason = "a division by zero" if isinstance(error, ZeroDivisionError) else "the number is too big"
-        raise Wrong(reason) from error
-    if isinstance(result, complex) or (isinstance(result, int) and result.bit_length() > MAX_BITS):
-        raise Wrong("the number is too big" if isinstance(result, int) else "the root of a negative number")
-    return result
-
-
-def _joined(left: Any, right: Any) -> Any:
-    if len(left) + len(right) > (MAX_TEXT if isinstance(left, str) else MAX_DATA):
-        raise Wrong("the value is too big")
-    return left + right if isinstance(left, str) else [*left, *right]
+    return compute(_SIGNS[type(node)], value_of(node.left, scope), value_of(node.right, scope))
 
 
 def _signed(node: nodes.UnaryExpr, scope: Scope) -> Any:
@@ -298,6 +246,6 @@ _VALUES: dict[type[nodes.Node], Callable[[Any, Scope], Any]] = {
     nodes.List: lambda node, scope: [value_of(entry, scope) for entry in node.items],
     nodes.Tuple: lambda node, scope: [value_of(entry, scope) for entry in node.items],
     nodes.Dict: _dict,
-    **dict.fromkeys(_ARITHMETIC, _binary),
+    **dict.fromkeys(_SIGNS, _binary),
 }
 ALLOWED = frozenset(_VALUES) | {nodes.Operand, nodes.Pair, nodes.Keyword, nodes.Slice}

@@ -16,7 +16,7 @@ from jinja2 import nodes
 
 from durun.errors import DurunError
 from durun.language.evaluation import ASKING, FORGIVING, Missing, value_of
-from durun.language.filters import MAX_TEXT, Wrong, kind_of, plain, to_text
+from durun.language.plain import MAX_TEXT, Wrong, kind_of, plain, to_text
 from durun.language.syntax import ExpressionSyntaxError, end_of_expression, tree_of
 from durun.model.runbook import Expression, Json, Template, Value
 

@@ -18,7 +18,7 @@ from typing import Any
 from durun.errors import InvalidInput
 from durun.language.data import NotData, parse_json, read_data
 from durun.language.diagnostics import did_you_mean
-from durun.language.filters import kind_of
+from durun.language.plain import kind_of
 from durun.model.runbook import Input, Json, Runbook
 
 MAX_VARIABLE = 128 * 1024

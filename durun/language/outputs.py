@@ -12,7 +12,7 @@ from typing import Any
 
 from durun.errors import DurunError
 from durun.language.data import NotData, parse_json
-from durun.language.filters import kind_of
+from durun.language.plain import kind_of
 from durun.model.runbook import Json, Output
 
 MAX_OUTPUT = 1024 * 1024

@@ -11,7 +11,7 @@ from typing import Any
 
 from durun.errors import InvalidInput
 from durun.language.expressions import ExpressionError, expressions_in, render
-from durun.language.filters import kind_of
+from durun.language.plain import kind_of
 from durun.model.duration import parse_duration
 from durun.model.plan import FanOutPolicy, Node, Plan, Retry, Share, VerifyPolicy
 from durun.model.runbook import FanOut, Json, RetrySpec, Runbook, Step, Value, Verify

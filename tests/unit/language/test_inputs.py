@@ -48,8 +48,8 @@ def test_a_string_is_literal_and_everything_else_json() -> None:
 @pytest.mark.fault(38)
 @pytest.mark.parametrize(
     "text",
-    ["", "$(touch x)", "`touch x`", "'; rm -rf / #", '"', "two\nlines\n", "-rf", "--", "a=b=c", "  spaced  ", "🦊é", "\\",
-     "${{ x }}", "\x1b[31m", "null", "123"],
+    ["", "$(touch x)", "`touch x`", "'; rm -rf / #", '"', "two\nlines\n", "-rf", "--", "a=b=c", "  spaced  ", "🦊é",
+     "\\\\", "${{ x }}", "\x1b[31m", "null", "123"],
 )  # fmt: skip
 def test_a_string_comes_through_as_it_is_typed(text: str) -> None:
     assert given_inputs([f"note={text}"], None, BOOK)["note"] == text
