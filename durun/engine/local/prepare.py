@@ -18,7 +18,7 @@ from durun.engine.local.surroundings import base_environment, inherited_names
 from durun.engine.values import Values
 from durun.errors import StorageFailed
 from durun.language.expressions import ExpressionError, evaluate_condition, references, render
-from durun.language.filters import to_text
+from durun.language.plain import to_text
 from durun.model.clock import Clock
 from durun.model.duration import parse_duration
 from durun.model.plan import Plan

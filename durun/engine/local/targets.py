@@ -9,7 +9,7 @@ from durun.engine.local.files import FOLDER
 from durun.engine.local.ledger import Ledger
 from durun.engine.local.prepare import Preparer
 from durun.language.expressions import render
-from durun.language.filters import to_text
+from durun.language.plain import to_text
 from durun.language.targets import TargetError, as_targets, matrix, parse_targets_file, parse_targets_text
 from durun.model.event import TargetsResolved
 from durun.model.runbook import Json, TargetsFile, TargetsMatrix, TargetsValue
