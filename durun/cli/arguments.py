@@ -6,6 +6,7 @@ its error classes are found from the one that typer exports.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -25,16 +26,30 @@ TargetOption = Annotated[str | None, typer.Option("--target", "-t", metavar="KEY
 
 def invoke(name: str, summary: str, function: Callable[..., int], arguments: Sequence[str]) -> int:
     """Parse `arguments` for the command `function` and run it; returns its exit code. Raises UsageError."""
+    given = _parse(name, summary, function, arguments)
+    return 0 if given is None else function(**given)
+
+
+def _parse(name: str, summary: str, function: Callable[..., int], arguments: Sequence[str]) -> dict[str, Any] | None:
+    """The keyword arguments for `function`; None when help was printed.
+
+    The command itself is run outside of typer, which has answers of its own to broken pipes and Ctrl-C.
+    """
+    given: dict[str, Any] | None = None
+
+    @functools.wraps(function)
+    def note(**values: Any) -> None:
+        nonlocal given
+        given = values
+
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(name, help=function.__doc__ or summary)(function)
+    app.command(name, help=function.__doc__ or summary)(note)
     command = typer.main.get_command(app)
     try:
-        code = command.main(list(arguments), prog_name=f"durun {name}", standalone_mode=False)
+        command.main(list(arguments), prog_name=f"durun {name}", standalone_mode=False)
     except _COMPLAINT as complaint:
         raise _usage_error(name, complaint) from complaint
-    except typer.Abort:
-        return 130
-    return int(code or 0)
+    return given
 
 
 def _usage_error(name: str, complaint: Any) -> UsageError:

@@ -7,20 +7,14 @@ import sys
 from collections.abc import Callable
 
 from durun.app import App
+from durun.cli.exit_codes import INTERRUPTED, standing_code
 from durun.engine.api import Observer, Outcome
 from durun.errors import DurunError
-from durun.model.status import ENDED, RunStatus
 from durun.model.task import RunRecord
 from durun.views.channel import Channel
 from durun.views.json import JsonLines
 from durun.views.observer import View
 from durun.views.plain import PlainView
-
-_BY_STATUS: dict[RunStatus, int] = {"succeeded": 0, "cancelled": 12, "in_doubt": 3, "waiting": 5, "interrupted": 130}
-_DRIVEN_ELSEWHERE = 11
-
-_PRECEDENCE = (8, 7, 13, 130, 143, 3, 9, 4, 6, 1, 10, 11, 2, 12, 5, 0)
-"""Of several exit codes, the first in this list."""
 
 
 def choose_view(app: App, as_json: bool, quiet: bool) -> View:
@@ -48,26 +42,11 @@ def drive(view: View, work: Callable[[Observer], Outcome]) -> int:
         code = error.exit_code
         raise
     except KeyboardInterrupt:
-        code = 130
+        code = INTERRUPTED
         raise
     finally:
         view.close(code)
     return code
-
-
-def standing_code(record: RunRecord, status: RunStatus) -> int:
-    """The exit code for a run that is not driven now, as if it had just been left."""
-    if status in ENDED and record.exit_code is not None:
-        return record.exit_code
-    if status in ("running", "pending", "rolling_back"):
-        return _DRIVEN_ELSEWHERE
-    return _BY_STATUS.get(status, 1)
-
-
-def worst(codes: list[int]) -> int:
-    """Of several exit codes the one that says most; 0 for none."""
-    unknown = [code for code in codes if code not in _PRECEDENCE]
-    return unknown[0] if unknown else min(codes, key=_PRECEDENCE.index, default=0)
 
 
 def report_standing(app: App, record: RunRecord, as_json: bool, quiet: bool, note: str = "") -> int:

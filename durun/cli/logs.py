@@ -46,9 +46,8 @@ def command(
         reader = Reader(app, run_id, step, target, attempt)
         if not follow:
             reader.require()
-        view: LogView = JsonLogs(sys.stdout, run_id) if as_json else LogText(sys.stdout, labelled=follow and step is None)
-        if not as_json and isinstance(view, LogText) and len(reader.tails) > 1:
-            view.label()
+        several = len(reader.tails) > 1 or (follow and step is None)
+        view: LogView = JsonLogs(sys.stdout, run_id) if as_json else LogText(sys.stdout, labelled=several)
         while True:
             live = follow and app.status(app.journal.record(run_id)) in DRIVEN
             for tail, record in reader.news():

@@ -9,7 +9,8 @@ import typer
 
 from durun.app import DRIVEN, App, open_app
 from durun.cli.arguments import JsonOption, QuietOption
-from durun.cli.drive import choose_view, drive, worst
+from durun.cli.drive import choose_view, drive
+from durun.cli.exit_codes import worst
 from durun.cli.pick import find_run
 from durun.cli.report import show_error
 from durun.cli.sources import differs_now, file_of, open_source

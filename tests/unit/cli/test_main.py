@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+import re
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from durun.cli.commands import COMMANDS
+
+
+def test_help_lists_every_command_with_one_line(durun):
+    ran = durun("--help")
+    assert ran.code == 0
+    for name, command in COMMANDS.items():
+        assert f"  {name} " in ran.out
+        assert command.summary in ran.out
+
+
+def test_without_a_command_the_help_goes_to_stderr_and_it_is_a_mistake(durun):
+    ran = durun()
+    assert (ran.code, ran.out) == (2, "")
+    assert "Usage: durun COMMAND" in ran.err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_explains_itself(durun, name):
+    ran = durun(name, "--help")
+    assert ran.code == 0
+    assert f"Usage: durun {name}" in ran.out
+    assert ran.err == ""
+
+
+def test_help_of_a_command_can_be_asked_either_way(durun):
+    assert durun("help", "history").out == durun("history", "--help").out
+
+
+def test_a_mistyped_command_is_named_with_the_one_that_was_meant(durun):
+    ran = durun("histroy")
+    assert ran == (2, "", "durun: there is no command `histroy`\n  hint: did you mean `durun history`?\n")
+
+
+def test_a_mistyped_option_is_named_with_the_one_that_was_meant(durun):
+    ran = durun("history", "--jso")
+    assert ran.code == 2
+    assert ran.err.startswith("durun: no such option: --jso\n  hint: did you mean --json")
+
+
+def test_a_missing_argument_is_said_in_two_lines(durun):
+    ran = durun("run")
+    assert ran.code == 2
+    assert ran.err == "durun: missing argument 'RUNBOOK'\n  hint: durun run --help\n"
+
+
+def test_a_value_of_the_wrong_type_is_said_in_two_lines(durun):
+    ran = durun("history", "--limit", "many")
+    assert ran.code == 2
+    assert re.fullmatch(r"durun: invalid value for '--limit': 'many' .*\n  hint: .*\n", ran.err)
+
+
+@pytest.mark.fault(13)
+def test_an_unknown_run_is_no_traceback(durun, recorded):
+    recorded.succeeded("20260101t000000-aaaaaaaa")
+    ran = durun("show", "20260101t000000-aaaaaaab")
+    assert ran.code == 2
+    assert ran.err.startswith("durun: no run 20260101t000000-aaaaaaab\n  hint: did you mean 20260101t000000-aaaaaaaa?")
+
+
+@pytest.mark.fault(13)
+def test_an_ambiguous_run_names_the_candidates(durun, recorded):
+    recorded.succeeded("aaaa-1")
+    recorded.succeeded("aaaa-2")
+    ran = durun("show", "aaaa")
+    assert ran.code == 2
+    assert "aaaa-1" in ran.err
+    assert "aaaa-2" in ran.err
+
+
+def test_with_json_an_error_is_json_too(durun):
+    ran = durun("show", "nothing", "--json")
+    assert ran.code == 2
+    shown = json.loads(ran.err)
+    assert shown["schema"] == 1
+    assert shown["error"]["code"] == "no_such_run"
+    assert set(shown["error"]) == {"code", "message", "hint"}
+
+
+def test_what_should_not_happen_is_one_line_and_the_details_are_in_a_private_file(durun, home, monkeypatch):
+    def broken(**_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("durun.cli.history.open_app", broken)
+    ran = durun("history")
+    assert ran.code == 70
+    match = re.fullmatch(r"durun: internal error: ZeroDivisionError: a bug; the details are in (.*)\n", ran.err)
+    assert match
+    details = Path(match[1])
+    assert details.parent == home / "errors"
+    assert "Traceback" in details.read_text()
+    assert stat.S_IMODE(details.stat().st_mode) == 0o600
+
+
+def test_ctrl_c_is_exit_code_130_without_a_word(durun, monkeypatch):
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("durun.cli.history.open_app", interrupted)
+    assert durun("history") == (130, "", "")
+
+
+@pytest.mark.fault(40)
+def test_a_reader_that_goes_away_is_no_error(durun_process, recorded):
+    for number in range(300):
+        recorded(f"run-{number:04}", recorded.created("x" * 300))
+    process = durun_process("history", "--limit", "0", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.wait() == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+@pytest.mark.fault(40)
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&-", "0<&- 1>&- 2>&-"])
+def test_closed_descriptors_never_become_the_journal(durun_process, home, recorded, closed):
+    recorded.succeeded("aaaa")
+    before = (home / "journal.db").read_bytes()
+    assert durun_process("history", redirect=closed).wait() == 0
+    assert (home / "journal.db").read_bytes() == before
+
+
+def test_version_answers_at_once(durun_process):
+    from durun import __version__
+
+    process = durun_process("--version", stdout=subprocess.PIPE)
+    assert process.communicate() == (f"durun {__version__}\n".encode(), None)
