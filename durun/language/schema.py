@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path as FilePath
 from typing import Any, Final
 
 from durun.language.diagnostics import Path, Problem, did_you_mean, harmless
@@ -38,6 +38,8 @@ _ARTICLES: Final = {
     "integer": "a whole number", "number": "a number", "null": "empty",
 }  # fmt: skip
 _STEP: Final = "a step"
+_GUESSES: Final = 100
+"""So many unknown keys are compared with the known ones, which is slow; more of them is no slip of the finger."""
 _MAPPINGS: Final = frozenset(
     {"retry", "verify", "targets", "generate", "assert", "requires", "defaults", "idempotent", "choice"}
 )
@@ -46,7 +48,7 @@ _MAPPINGS: Final = frozenset(
 @cache
 def document_schema() -> Mapping[str, Json]:
     """The JSON Schema of a runbook."""
-    text = resources.files("durun.language").joinpath("runbook.schema.json").read_text("utf-8")
+    text = FilePath(__file__).with_name("runbook.schema.json").read_text("utf-8")
     schema: Mapping[str, Json] = json.loads(text)
     return schema
 
@@ -179,7 +181,9 @@ class _Reader:
             hint = f"it has {_joined(words, 'and')}" if place == "generate" else ""
             self.problems.append(Problem(message, path, hint, at_key=True))
             return
-        hint = hint_for(place, key, permitted) or did_you_mean(key, permitted)
+        hint = hint_for(place, key, permitted)
+        if not hint and len(self.problems) < _GUESSES:
+            hint = did_you_mean(key, permitted)
         if not hint and len(permitted) <= 12:
             hint = f"known here: {', '.join(sorted(permitted))}"
         self.problems.append(Problem(f"unknown key `{_short(key)}` in {_place(place)}", path, hint, at_key=True))

@@ -13,6 +13,7 @@ _TAKEN = frozenset({"PATH", "HOME", "USER", "SHELL", "ENV", "IFS", "PWD", "LANG"
 _WHOLE = re.compile(r"(?<!\$)\$\{\{(.*?)\}\}", re.DOTALL)
 _OPENING = re.compile(r"(?<!\$)\$\{\{")
 _MOST = 8
+_LOOKED_AT = 16_384
 
 
 def read_script(reader: Reader, raw: str, path: Path, *, python: bool = False) -> str:
@@ -30,6 +31,8 @@ def read_script(reader: Reader, raw: str, path: Path, *, python: bool = False) -
 
 
 def _expressions(raw: str) -> list[str]:
+    """The first expressions of a script, each once."""
+    raw = raw[:_LOOKED_AT]
     try:
         parsed: list[Expression] = list(expressions_in(parse_value(raw)))
         sources = [expression.source for expression in parsed]

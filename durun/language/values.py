@@ -10,6 +10,9 @@ from durun.language.locate import Locator
 from durun.model.duration import parse_duration
 from durun.model.runbook import Expression, Json, Value
 
+MAX_EXPRESSIONS = 5000
+"""In one file, those that aliases repeat counted each time: some ten microseconds each, before anything runs."""
+
 _DENIED = frozenset({"BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PS4", "IFS"})
 _DENIED_PREFIXES = ("LD_", "DYLD_")
 
@@ -21,6 +24,8 @@ class Reader:
     locator: Locator
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    _expressions: int = 0
+    _told: bool = False
 
     def problem(self, message: str, path: Path, hint: str = "", needle: str = "", *, at_key: bool = False) -> None:
         """Note something that is wrong."""
@@ -41,6 +46,12 @@ class Reader:
         return raw
 
     def _text(self, raw: str, path: Path) -> Value:
+        self._expressions += raw.count("${{")
+        if self._expressions > MAX_EXPRESSIONS:
+            if not self._told:
+                self.problem(f"the file holds more than {MAX_EXPRESSIONS} expressions", path, "split the runbook")
+            self._told = True
+            return raw.replace("${{", "")
         try:
             return parse_value(raw)
         except ExpressionSyntaxError as error:
