@@ -26,6 +26,7 @@ done < <(find . -path './files-notes/*' -type f -print0)
 find . -type f ! -path ./SHA256SUMS -exec chmod 400 {} +
 mkdir -- "$parts"
 find . -type f ! -path ./SHA256SUMS ! -path './.part/*' -print0 | sort -z | xargs -0 -r sha256sum >"$parts/sums"
+chmod 400 "$parts/sums"
 publish "$parts/sums" ./SHA256SUMS
 rmdir -- "$parts"
 sha256sum --quiet -c SHA256SUMS

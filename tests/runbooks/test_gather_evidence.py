@@ -79,6 +79,19 @@ def test_what_was_taken_before_the_kill_is_not_taken_again(
     _sums_hold(case)
 
 
+def test_a_file_that_cannot_be_copied_is_noted_and_does_not_stop_the_rest(durun: Any, tmp_path: Path) -> None:
+    case = tmp_path / "case"
+    files = json.dumps(["/etc", "/etc/passwd"])
+    durun("run", RUNBOOK, "-i", f"output={case}", "-i", f"config_files={files}")
+
+    assert _note(case / "files-notes/etc.txt")["not a file"] == "directory"
+    assert (case / "files/etc/passwd").exists()
+    tasks = {(task["step"], task["target"]): task["status"] for task in durun.json("show", durun.run_id())["tasks"]}
+    assert tasks["config_file", "/etc"] == "failed"
+    assert tasks["config_file", "/etc/passwd"] == "succeeded"
+    _sums_hold(case)
+
+
 def test_the_folder_of_another_case_is_refused(durun: Any, tmp_path: Path) -> None:
     case = tmp_path / "case"
     case.mkdir()
