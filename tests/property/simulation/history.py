@@ -1,0 +1,89 @@
+"""One history: a random plan, run, crashed, resumed, settled and cancelled until it ends."""
+
+from __future__ import annotations
+
+from random import Random
+
+from simulation.plans import PlanMaker
+from simulation.promises import Promises, promise
+from simulation.runner import BY, Crash, Runner
+from simulation.store import Store
+from simulation.world import Broken, Weather, World
+
+from durun.model import event as ev
+
+STORMY, SESSIONS = 12, 60
+
+
+class History:
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.rng = Random(seed)
+        self.plan = PlanMaker(self.rng).make()
+        self.weather = Weather.draw(self.rng)
+        self.world = World(self.rng, self.plan, self.weather)
+        self.promises = Promises(self.plan, self.world)
+        self.store = Store()
+        self.always_honest = self.weather.honest
+
+    def play(self) -> str:
+        """Play it to its end; the run's last status. Raises Broken, or whatever the heart raises."""
+        self._create()
+        for session in range(SESSIONS):
+            if session == STORMY:
+                self.weather.calm()
+                self.weather.honest = True
+            self._session()
+            self.promises.whole(self.store)
+            if self.store.record.status in ("succeeded", "cancelled"):
+                return self.store.record.status
+        raise Broken(f"still {self.store.record.status} after {SESSIONS} sessions")
+
+    def _create(self) -> None:
+        created = ev.RunCreated(
+            runbook="r", digest="d", text="", file="f", place="/", inputs={}, inputs_digest="i",
+            tasks=self.plan.task_count(self.plan.roots), by=BY, version="1", surroundings={"env": {}},
+        )  # fmt: skip
+        self.promises.foreign(self.store, created, self.world.now)
+
+    def _session(self) -> None:
+        runner = Runner(self.world, self.store, self.promises)
+        try:
+            runner.drive()
+        except Crash:
+            self.promises.trace.append("     -- crash --")
+            self._aftermath()
+            return
+        self._between(runner)
+
+    def _aftermath(self) -> None:
+        """What the supervisor does while nobody watches."""
+        self.promises.whole(self.store)
+        kind = self.rng.random()
+        if kind < 0.25:
+            self.world.supervisor_dies(reboot=kind < 0.1)
+        self.world.advance(self.world.now + self.rng.choice([0, 0.5, 2, 30]))
+
+    def _between(self, runner: Runner) -> None:
+        """What people do about a run that nobody drives."""
+        self.world.advance(self.world.now + self.rng.choice([0, 5, 30]))
+        if self.store.record.status != "in_doubt":
+            return
+        if self.weather.requests and self.rng.random() < 0.1:
+            self.promises.foreign(self.store, ev.CancelRequested(reason="enough", by=BY), self.world.now)
+        while (self.rng.random() < 0.6 or self.weather.trouble == 0) and runner.settle_one():
+            pass
+
+
+def play(seed: int) -> str:
+    """Play one history. A failure says the seed, the plan and every event."""
+    history = History(seed)
+    try:
+        return history.play()
+    except Exception as error:
+        plan = "\n".join(str(node) for node in history.plan.nodes.values())
+        story = "\n".join([*history.promises.trace[-400:], plan, f"max_parallel {history.plan.max_parallel}"])
+        raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}\n{story}") from error
+
+
+__all__ = ["History", "play", "promise"]

@@ -1,0 +1,88 @@
+"""Random plans: every construct of the language that `decide` knows, in small numbers."""
+
+from __future__ import annotations
+
+from random import Random
+
+from durun.model.plan import FanOutPolicy, Node, Plan, Retry, Share, VerifyPolicy
+
+
+class PlanMaker:
+    def __init__(self, rng: Random) -> None:
+        self.rng = rng
+        self.nodes: dict[str, Node] = {}
+        self.forgiving = rng.choice([0.0, 0.1, 0.3])
+        self.verifying = rng.choice([0.0, 0.3, 0.7])
+        self.retrying = rng.choice([0.0, 0.3, 0.7])
+        self.idempotent = rng.choice([0.0, 0.2, 0.5])
+
+    def chance(self, share: float) -> bool:
+        return self.rng.random() < share
+
+    def make(self) -> Plan:
+        roots = self.siblings(self.rng.choice([1, 2, 3, 4, 5]), 0, None, None, final=False)
+        finals = self.siblings(self.rng.choice([1, 2]), 1, None, None, final=True) if self.chance(0.35) else ()
+        return Plan(self.nodes, roots, finals, self.rng.choice([1, 2, 3, 8]))
+
+    def siblings(self, count: int, depth: int, parent: str | None, fan: str | None, final: bool) -> tuple[str, ...]:
+        names: list[str] = []
+        for _ in range(count):
+            names.append(self.node(tuple(names), depth, parent, fan, final))
+        return tuple(names)
+
+    def needs(self, before: tuple[str, ...]) -> tuple[str, ...]:
+        kind = self.rng.random()
+        if not before or kind < 0.25:
+            return ()
+        if kind < 0.65:
+            return before[-1:]
+        return tuple(sorted(self.rng.sample(before, self.rng.randint(1, len(before)))))
+
+    def node(self, before: tuple[str, ...], depth: int, parent: str | None, fan: str | None, final: bool) -> str:
+        name = f"s{len(self.nodes)}"
+        self.nodes[name] = Node(name)  # its place, before its children's
+        fan_out = self.fan_out() if fan is None and self.chance(0.3) else None
+        fan = name if fan_out else fan
+        children: tuple[str, ...] = ()
+        if depth < 2 and self.chance(0.3):
+            children = self.siblings(self.rng.choice([1, 2, 3]), depth + 1, name, fan, final)
+        self.nodes[name] = Node(
+            id=name,
+            needs=self.needs(before),
+            parent=parent,
+            children=children,
+            fan=fan,
+            fan_out=fan_out,
+            final=final,
+            continue_on_error=self.chance(self.forgiving),
+            **({} if children else self.leaf()),
+        )
+        return name
+
+    def leaf(self) -> dict[str, object]:
+        verify = None
+        if self.chance(self.verifying):
+            settle = self.rng.choice([None, None, 3.0])
+            verify = VerifyPolicy(before=self.chance(0.25), after=self.chance(0.25), settle=settle)
+        idempotent = self.chance(self.idempotent)
+        policies = ["ask", "fail"] + ["verify"] * (4 if verify else 0) + ["rerun"] * (3 if idempotent else 0)
+        return {
+            "retry": self.retry() if self.chance(self.retrying) else Retry(),
+            "verify": verify,
+            "idempotent": idempotent,
+            "idempotent_ttl": self.rng.choice([None, None, 5.0]) if idempotent else None,
+            "on_in_doubt": self.rng.choice(policies),
+        }
+
+    def retry(self) -> Retry:
+        return Retry(
+            max_attempts=self.rng.choice([2, 2, 3]),
+            delay=self.rng.choice([0.0, 1.0, 5.0]),
+            jitter=self.rng.choice([0.0, 0.5]),
+            on_exit_codes=self.rng.choice([None, None, (3,)]),
+        )
+
+    def fan_out(self) -> FanOutPolicy:
+        limit = self.rng.choice([Share(0), Share(0), Share(1), Share(2), Share(30, percent=True), Share(100, percent=True)])
+        serial = self.rng.choice([(), (), (Share(1), Share(2)), (Share(1), Share(30, percent=True)), (Share(2),)])
+        return FanOutPolicy(self.rng.choice([1, 1, 2, 3, 8]), limit, serial)

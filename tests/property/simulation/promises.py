@@ -1,0 +1,353 @@
+"""What durun promises, checked from the events, the plan and the world, without the code that decides."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from simulation.store import Store
+from simulation.world import Broken, World
+
+from durun.model import decide as do
+from durun.model import event as ev
+from durun.model.doubt import stuck
+from durun.model.plan import FREE_REPEATS, Node, Plan
+from durun.model.progress import Progress
+from durun.model.retry import will_retry
+from durun.model.state import RunState
+from durun.model.task import TaskKey
+
+
+def promise(kept: bool, what: str) -> None:
+    if not kept:
+        raise Broken(what)
+
+
+class View(NamedTuple):
+    """How a step stands, read off the tasks. `over`: nothing moves in it by itself; `severity`: 1 failed, 2 in doubt."""
+
+    severity: int
+    good: bool
+    over: bool
+    busy: bool = False
+    resolving: bool = False
+
+
+class Oracle:
+    """Looks at a whole run, slowly and plainly."""
+
+    def __init__(self, plan: Plan, state: RunState) -> None:
+        self.plan = plan
+        self.state = state
+        self.session = state.record.sessions
+        self.final = state.record.final_status is not None
+        self.round = state.record.round if self.final else 0
+        self._seen: dict[tuple[str, str | None], View] = {}
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        return self.plan.finals if self.final else self.plan.roots
+
+    def view(self, name: str, target: str | None) -> View:
+        if (name, target) not in self._seen:
+            self._seen[name, target] = self._view(self.plan.nodes[name], target)
+        return self._seen[name, target]
+
+    def _view(self, node: Node, target: str | None) -> View:
+        if node.fan_out is not None and target is None:
+            return self._fan(node)
+        if node.leaf:
+            return self._task(node, target)
+        return self._group([self.view(child, target) for child in node.children], self.forgives(node))
+
+    def forgives(self, node: Node) -> bool:
+        return node.continue_on_error and node.fan_out is None
+
+    def _task(self, node: Node, target: str | None) -> View:
+        task = self.state.tasks.get(TaskKey(node.id, target, self.round))
+        if task is None:
+            return View(0, False, False)
+        busy = task.status == "running" or (task.probe is not None and task.probe.session == self.session)
+        if task.status in ("succeeded", "skipped"):
+            return View(0, True, True)
+        if task.status == "cancelled" or (task.status == "failed" and not will_retry(node, task)):
+            forgiven = task.status == "failed" and self.forgives(node)
+            return View(0 if forgiven else 1, forgiven, True)
+        if task.status == "in_doubt":
+            left = stuck(node, task, self.session)
+            return View(2, False, left and not busy, busy, not left)
+        return View(0, False, False, busy)
+
+    def _group(self, views: list[View], forgiving: bool) -> View:
+        inner = max((view.severity for view in views), default=0)
+        busy = any(view.busy for view in views)
+        resolving = any(view.resolving for view in views)
+        closed = inner > 0 and not busy and not resolving
+        good = (inner == 0 and all(view.good for view in views)) or (inner == 1 and forgiving and closed)
+        return View(0 if inner == 1 and forgiving else inner, good, good or closed, busy, resolving)
+
+    def _fan(self, node: Node) -> View:
+        names = self.targets(node)
+        if names is None:
+            holder = self.state.tasks.get(TaskKey(node.id, None, self.round))
+            if holder is None or holder.status == "pending":
+                busy = bool(holder and holder.probe and holder.probe.session == self.session)
+                return View(0, False, False, busy)
+            good = holder.status == "skipped" or node.continue_on_error
+            return View(0 if good else 1, good, True)
+        views = [self.view(node.id, name) for name in names]
+        whole = all(view.over for view in views)
+        inner = max((view.severity for view in views), default=0) if whole else self.fan_severity(node)
+        busy, resolving = any(view.busy for view in views), any(view.resolving for view in views)
+        closed = inner > 0 and not busy and not resolving
+        good = (inner == 0 and whole) or (inner == 1 and node.continue_on_error and closed)
+        return View(0 if inner == 1 and node.continue_on_error else inner, good, good or closed, busy, resolving)
+
+    def targets(self, node: Node) -> list[str] | None:
+        resolved = self.state.resolved.get((node.id, self.round))
+        return None if resolved is None else list(resolved.index)
+
+    def fan_severity(self, node: Node) -> int:
+        """Above 0 when more targets than max_failures stand failed or in doubt."""
+        names = self.targets(node) or []
+        bad = [view.severity for view in (self.view(node.id, name) for name in names) if view.severity]
+        return max(bad) if len(bad) > node.fan_out.max_failures.of(len(names)) else 0
+
+    # -- a start --------------------------------------------------------------------------------------------
+
+    def check_move(self, key: TaskKey) -> None:
+        """Whether something new may be done for this task, by what stands around it."""
+        promise(key.round == self.round, f"{key} of another round")
+        node: Node | None = self.plan.nodes[key.step]
+        while node is not None:
+            inside = node.fan is not None and node.fan != node.id
+            target = key.target if inside else None
+            for need in node.needs:
+                view = self.view(need, target)
+                kept = view.good or (node.parent is None and self.final and view.over and view.severity < 2)
+                promise(kept, f"{key}: {node.id} needs {need}, which stands {view}")
+            siblings = self.plan.nodes[node.parent].children if node.parent else self.roots
+            for sibling in siblings:
+                severity = self.view(sibling, target).severity
+                allowed = 1 if node.parent is None and self.final else 0
+                promise(severity <= allowed, f"{key} beside {sibling}, which stands {severity}")
+            if node.fan == node.id and key.target is not None:
+                self._check_target(node, key)
+            node = self.plan.nodes[node.parent] if node.parent else None
+
+    def _check_target(self, node: Node, key: TaskKey) -> None:
+        promise(self.fan_severity(node) == 0, f"{key}: more than max_failures stand")
+        names = self.targets(node)
+        place, starts = names.index(key.target), node.fan_out.waves(len(names))
+        begin = max(start for start in starts if start <= place)
+        for earlier in names[:begin]:
+            promise(self.view(node.id, earlier).over, f"{key} before {earlier} of an earlier wave ended")
+
+    def begun(self, node: Node, target: str) -> bool:
+        return any(TaskKey(leaf, target, self.round) in self.state.tasks for leaf in self.plan.leaves(node.id))
+
+
+class Promises:
+    """Watches one history."""
+
+    def __init__(self, plan: Plan, world: World) -> None:
+        self.plan = plan
+        self.world = world
+        self.trace: list[str] = []
+        self.turns = 0
+        self._finished: set[TaskKey] = set()
+        self._licence: dict[TaskKey, str] = {}
+        self._nonce: dict[TaskKey, str] = {}
+        self._failures: Counter[TaskKey] = Counter()
+        self._fences: Counter[TaskKey] = Counter()
+        self._answers: dict[TaskKey, tuple[str, int]] = {}
+        self._first: dict[TaskKey, float] = {}
+        self._given_up: set[TaskKey] = set()
+        self._session = 0
+        self._round = 1
+        self._finally: set[int] = set()
+        self._cancelled_in: int | None = None
+
+    # -- a turn ---------------------------------------------------------------------------------------------
+
+    def decided(self, state: RunState, progress: Progress, commands: Sequence[do.Command], now: float) -> None:
+        self.turns += 1
+        again = do.decide(Progress(self.plan, state), now)
+        promise(list(commands) == again, f"kept up: {commands}\nbuilt anew: {again}")
+        moves = [c.key for c in commands if isinstance(c, (do.Start, do.Resolve, do.Retry))]
+        moves += [c.key for c in commands if isinstance(c, do.Ask) and c.purpose == "before"]
+        oracle = Oracle(self.plan, state)
+        if moves:
+            promise(oracle.final or not state.record.cancel_requested, "a cancelled run starts something")
+        for key in moves:
+            oracle.check_move(key)
+        self._check_new_targets(oracle, moves)
+        for command in commands:
+            if isinstance(command, (do.End, do.Park, do.BeginFinally)):
+                self._check_rest(oracle, state, command)
+
+    def _check_new_targets(self, oracle: Oracle, moves: list[TaskKey]) -> None:
+        fans: dict[str, set[str]] = {}
+        for key in moves:
+            fan = self.plan.nodes[key.step].fan
+            if key.target is not None and fan is not None and not oracle.begun(self.plan.nodes[fan], key.target):
+                fans.setdefault(fan, set()).add(key.target)
+        for fan, new in fans.items():
+            node = self.plan.nodes[fan]
+            names = oracle.targets(node) or []
+            at_work = [name for name in names if oracle.begun(node, name) and not oracle.view(fan, name).over]
+            promise(len(at_work) + len(new) <= node.fan_out.max_parallel, f"{fan}: {at_work} and {new} at once")
+
+    def _check_rest(self, oracle: Oracle, state: RunState, command: do.Command) -> None:
+        views = [oracle.view(name, None) for name in oracle.roots]
+        doubts = any(task.status == "in_doubt" for task in state.tasks.values())
+        promise(not any(view.busy for view in views), f"{command} while something runs")
+        if isinstance(command, do.Park):
+            promise(command.status == "in_doubt" and doubts, f"{command} without a doubt")
+            return
+        promise(not doubts, f"{command} with a doubt")
+        record = state.record
+        if oracle.final:
+            bad = any(not view.good for view in views)
+            promise(all(view.over for view in views), "the run ends before its finally steps")
+            expected = "failed" if bad and record.final_status == "succeeded" else record.final_status
+        elif record.cancel_requested:
+            expected = "cancelled"
+        else:
+            expected = "succeeded" if all(view.good for view in views) else "failed"
+            promise(expected == "succeeded" or any(view.severity for view in views), "failed without a failure")
+        promise(command.status == expected, f"{command}, not {expected}")
+
+    def performed(self, state: RunState, commands: Sequence[do.Command]) -> None:
+        """After a turn's commands: the limits of what is at work at once."""
+        if not any(isinstance(command, (do.Start, do.Ask, do.Resolve)) for command in commands):
+            return
+        session = state.record.sessions
+        busy = [
+            key for key, task in state.tasks.items()
+            if task.status == "running" or (task.probe is not None and task.probe.session == session)
+        ]  # fmt: skip
+        promise(len(busy) <= self.plan.max_parallel, f"max_parallel {self.plan.max_parallel}: {busy}")
+        for command in commands:
+            fan = self.plan.nodes[command.key.step].fan if isinstance(command, do.Start) else None
+            if fan is not None:
+                at_work = {k.target for k in busy if self.plan.nodes[k.step].fan == fan and self._acts(state, k)}
+                limit = self.plan.nodes[fan].fan_out.max_parallel
+                promise(len(at_work) <= limit, f"{fan}: max_parallel {limit}: {at_work}")
+
+    def _acts(self, state: RunState, key: TaskKey) -> bool:
+        return key.target is not None and state.tasks[key].status != "in_doubt"
+
+    # -- events ---------------------------------------------------------------------------------------------
+
+    def foreign(self, store: Store, event: ev.Event, now: float) -> None:
+        """Another process appends a request."""
+        store.append(store.head, [event], now)
+        self.committed(store.events[-1:], store)
+
+    def committed(self, events: Sequence[ev.Stamped], store: Store) -> None:
+        for stamped in events:
+            self.trace.append(f"{stamped.sequence:4} {stamped.at:8.1f} {stamped.event}")
+            event = stamped.event
+            if isinstance(event, ev.TaskEvent):
+                self._task_event(event, stamped.at)
+            else:
+                self._run_event(event, store)
+
+    def _run_event(self, event: ev.Event, store: Store) -> None:
+        match event:
+            case ev.SessionStarted():
+                self._session = event.session
+            case ev.RoundStarted():
+                self._round = event.round
+            case ev.FinallyStarted():
+                promise(event.round == self._round, "finally of another round")
+                promise(event.round not in self._finally, f"finally twice in round {event.round}")
+                self._finally.add(event.round)
+            case ev.RunEnded():
+                promise(not self.plan.finals or self._round in self._finally, "ended without finally")
+                codes = {"succeeded": {0}, "cancelled": {12}, "failed": {1, 4}}
+                promise(event.exit_code in codes[event.status], f"{event.status} with exit code {event.exit_code}")
+                unstarted = any(t.status == "failed" and t.code == "not_started" for t in store.tasks.values())
+                promise((event.exit_code == 4) == (event.status == "failed" and unstarted), "exit code 4")
+            case _:
+                pass
+
+    def _task_event(self, event: ev.TaskEvent, at: float) -> None:
+        key = event.key
+        promise(key not in self._finished, f"{key} had finished: {event}")
+        promise((key.round == 0) == (self._round not in self._finally) or not isinstance(event, ev.TaskStarted),
+                f"{event} outside its time")  # fmt: skip
+        node = self.plan.nodes[key.step]
+        match event:
+            case ev.TaskSucceeded() | ev.TaskSkipped():
+                self._finished.add(key)
+            case ev.TaskStarted():
+                promise(self._licence.get(key, "new") != "", f"{key} starts, and its last attempt is not resolved")
+                promise(not self.world.lives(key), f"{key} starts while its last attempt lives")
+                self._licence[key] = ""
+                self._nonce[key] = event.nonce
+                self._first.setdefault(key, at)
+            case ev.TaskNeverBegan():
+                self._fences[key] += 1
+                promise(self._nonce[key] not in self.world.processes, f"{key} did begin")
+                promise(self._fences[key] <= FREE_REPEATS, f"{key} never began {self._fences[key]} times")
+                self._licence[key] = "never began"
+            case ev.TaskFailed():
+                self._failures[key] += 1 if event.retryable else 1000
+                self._given_up |= {key} if event.code in ("in_doubt", "verify") else set()
+            case ev.TaskRetried():
+                self._retried(key, node, event)
+            case ev.ProbeAnswered(purpose="in_doubt"):
+                self._answers[key] = (event.answer, self._session)
+            case ev.TaskInDoubt():
+                self._answers.pop(key, None)
+                self._licence[key] = ""
+            case ev.TaskRepeated():
+                if event.proof == "verify":
+                    promise(self._answers.get(key) == ("not_done", self._session), f"{key} repeated without proof")
+                else:
+                    ttl = node.idempotent_ttl
+                    promise(node.idempotent, f"{key} repeated, and is not idempotent")
+                    promise(ttl is None or at - self._first[key] <= ttl, f"{key} repeated after its ttl")
+                self._licence[key] = event.proof
+            case ev.TaskSettled():
+                self._licence[key] = "settled" if event.resolution == "not_done" else ""
+                self._failures[key] += 1000 if event.resolution == "failed" else 0
+            case _:
+                pass
+
+    def _retried(self, key: TaskKey, node: Node, event: ev.TaskRetried) -> None:
+        if event.fresh:
+            self._failures[key] = self._fences[key] = 0
+        promise(self._failures[key] < node.retry.max_attempts, f"{key} retried without a budget")
+        self._licence[key] = "fresh" if event.fresh else "retry"
+
+    # -- at crashes and at the end --------------------------------------------------------------------------
+
+    def whole(self, store: Store) -> None:
+        """The three ways to the state are one, and the counts are right."""
+        folded, projected = store.folded(), store.state()
+        promise(folded == projected, f"fold(events) is not the projection:\n{folded}\n{projected}")
+        record = folded.record
+        counts = Counter(task.status for task in folded.tasks.values())
+        del counts["pending"]
+        promise(record.counts == dict(counts), f"counts: {record.counts}, not {counts}")
+        total = sum(self._total(name, 0, folded) for name in self.plan.roots)
+        total += sum(self._total(name, round_, folded) for name in self.plan.finals for round_ in self._finally)
+        promise(record.total == total, f"total: {record.total}, not {total}")
+        if self.world.weather.honest:
+            self._check_effects()
+
+    def _total(self, name: str, round_: int, state: RunState) -> int:
+        node = self.plan.nodes[name]
+        if node.fan_out is not None:
+            resolved = state.resolved.get((name, round_))
+            return 1 if resolved is None else len(resolved.index) * len(self.plan.leaves(name))
+        return 1 if node.leaf else sum(self._total(child, round_, state) for child in node.children)
+
+    def _check_effects(self) -> None:
+        for key, count in self.world.effects.items():
+            free = self.plan.nodes[key.step].idempotent or key in self._given_up
+            promise(count <= 1 or free, f"{key} had its effect {count} times")

@@ -1,0 +1,349 @@
+"""A runner that performs what `decide` says in a simulated world, and may die at any point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulation.promises import Promises
+from simulation.store import Store
+from simulation.world import DONE, NOT_DONE, Broken, Process, World
+
+from durun.model import decide as do
+from durun.model import event as ev
+from durun.model.outcome import ExitCodes, answer_of, exit_code_of, judge
+from durun.model.plan import FREE_REPEATS
+from durun.model.progress import Progress
+from durun.model.resume import failed_tasks
+from durun.model.task import TaskKey
+
+BY = {"uid": 1000}
+TURNS = 3000
+
+
+class Crash(Exception):
+    """The runner is gone."""
+
+
+def about(key: TaskKey) -> dict[str, Any]:
+    return {"step": key.step, "target": key.target, "round": key.round}
+
+
+class Runner:
+    def __init__(self, world: World, store: Store, promises: Promises) -> None:
+        self.world = world
+        self.store = store
+        self.promises = promises
+        self.plan = world.plan
+        self.ended: list[Process] = []  # not reported yet
+        self.watched: set[str] = set()
+        self.stopped: set[str] = set()
+        self.to_spawn: list[tuple[str, TaskKey, str]] = []
+        self.draining = False
+        self.read()
+
+    # -- the journal ----------------------------------------------------------------------------------------
+
+    def read(self) -> None:
+        self.state = self.store.state()
+        self.progress = Progress(self.plan, self.state)
+        self.committed = self.store.head
+        self.pending: list[ev.Event] = []
+        self.to_spawn = []
+
+    def emit(self, event: ev.Event) -> None:
+        self.progress.update(self.state.fold(ev.Stamped(self.state.record.sequence + 1, self.world.now, event)))
+        self.pending.append(event)
+
+    def commit(self) -> bool:
+        """Commit what was emitted, then start what it intends. False: somebody was first, think again."""
+        self.may_crash()
+        if self.pending and not self.store.append(self.committed, self.pending, self.world.now):
+            self.read()
+            return False
+        if self.pending:
+            self.promises.committed(self.store.events[self.committed :], self.store)
+        self.committed = self.store.head
+        self.pending = []
+        self.ended = []
+        while self.to_spawn:
+            self.may_crash()
+            nonce, key, purpose = self.to_spawn.pop(0)
+            self.watched.add(nonce)
+            if purpose == "attempt":
+                self.world.spawn_attempt(key, nonce)
+            else:
+                self.world.spawn_probe(key, nonce, purpose)
+        self.may_crash()
+        return True
+
+    def catch_up(self) -> None:
+        for stamped in self.store.events[self.committed :]:
+            self.progress.update(self.state.fold(stamped))
+        self.committed = self.store.head
+
+    def may_crash(self) -> None:
+        weather = self.world.weather
+        if weather.crashes_left and self.world.chance(weather.crash):
+            weather.crashes_left -= 1
+            raise Crash
+
+    # -- the beginning --------------------------------------------------------------------------------------
+
+    def take_up(self) -> None:
+        """Begin a session: a fresh budget where the run had failed, then every attempt left open is settled."""
+        record = self.state.record
+        failed = failed_tasks(self.plan, self.state) if record.status == "failed" else []
+        self.emit(
+            ev.SessionStarted(
+                session=record.sessions + 1, reason="resume", pid=1, host="h", boot_id="b", pid_namespace="p",
+                mount_id="m", by=BY,
+            )
+        )  # fmt: skip
+        if record.status == "failed":
+            self.emit(ev.RoundStarted(round=record.round + 1, by=BY))
+        for key in failed:
+            self.emit(ev.TaskRetried(**about(key), due=self.world.now, fresh=True))
+        while not self.commit():
+            self.catch_up()
+        self.settle_attempts()
+
+    def settle_attempts(self) -> None:
+        for key, task in list(self.state.tasks.items()):
+            if task.status == "running" and task.attempt is not None:
+                self.settle(key, task.attempt.nonce)
+                if self.world.chance(0.3):
+                    self.commit()
+        self.commit()
+
+    def settle(self, key: TaskKey, nonce: str) -> None:
+        process = self.world.processes.get(nonce)
+        if process is None:
+            if self.world.chance(0.9):
+                self.never_began(key)
+            else:
+                self.emit(ev.TaskInDoubt(**about(key), reason="the machine restarted", how="adopted"))
+        elif process.lost:
+            self.emit(ev.TaskInDoubt(**about(key), reason="lost", gone=not process.alive, pid=5 if process.alive else None))
+        elif process.alive:
+            self.watched.add(nonce)
+        else:
+            self.report(process, "adopted")
+
+    def never_began(self, key: TaskKey) -> None:
+        task = self.state.tasks[key]
+        if task.fences >= FREE_REPEATS:
+            self.emit(ev.TaskFailed(**about(key), code="not_started", reason="5 times", retryable=False))
+        else:
+            self.emit(ev.TaskNeverBegan(**about(key), attempt=task.attempt.number, reason="fenced"))
+
+    # -- the loop -------------------------------------------------------------------------------------------
+
+    def drive(self) -> None:
+        """Drive the run until it ends, parks or is interrupted. Raises Crash."""
+        self.take_up()
+        for _ in range(TURNS):
+            if self.turn():
+                return
+        raise Broken("no end in sight")
+
+    def turn(self) -> bool:
+        self.catch_up()
+        for process in self.ended:
+            self.report(process, "ran")
+        self.note_orphans()
+        commands = do.decide(self.progress, self.world.now)
+        self.promises.decided(self.state, self.progress, commands, self.world.now)
+        if self.draining:
+            commands = [command for command in commands if isinstance(command, do.Stop)]
+            if not self.progress.busy:
+                self.emit(ev.RunInterrupted(reason="SIGINT"))
+                return self.commit()
+        self.may_crash()
+        for command in commands:
+            self.perform(command)
+        self.promises.performed(self.state, commands)
+        self.other_people()
+        moved = bool(self.pending)
+        if not self.commit():
+            return False
+        if any(isinstance(command, (do.End, do.Park)) for command in commands):
+            return True
+        if not moved:
+            self.wait(commands)
+        return False
+
+    def other_people(self) -> None:
+        """Somebody appends a request, or presses Ctrl-C."""
+        if not self.world.chance(self.world.weather.requests):
+            return
+        kind = self.world.rng.choice(["cancel", "settle", "settle", "drain", "leave"])
+        if kind == "drain":
+            self.draining = True
+        elif kind == "leave" and self.commit():
+            self.emit(ev.RunInterrupted(reason="SIGTERM"))
+            self.commit()
+            raise Crash
+        elif kind == "cancel":
+            self.promises.foreign(self.store, ev.CancelRequested(reason="enough", by=BY), self.world.now)
+        elif kind == "settle":
+            self.settle_one()
+
+    def settle_one(self) -> bool:
+        """An operator ends one of the recorded doubts."""
+        doubts = [key for key, task in self.store.tasks.items() if task.status == "in_doubt" and task.gone]
+        if not doubts:
+            return False
+        key = self.world.rng.choice(doubts)
+        resolution = self.world.rng.choice(["done", "not_done", "failed"])
+        if self.world.weather.honest:
+            resolution = "done" if self.world.effects[key] else self.world.rng.choice(["not_done", "failed"])
+        event = ev.TaskSettled(**about(key), resolution=resolution, reason="looked", by=BY)
+        self.promises.foreign(self.store, event, self.world.now)
+        return True
+
+    def wait(self, commands: list[do.Command]) -> None:
+        times = [command.time for command in commands if isinstance(command, do.WakeAt)]
+        times += [self.world.live[nonce].ends_at for nonce in self.watched if nonce in self.world.live]
+        if not times:
+            raise Broken(f"nothing to wait for: {commands}")
+        self.world.advance(min(times))
+        over = [self.world.processes[nonce] for nonce in sorted(self.watched) if nonce not in self.world.live]
+        self.ended.extend(over)
+        self.watched -= {process.nonce for process in over}
+        self.may_crash()
+
+    def note_orphans(self) -> None:
+        for key, task in self.state.tasks.items():
+            if task.status == "in_doubt" and not task.gone and not self.world.lives(key):
+                self.emit(ev.TaskInDoubt(**about(key), reason="it is gone now"))
+
+    # -- commands -------------------------------------------------------------------------------------------
+
+    def perform(self, command: do.Command) -> None:
+        match command:
+            case do.Start(key):
+                if self.condition_holds(key):
+                    self.start(key)
+            case do.Resolve(key):
+                self.resolve(key)
+            case do.Ask(key, purpose):
+                if purpose != "before" or self.condition_holds(key):
+                    self.ask(key, purpose)
+            case do.Retry(key, due):
+                self.emit(ev.TaskRetried(**about(key), due=due))
+            case do.Repeat(key, proof):
+                self.emit(ev.TaskRepeated(**about(key), proof=proof))
+            case do.GiveUpOn(key):
+                self.emit(ev.TaskFailed(**about(key), code="in_doubt", reason="on_in_doubt: fail", retryable=False))
+            case do.Stop(key):
+                self.stop(key)
+            case do.BeginFinally(status):
+                count = self.plan.task_count(self.plan.finals)
+                self.emit(ev.FinallyStarted(round=self.state.record.round, status=status, tasks=count))
+            case do.End(status):
+                self.emit(ev.RunEnded(status=status, exit_code=exit_code_of(status, self.state.tasks)))
+            case do.Park(status):
+                self.emit(ev.RunParked(status=status, reason="doubt"))
+            case do.WakeAt():
+                pass
+
+    def condition_holds(self, key: TaskKey) -> bool:
+        task = self.state.tasks.get(key)
+        said = True if task is not None and task.attempts else self.world.condition(key)
+        if said is None:
+            self.emit(ev.TaskFailed(**about(key), code="condition", reason="no such name", retryable=False))
+        elif not said:
+            self.emit(ev.TaskSkipped(**about(key), reason="if"))
+        return bool(said)
+
+    def folder(self) -> tuple[int, str]:
+        number = self.state.record.folders + 1
+        return number, f"{self.state.record.sessions}.{number}.{self.state.record.sequence}"
+
+    def start(self, key: TaskKey) -> None:
+        task = self.state.tasks.get(key)
+        number = len(task.attempts) + 1 if task else 1
+        folder, nonce = self.folder()
+        self.emit(
+            ev.TaskStarted(
+                **about(key), attempt=number, folder=folder, nonce=nonce, session=self.state.record.sessions,
+                idempotency_key=f"key-{key}", request="r",
+            )
+        )  # fmt: skip
+        self.to_spawn.append((nonce, key, "attempt"))
+
+    def ask(self, key: TaskKey, purpose: Any) -> None:
+        folder, nonce = self.folder()
+        session = self.state.record.sessions
+        self.emit(ev.ProbeStarted(**about(key), purpose=purpose, folder=folder, nonce=nonce, session=session))
+        self.to_spawn.append((nonce, key, purpose))
+
+    def resolve(self, key: TaskKey) -> None:
+        kind = self.world.rng.random()
+        if kind < 0.03:
+            self.emit(ev.TargetsResolved(step=key.step, targets=(), tasks=0, round=key.round, skipped=True))
+        elif kind < 0.06:
+            self.emit(ev.TaskSkipped(**about(key), reason="if"))
+        elif kind < 0.4:
+            self.ask(key, "targets")
+        elif self.world.chance(self.world.weather.trouble * 0.1):
+            self.emit(ev.TaskFailed(**about(key), code="targets", reason="no file"))
+        else:
+            self.targets_known(key)
+
+    def targets_known(self, key: TaskKey) -> None:
+        names = self.world.targets(key.step)
+        tasks = len(names) * len(self.plan.leaves(key.step))
+        targets = tuple(ev.Target(name, name) for name in names)
+        self.emit(ev.TargetsResolved(step=key.step, targets=targets, tasks=tasks, round=key.round))
+
+    def stop(self, key: TaskKey) -> None:
+        task = self.state.tasks[key]
+        nonce = task.probe.nonce if task.status == "pending" else task.attempt.nonce
+        if nonce in self.world.live and nonce not in self.stopped:
+            self.stopped.add(nonce)
+            self.world.kill(nonce)
+
+    # -- outcomes -------------------------------------------------------------------------------------------
+
+    def report(self, process: Process, how: ev.How) -> None:
+        key, task = process.key, self.state.tasks[process.key]
+        if process.purpose == "attempt":
+            self.report_attempt(process, how)
+        elif task.probe is None or task.probe.nonce != process.nonce:
+            return  # an operator was faster
+        elif process.purpose == "targets":
+            if process.end.exit_code == DONE:
+                self.targets_known(key)
+            else:
+                self.emit(ev.TaskFailed(**about(key), code="targets", reason="no list"))
+        else:
+            self.report_answer(process)
+
+    def report_attempt(self, process: Process, how: ev.How) -> None:
+        key, node = process.key, self.plan.nodes[process.key.step]
+        event = judge(key, node, ExitCodes(), process.end, how)
+        if event is not None:
+            self.emit(event)
+        elif node.verify is not None and node.verify.after:
+            self.ask(key, "after")
+        else:
+            self.emit(ev.TaskSucceeded(**about(key), how=how, exit_code=0))
+
+    def report_answer(self, process: Process) -> None:
+        key = process.key
+        answer, reason = answer_of(process.end, (DONE,), (NOT_DONE,))
+        self.emit(ev.ProbeAnswered(**about(key), purpose=process.purpose, answer=answer, reason=reason))
+        match process.purpose, answer:
+            case "in_doubt", "done":
+                self.emit(ev.TaskSucceeded(**about(key), how="verified"))
+            case "before", "done":
+                self.emit(ev.TaskSucceeded(**about(key), how="found"))
+            case "after", "done":
+                self.emit(ev.TaskSucceeded(**about(key), how="ran"))
+            case "after", "not_done":
+                self.emit(ev.TaskFailed(**about(key), code="verify", reason=reason))
+            case "after", _:
+                self.emit(ev.TaskInDoubt(**about(key), reason=reason))
+            case _:
+                pass

@@ -1,0 +1,168 @@
+"""What really happens: processes and their effects, counted without looking at durun's records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+from durun.model.outcome import Exit
+from durun.model.plan import Plan
+from durun.model.task import Purpose, TaskKey
+
+DONE, NOT_DONE = 0, 4
+"""The exit codes of every verify."""
+
+
+class Broken(AssertionError):
+    """A promise was not kept."""
+
+
+@dataclass
+class Process:
+    """`record`: whether its end can be read. `lost`: without a supervisor, so that its end can't be read."""
+
+    key: TaskKey
+    purpose: Purpose | Literal["attempt"]
+    nonce: str
+    ends_at: float
+    end: Exit
+    effect: bool = False
+    alive: bool = True
+    lost: bool = False
+
+
+@dataclass
+class Weather:
+    """How bad the days are. Shares of 1; `honest`: every answer, of a verify or an operator, is true."""
+
+    trouble: float
+    crash: float
+    requests: float
+    honest: bool
+    crashes_left: int
+
+    @classmethod
+    def draw(cls, rng: Random) -> Weather:
+        return cls(
+            trouble=rng.choice([0.0, 0.1, 0.3, 0.6]),
+            crash=rng.choice([0.0, 0.01, 0.03, 0.1]),
+            requests=rng.choice([0.0, 0.0, 0.03]),
+            honest=rng.random() < 0.6,
+            crashes_left=rng.choice([1, 3, 6]),
+        )
+
+    def calm(self) -> None:
+        """From now on everything goes well."""
+        self.trouble = self.crash = self.requests = 0.0
+        self.honest = True
+
+
+class World:
+    def __init__(self, rng: Random, plan: Plan, weather: Weather) -> None:
+        self.rng = rng
+        self.plan = plan
+        self.weather = weather
+        self.now = 1000.0
+        self.processes: dict[str, Process] = {}
+        self.live: dict[str, Process] = {}
+        self.effects: Counter[TaskKey] = Counter()
+        self.effect_of: set[str] = set()
+        self._facts: dict[object, object] = {}
+
+    def chance(self, share: float) -> bool:
+        return self.rng.random() < share
+
+    # -- facts that stay the same however often they are asked -----------------------------------------------
+
+    def targets(self, step: str) -> list[str]:
+        count = self.rng.choice([0, 1, 2, 3, 3, 4, 6, 12])
+        return self._facts.setdefault(("targets", step), [f"t{i}" for i in range(count)])
+
+    def condition(self, key: TaskKey) -> bool | None:
+        """What the `if`s of a task say; None: they can't be evaluated (today)."""
+        said = self._facts.setdefault(("if", key), not self.chance(0.08))
+        return None if said and self.chance(self.weather.trouble * 0.05) else said
+
+    # -- processes ------------------------------------------------------------------------------------------
+
+    def spawn_attempt(self, key: TaskKey, nonce: str) -> None:
+        if any(process.key == key and process.purpose == "attempt" for process in self.live.values()):
+            raise Broken(f"two processes of {key} at once")
+        end, effect = self._attempt_end()
+        self._spawn(Process(key, "attempt", nonce, self.now + self.rng.choice([0.1, 1, 2, 5]), end, effect))
+
+    def spawn_probe(self, key: TaskKey, nonce: str, purpose: Purpose) -> None:
+        self._spawn(Process(key, purpose, nonce, self.now + self.rng.choice([0.1, 1, 2]), self._probe_end(key, purpose)))
+
+    def _spawn(self, process: Process) -> None:
+        if process.nonce in self.processes:
+            raise Broken(f"{process.nonce} started twice")
+        self.processes[process.nonce] = self.live[process.nonce] = process
+
+    def _attempt_end(self) -> tuple[Exit, bool]:
+        if not self.chance(self.weather.trouble):
+            return Exit("exit", 0), True
+        unclear = self.chance(0.5)
+        return self.rng.choice(
+            [
+                (Exit("exit", 1), False),
+                (Exit("exit", 1), False),
+                (Exit("exit", 3), False),
+                (Exit("exit", 75), False),
+                (Exit("exit", 76), unclear),
+                (Exit("timeout"), unclear),
+                (Exit("exit", None, 9), unclear),
+                (Exit("not_started", error="no such command"), False),
+                (Exit("timeout", leftover=(77,)), unclear),
+            ]
+        )
+
+    def _probe_end(self, key: TaskKey, purpose: Purpose) -> Exit:
+        if self.chance(self.weather.trouble):
+            return self.rng.choice([Exit("exit", 1), Exit("timeout"), Exit("exit", None, 9)])
+        if purpose == "targets":
+            return Exit("exit", 0)
+        if self.weather.honest:
+            return Exit("exit", DONE if self.effects[key] else NOT_DONE)
+        return Exit("exit", self.rng.choice([DONE, NOT_DONE]))
+
+    def advance(self, until: float) -> list[Process]:
+        """Let time pass; the processes that ended on the way, in order."""
+        self.now = max(self.now, until)
+        over = sorted((p for p in self.live.values() if p.ends_at <= self.now), key=lambda p: (p.ends_at, p.nonce))
+        for process in over:
+            self._finish(process)
+        return over
+
+    def _finish(self, process: Process) -> None:
+        del self.live[process.nonce]
+        if process.end.leftover and not process.lost:
+            # Its supervisor gave up on it; it goes on alone for a while.
+            orphan = Process(process.key, "attempt", f"{process.nonce}+", self.now + 20, Exit("exit", 0), lost=True)
+            self.processes[orphan.nonce] = self.live[orphan.nonce] = orphan
+        process.alive = False
+        if process.effect:
+            self.effects[process.key] += 1
+            self.effect_of.add(process.nonce)
+
+    def kill(self, nonce: str) -> None:
+        """A cancel stops a process; what it had done by then is done."""
+        process = self.live[nonce]
+        process.end = Exit("cancel", signal=15)
+        process.effect = process.effect and self.chance(0.5)
+        process.ends_at = self.now + 0.1
+
+    def supervisor_dies(self, reboot: bool) -> None:
+        """Whatever runs is killed, or (but at a reboot) goes on alone; nobody will know how it ended."""
+        for process in list(self.live.values()):
+            process.lost = True
+            if reboot or self.chance(0.7):
+                process.effect = process.effect and self.chance(0.5)
+                process.end = Exit("exit", None, 9)
+                self._finish(process)
+
+    def lives(self, key: TaskKey) -> bool:
+        """Whether a process of an attempt of the task lives."""
+        return any(process.key == key and process.purpose == "attempt" for process in self.live.values())
