@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from itertools import islice
 from typing import Any, TypeAlias
 
 from jinja2 import Undefined, nodes
 from jinja2.exceptions import TemplateError
 from jinja2.runtime import Context
 
-from durun.language.diagnostics import did_you_mean
 from durun.language.filters import Language
 from durun.language.operators import compare, compute
-from durun.language.plain import MAX_TEXT, Wrong, kind_of, to_text
+from durun.language.plain import MAX_TEXT, ExpressionError, MissingName, a_kind, kind_of, to_text
 
 Scope: TypeAlias = Mapping[str, Any]
 
@@ -27,46 +25,34 @@ LANGUAGE = Language()
 _CONTEXT = Context(LANGUAGE, {}, None, {})
 FORGIVING = frozenset({"default", "d"})
 ASKING = frozenset({"defined", "undefined"})
-_NEAR_AMONG = 1000
-"""Names looked through for a near match: a fan-out may have 100,000 keys."""
-
-
-class Missing(Wrong):
-    """A name is not there. `names` are those that are."""
-
-    def __init__(self, message: str, name: str = "", names: Iterable[Any] = ()) -> None:
-        super().__init__(message)
-        self._name = name
-        self._names = names
-
-    @property
-    def hint(self) -> str:
-        """A name that looks like it, if there is one; looked for only when it is shown."""
-        known = [name for name in islice(self._names, _NEAR_AMONG) if isinstance(name, str)]
-        return did_you_mean(self._name, known)
 
 
 def value_of(node: nodes.Node, scope: Scope) -> Any:
-    """The value of a checked tree. Raises Wrong (Missing where a name is not there)."""
+    """The value of a checked tree. Raises ExpressionError, MissingName where a name is not there."""
     return _VALUES[type(node)](node, scope)
 
 
-def _missing(name: Any, where: str, names: Iterable[Any]) -> Missing:
-    return Missing(f"{where} `{name}`", str(name), names)
+def _missing(name: Any, where: str, names: Iterable[Any]) -> MissingName:
+    return MissingName(f"{where} `{name}`", name=str(name), names=names)
 
 
-def path_of(node: nodes.Node) -> str:
-    """How a path is written, for messages; `…` where it is computed."""
+def _told(node: nodes.Node) -> str:
+    """A path as it is written, for messages; `…` where it is computed."""
+    path = _path(node)
+    return "the value" if path == "…" else f"`{path}`"
+
+
+def _path(node: nodes.Node) -> str:
     match node:
         case nodes.Name():
             return node.name
         case nodes.Getattr():
-            return f"{path_of(node.node)}.{node.attr}"
+            return f"{_path(node.node)}.{node.attr}"
         case nodes.Getitem(arg=nodes.Const(value=key)):
-            return f"{path_of(node.node)}[{key!r}]"
+            return f"{_path(node.node)}[{key!r}]"
         case nodes.Getitem():
-            return f"{path_of(node.node)}[…]"
-    return "the value"
+            return f"{_path(node.node)}[…]"
+    return "…"
 
 
 def _name(node: nodes.Name, scope: Scope) -> Any:
@@ -94,31 +80,31 @@ def _entry(holder: Any, key: Any, node: nodes.Node) -> Any:
                 return holder[key]
             except KeyError:
                 pass
-        raise _missing(key, f"`{path_of(node)}` has no", holder)
+        raise _missing(key, f"{_told(node)} has no", holder)
     if isinstance(holder, list | tuple | str) and isinstance(key, int) and not isinstance(key, bool):
         try:
             return holder[key]
         except IndexError:
-            raise Missing(f"`{path_of(node)}` has no entry {key}, it has {len(holder)}") from None
-    raise Missing(f"`{path_of(node)}` is a {kind_of(holder)} and has no `{key}`")
+            raise MissingName(f"{_told(node)} has no entry {key}, it has {len(holder)}") from None
+    raise MissingName(f"{_told(node)} is {a_kind(holder)} and has no `{key}`")
 
 
 def _slice(holder: Any, node: nodes.Slice, scope: Scope) -> Any:
     if not isinstance(holder, list | tuple | str):
-        raise Wrong(f"a {kind_of(holder)} can't be sliced")
+        raise ExpressionError(f"{a_kind(holder)} can't be sliced")
     bounds = [None if part is None else _sure(part, scope) for part in (node.start, node.stop, node.step)]
     try:
         return holder[slice(*bounds)]
     except (TypeError, ValueError):
-        raise Wrong("a slice is written [from:to:step], with whole numbers, the step not 0") from None
+        raise ExpressionError("a slice is written [from:to:step], with whole numbers, the step not 0") from None
 
 
 def _sure(node: nodes.Node, scope: Scope) -> Any:
     """A value whose absence no `default` around it forgives."""
     try:
         return value_of(node, scope)
-    except Missing as error:
-        raise Wrong(*error.args) from error
+    except MissingName as error:
+        raise ExpressionError(error.message) from error
 
 
 def _filter(node: nodes.Filter, scope: Scope) -> Any:
@@ -136,7 +122,7 @@ def _default(node: nodes.Filter, scope: Scope) -> Any:
     assert node.node is not None
     given = dict(zip(("default_value", "boolean"), node.args, strict=False))
     given |= {str(pair.key): pair.value for pair in node.kwargs}
-    with suppress(Missing):
+    with suppress(MissingName):
         value = value_of(node.node, scope) if isinstance(node.node, _MAY_MISS) else _sure(node.node, scope)
         if value or "boolean" not in given or not _sure(given["boolean"], scope):
             return value
@@ -149,15 +135,15 @@ def _applied(name: str, value: Any, args: list[Any], kwargs: dict[str, Any]) -> 
         if isinstance(result, Iterator):
             result = list(result)
     except (TypeError, TemplateError) as error:
-        raise Wrong(f"filter `{name}` on a {kind_of(value)}: {error}") from error
+        raise ExpressionError(f"filter `{name}` on {a_kind(value)}: {error}") from error
     except (ValueError, ArithmeticError, LookupError, AttributeError) as error:
-        raise Wrong(f"filter `{name}` can't be used on this {kind_of(value)}") from error
+        raise ExpressionError(f"filter `{name}` can't be used on this {kind_of(value)}") from error
     if isinstance(result, Undefined):
-        raise Missing(f"filter `{name}`: there is nothing in the {kind_of(value)}")
+        raise MissingName(f"filter `{name}`: there is nothing in the {kind_of(value)}")
     if isinstance(result, list):
         for entry in result:
             if isinstance(entry, Undefined):
-                raise Missing(f"filter `{name}`: {entry._undefined_message}")
+                raise MissingName(f"filter `{name}`: {entry._undefined_message}")
     return result
 
 
@@ -165,14 +151,14 @@ def _test(node: nodes.Test, scope: Scope) -> bool:
     if node.name in ASKING:
         try:
             value_of(node.node, scope)
-        except Missing:
+        except MissingName:
             return node.name == "undefined"
         return node.name == "defined"
     value = value_of(node.node, scope)
     try:
         return bool(LANGUAGE.call_test(node.name, value, [value_of(arg, scope) for arg in node.args], None, _CONTEXT))
     except (TypeError, ArithmeticError, TemplateError) as error:
-        raise Wrong(f"test `{node.name}` can't be asked of a {kind_of(value)}") from error
+        raise ExpressionError(f"test `{node.name}` can't be asked of {a_kind(value)}") from error
 
 
 _SIGNS: dict[type[nodes.Expr], str] = {
@@ -204,14 +190,14 @@ def _binary(node: nodes.BinExpr, scope: Scope) -> Any:
 def _signed(node: nodes.UnaryExpr, scope: Scope) -> Any:
     value = value_of(node.node, scope)
     if kind_of(value) != "number":
-        raise Wrong(f"a {kind_of(value)} has no sign")
+        raise ExpressionError(f"{a_kind(value)} has no sign")
     return -value if isinstance(node, nodes.Neg) else value
 
 
 def _concat(node: nodes.Concat, scope: Scope) -> str:
     texts = [to_text(value_of(part, scope)) for part in node.nodes]
     if sum(map(len, texts)) > MAX_TEXT:
-        raise Wrong(f"the text is longer than {MAX_TEXT} characters")
+        raise ExpressionError(f"the text is longer than {MAX_TEXT} characters")
     return "".join(texts)
 
 
@@ -224,7 +210,7 @@ def _dict(node: nodes.Dict, scope: Scope) -> dict[str, Any]:
     pairs = [(value_of(pair.key, scope), value_of(pair.value, scope)) for pair in node.items]
     for key, _ in pairs:
         if not isinstance(key, str):
-            raise Wrong(f"a key is a {kind_of(key)}, and keys are strings")
+            raise ExpressionError(f"a key is {a_kind(key)}, and keys are strings")
     return dict(pairs)
 
 

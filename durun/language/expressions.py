@@ -10,19 +10,21 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any, TypeAlias
 
 from jinja2 import nodes
 
-from durun.errors import DurunError
-from durun.language.evaluation import ASKING, FORGIVING, Missing, value_of
-from durun.language.plain import MAX_TEXT, Wrong, kind_of, plain, to_text
+from durun.language.diagnostics import did_you_mean
+from durun.language.evaluation import ASKING, FORGIVING, value_of
+from durun.language.plain import MAX_TEXT, ExpressionError, MissingName, a_kind, kind_of, plain, to_text
 from durun.language.syntax import ExpressionSyntaxError, end_of_expression, tree_of
 from durun.model.runbook import Expression, Json, Template, Value
 
 __all__ = [
     "ExpressionError",
     "ExpressionSyntaxError",
+    "MissingName",
     "PathPart",
     "Reference",
     "evaluate",
@@ -38,13 +40,10 @@ __all__ = [
 
 PathPart: TypeAlias = str | int | None
 
+_NEAR_AMONG = 1000
+"""Names looked through for a near match: a fan-out may have 100,000 keys."""
+
 _BEGIN = re.compile(r"\$?\$\{\{")
-
-
-class ExpressionError(DurunError):
-    """An expression has no value: a name is missing, or a value is of the wrong type."""
-
-    code = "expression"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ def evaluate_condition(expression: Expression, scope: Mapping[str, Any]) -> bool
     if isinstance(value, bool):
         return value
     raise ExpressionError(
-        f"`{_shown(expression)}` is a {kind_of(value)}, and a condition must be true or false",
+        f"`{_shown(expression)}` is {a_kind(value)}, and a condition must be true or false",
         "compare it, as in `… == 'x'` or `… | length > 0`",
     )
 
@@ -154,18 +153,21 @@ def render(value: Value, scope: Mapping[str, Any]) -> Json:
 def _value(expression: Expression, scope: Mapping[str, Any], finish: Callable[[Any], Any]) -> Any:
     try:
         return finish(value_of(tree_of(expression.source), scope))
-    except Wrong as error:
-        raise _error(expression, error) from error
+    except ExpressionError as error:
+        raise _placed(expression, error) from error
     except RecursionError:
-        raise _error(expression, Wrong("a value is nested too deeply")) from None
+        raise _placed(expression, ExpressionError("a value is nested too deeply")) from None
 
 
-def _error(expression: Expression, error: Wrong) -> ExpressionError:
-    missing = error if isinstance(error, Missing) else error.__cause__
-    hint = ""
-    if isinstance(missing, Missing):
-        hint = missing.hint or "write `| default(…)` behind a name that may be missing"
-    return ExpressionError(f"`{_shown(expression)}`: {error}", hint)
+def _placed(expression: Expression, error: ExpressionError) -> ExpressionError:
+    """The error with the expression that it is in."""
+    message = f"`{_shown(expression)}`: {error.message}"
+    missing = error if isinstance(error, MissingName) else error.__cause__
+    if not isinstance(missing, MissingName):
+        return ExpressionError(message, error.hint)
+    known = [name for name in islice(missing.names, _NEAR_AMONG) if isinstance(name, str)]
+    hint = missing.hint or did_you_mean(missing.name, known) or "write `| default(…)` behind a name that may be missing"
+    return MissingName(message, hint) if missing is error else ExpressionError(message, hint)
 
 
 def _shown(expression: Expression) -> str:

@@ -16,12 +16,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
 from jinja2.utils import pass_environment
 
-from durun.language.plain import MAX_TEXT, Wrong, bounded, kind_of, plain, to_text
+from durun.language.plain import MAX_TEXT, ExpressionError, a_kind, bounded, kind_of, plain, to_text
 
 
 def _string(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise Wrong(f"filter `{name}` wants a string, not a {kind_of(value)}")
+        raise ExpressionError(f"filter `{name}` wants a string, not {a_kind(value)}")
     return value
 
 
@@ -37,16 +37,16 @@ def _on_strings(name: str) -> Callable[..., Any]:
 def _replace(value: Any, old: Any, new: Any) -> str:
     text, old, new = (_string("replace", part) for part in (value, old, new))
     if not old:
-        raise Wrong("filter `replace` wants something to look for")
+        raise ExpressionError("filter `replace` wants something to look for")
     if len(text) + text.count(old) * len(new) > MAX_TEXT:
-        raise Wrong(f"the text would be longer than {MAX_TEXT} characters")
+        raise ExpressionError(f"the text would be longer than {MAX_TEXT} characters")
     return text.replace(old, new)
 
 
 def _split(value: Any, separator: Any = None) -> list[str]:
     text = _string("split", value)
     if separator is not None and not _string("split", separator):
-        raise Wrong("filter `split` wants a separator that is not empty")
+        raise ExpressionError("filter `split` wants a separator that is not empty")
     return text.split(separator)
 
 
@@ -57,13 +57,13 @@ def _join(environment: Any, value: Iterable[Any], separator: Any = "", attribute
     texts = [to_text(entry) for entry in value]
     between = _string("join", separator)
     if sum(map(len, texts)) + len(texts) * len(between) > MAX_TEXT:
-        raise Wrong(f"the text would be longer than {MAX_TEXT} characters")
+        raise ExpressionError(f"the text would be longer than {MAX_TEXT} characters")
     return between.join(texts)
 
 
 def _tojson(value: Any, indent: Any = None) -> str:
     if indent is not None and not (isinstance(indent, int) and 0 <= indent <= 8):
-        raise Wrong("filter `tojson` wants an indent between 0 and 8")
+        raise ExpressionError("filter `tojson` wants an indent between 0 and 8")
     return bounded(json.dumps(plain(value), ensure_ascii=False, indent=indent))
 
 
@@ -71,7 +71,7 @@ def _from_json(value: Any) -> Any:
     try:
         return json.loads(_string("from_json", value))
     except (ValueError, RecursionError):
-        raise Wrong("filter `from_json`: the string is not JSON") from None
+        raise ExpressionError("filter `from_json`: the string is not JSON") from None
 
 
 _NO_DEFAULT = object()
@@ -104,26 +104,26 @@ def _float(value: Any, default: Any = _NO_DEFAULT) -> Any:
 
 def _or_default(name: str, default: Any, value: Any) -> Any:
     if default is _NO_DEFAULT:
-        raise Wrong(f"filter `{name}`: the {kind_of(value)} is not a number")
+        raise ExpressionError(f"filter `{name}`: the {kind_of(value)} is not a number")
     return default
 
 
 def _round(value: Any, precision: Any = 0, method: Any = "common") -> Any:
     ways: dict[Any, Callable[[float], float]] = {"common": round, "ceil": math.ceil, "floor": math.floor}
     if kind_of(value) != "number" or not isinstance(precision, int) or not 0 <= precision <= 15 or method not in ways:
-        raise Wrong("filter `round` wants a number, 0 to 15 places, and `common`, `ceil` or `floor`")
+        raise ExpressionError("filter `round` wants a number, 0 to 15 places, and `common`, `ceil` or `floor`")
     return round(float(value), precision) if method == "common" else ways[method](value * 10**precision) / 10**precision
 
 
 def _length(value: Any) -> int:
     if not isinstance(value, str | Mapping | list | tuple):
-        raise Wrong(f"a {kind_of(value)} has no length")
+        raise ExpressionError(f"{a_kind(value)} has no length")
     return len(value)
 
 
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, str | Mapping | list | tuple):
-        raise Wrong(f"a {kind_of(value)} can't become a list")
+        raise ExpressionError(f"{a_kind(value)} can't become a list")
     return list(value)
 
 
@@ -162,7 +162,7 @@ def _strict(test: Callable[..., Any]) -> Callable[..., bool]:
 
     def asked(value: Any, *args: Any) -> bool:
         if isinstance(value, Undefined):
-            raise Wrong(value._undefined_message)
+            raise ExpressionError(value._undefined_message)
         return bool(test(value, *args))
 
     return asked

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from durun.language.plain import MAX_BITS, MAX_DATA, MAX_TEXT, Wrong, kind_of, plain
+from durun.language.plain import MAX_BITS, MAX_DATA, MAX_TEXT, ExpressionError, a_kind, kind_of, plain
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
@@ -28,13 +28,13 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def compare(word: str, left: Any, right: Any) -> bool:
-    """Jinja2's `eq`, `ne`, `gt`, `gteq`, `lt`, `lteq`, `in`, `notin`. Raises Wrong."""
+    """Jinja2's `eq`, `ne`, `gt`, `gteq`, `lt`, `lteq`, `in`, `notin`. Raises ExpressionError."""
     if word in ("in", "notin"):
         return _contains(right, left) == (word == "in")
     try:
         return _COMPARE[word](_comparable(left), _comparable(right))
     except TypeError:
-        raise Wrong(f"a {kind_of(left)} and a {kind_of(right)} can't be put in order") from None
+        raise ExpressionError(f"{a_kind(left)} and {a_kind(right)} can't be put in order") from None
 
 
 def _comparable(value: Any) -> Any:
@@ -48,28 +48,28 @@ def _contains(holder: Any, value: Any) -> bool:
         return value in holder
     if isinstance(holder, list | tuple):
         return _comparable(value) in _comparable(holder)
-    raise Wrong(f"`in` can't look for a {kind_of(value)} in a {kind_of(holder)}")
+    raise ExpressionError(f"`in` can't look for {a_kind(value)} in {a_kind(holder)}")
 
 
 def compute(sign: str, left: Any, right: Any) -> Any:
-    """Arithmetic on two numbers; `+` also joins two strings or two lists. Raises Wrong."""
+    """Arithmetic on two numbers; `+` also joins two strings or two lists. Raises ExpressionError."""
     kinds = (kind_of(left), kind_of(right))
     if sign == "+" and kinds in (("string", "string"), ("array", "array")):
         return _joined(left, right)
     if kinds != ("number", "number"):
-        raise Wrong(f"`{sign}` does not work on a {kinds[0]} and a {kinds[1]}")
+        raise ExpressionError(f"`{sign}` does not work on {a_kind(left)} and {a_kind(right)}")
     if sign == "**" and _bits(left) * abs(right) > MAX_BITS:
-        raise Wrong("the number is too big")
+        raise ExpressionError("the number is too big")
     try:
         result = _ARITHMETIC[sign](left, right)
     except ZeroDivisionError:
-        raise Wrong("a division by zero") from None
+        raise ExpressionError("a division by zero") from None
     except ArithmeticError:
-        raise Wrong("the number is too big") from None
+        raise ExpressionError("the number is too big") from None
     if isinstance(result, complex):
-        raise Wrong("the root of a negative number")
+        raise ExpressionError("the root of a negative number")
     if isinstance(result, int) and result.bit_length() > MAX_BITS:
-        raise Wrong("the number is too big")
+        raise ExpressionError("the number is too big")
     return result
 
 
@@ -79,5 +79,5 @@ def _bits(number: Any) -> int:
 
 def _joined(left: Any, right: Any) -> Any:
     if len(left) + len(right) > (MAX_TEXT if isinstance(left, str) else MAX_DATA):
-        raise Wrong("the value is too big")
+        raise ExpressionError("the value is too big")
     return left + right if isinstance(left, str) else [*left, *right]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from durun.errors import DurunError
 
 MAX_TEXT = 1024 * 1024
 """Characters in a text that an expression makes."""
@@ -15,8 +17,19 @@ MAX_BITS = 4096
 """Bits in a whole number that an expression computes."""
 
 
-class Wrong(Exception):
-    """A value can't be had; the text says why, without the value. Becomes an ExpressionError."""
+class ExpressionError(DurunError):
+    """A value can't be had: a name is missing, a value is of the wrong type or too big. Never tells the value."""
+
+    code = "expression"
+
+
+class MissingName(ExpressionError):
+    """A name is not there; `default()` forgives it. `names` are those that are there, for a near match to `name`."""
+
+    def __init__(self, message: str, hint: str = "", name: str = "", names: Iterable[object] = ()) -> None:
+        super().__init__(message, hint)
+        self.name = name
+        self.names = names
 
 
 def kind_of(value: Any) -> str:
@@ -31,38 +44,50 @@ def kind_of(value: Any) -> str:
     return "value of no JSON type"
 
 
+def a_kind(value: Any) -> str:
+    """The same with its article."""
+    kind = kind_of(value)
+    return f"an {kind}" if kind in ("array", "object") else f"a {kind}"
+
+
 def plain(value: Any) -> Any:
-    """A value as JSON data of its own: lists, dicts with text keys, text, finite numbers, booleans, None."""
-    return _plain(value, [MAX_DATA])
+    """A value as JSON data of its own: lists, dicts with text keys, text, finite numbers, booleans, None.
+
+    Raises ExpressionError when it can't be, or is too big.
+    """
+    try:
+        return _plain(value, [MAX_DATA])
+    except RecursionError:
+        raise ExpressionError("a value is nested too deeply") from None
 
 
 def _plain(value: Any, room: list[int]) -> Any:
     room[0] -= 1 + len(value) if isinstance(value, str) else 1
     if room[0] < 0:
-        raise Wrong("the value is too big")
+        raise ExpressionError("the value is too big")
     if isinstance(value, str):
         return str(value)
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise Wrong("a number is infinite or not a number")
+            raise ExpressionError("a number is infinite or not a number")
         return value
     if isinstance(value, Mapping):
         return {_key(key): _plain(value[key], room) for key in value}
     if isinstance(value, list | tuple):
         return [_plain(entry, room) for entry in value]
-    raise Wrong("the value can't be written as JSON")
+    raise ExpressionError("the value can't be written as JSON")
 
 
 def _key(key: Any) -> str:
     if not isinstance(key, str):
-        raise Wrong(f"a key is a {kind_of(key)}, and keys are strings")
+        raise ExpressionError(f"a key is {a_kind(key)}, and keys are strings")
     return str(key)
 
 
 def to_text(value: Any) -> str:
-    """A value as it stands in text: a string as it is, everything else as JSON."""
+    """A value as it stands in text: a string as it is, everything else as JSON. Raises ExpressionError."""
     if isinstance(value, str):
         return bounded(str(value))
     return bounded(json.dumps(plain(value), ensure_ascii=False))
@@ -71,5 +96,5 @@ def to_text(value: Any) -> str:
 def bounded(text: str) -> str:
     """The text itself, unless it is longer than MAX_TEXT."""
     if len(text) > MAX_TEXT:
-        raise Wrong(f"the text is longer than {MAX_TEXT} characters")
+        raise ExpressionError(f"the text is longer than {MAX_TEXT} characters")
     return text

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from durun.language.expressions import (
     ExpressionError,
     ExpressionSyntaxError,
+    MissingName,
     Reference,
     evaluate,
     evaluate_condition,
@@ -261,6 +262,40 @@ def test_the_error_names_the_expression_the_name_and_a_near_match() -> None:
     assert error.message == "`inputs.nmae ~ '!'`: `inputs` has no `nmae`"
     assert error.hint == "did you mean `name`?"
     assert "default" in refusal("inputs.zzzz").hint
+
+
+class Failing(Lazy):
+    """A group's outputs, which are themselves rendered when they are read."""
+
+    def __getitem__(self, key: str) -> Any:
+        return value(self._data[key])
+
+
+def test_what_is_missing_behind_a_lazy_value_is_missing() -> None:
+    scope = {"group": Failing({"gone": "inputs.nmae", "wrong": "1 / 0"})}
+    assert value("group.gone | default('x')", scope) == "x"
+    assert value("group.gone is defined", scope) is False
+    with pytest.raises(MissingName) as caught:
+        value("group.gone ~ ''", scope)
+    assert caught.value.message == "`group.gone ~ ''`: `inputs.nmae`: `inputs` has no `nmae`"
+    assert caught.value.hint == "did you mean `name`?"
+    with pytest.raises(ExpressionError, match="division by zero"):
+        value("group.wrong | default('x')", scope)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("inputs.list + 1", "`+` does not work on an array and a number"),
+        ("''.__class__", "the value is a string and has no `__class__`"),
+        ("inputs.hosts[0].nam", "`inputs.hosts[0]` has no `nam`"),
+        ("inputs.list[9]", "`inputs.list` has no entry 9, it has 2"),
+        ("inputs.list | upper", "filter `upper` wants a string, not an array"),
+        ("inputs.missing is none", "`inputs` has no `missing`"),
+    ],
+)
+def test_an_error_is_said_in_the_words_of_the_runbook(text: str, message: str) -> None:
+    assert refusal(text).message == f"`{text}`: {message}"
 
 
 def test_an_error_never_shows_a_value() -> None:
