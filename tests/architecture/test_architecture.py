@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted((ROOT / "durun").rglob("*.py"))
+
+
+def test_imports_keep_to_the_layers():
+    script = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_says_why_it_exists(module):
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    if module.name == "__init__.py" and not tree.body:
+        return
+    assert ast.get_docstring(tree)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_stay_short(module):
+    text = module.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= 60, f"{node.name} has {length} lines"
+
+
+def loaded_by(home: Path, *argv: str) -> set[str]:
+    """The modules that a command has loaded when it ends, off a terminal."""
+    script = (
+        "import sys\n"
+        "sys.argv = ['durun', *sys.argv[1:]]\n"
+        "from durun.__main__ import main\n"
+        "code = 0\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        "    code = end.code or 0\n"
+        "print('\\n'.join(sys.modules), file=sys.stderr)\n"
+        "sys.exit(code)\n"
+    )
+    env = {"PATH": "/usr/bin:/bin", "DURUN_HOME": str(home), "PYTHONPATH": str(ROOT), "HOME": str(home)}
+    ran = subprocess.run([sys.executable, "-c", script, *argv], env=env, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[:2000]
+    return set(ran.stderr.splitlines())
+
+
+def tops(modules: set[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
+
+
+def test_version_loads_no_parser_of_arguments(tmp_path):
+    assert not tops(loaded_by(tmp_path / "state", "--version")) & {"typer", "click", "argparse", "rich", "sqlite3"}
+
+
+def test_help_loads_no_command(tmp_path):
+    modules = loaded_by(tmp_path / "state", "--help")
+    assert not tops(modules) & {"typer", "rich", "sqlite3", "yaml"}
+
+
+HEAVY = {"rich", "yaml", "jsonschema", "keyring", "jinja2", "jmespath", "asyncio", "pydantic", "httpx", "multiprocessing"}
+
+
+@pytest.fixture
+def a_run(tmp_path):
+    from durun.journal.sqlite import open_journal
+    from durun.model.event import RunCreated, RunEnded
+
+    facts = {"digest": "", "text": "", "file": "f", "place": "/", "inputs": {}, "inputs_digest": "", "tasks": 0}
+    first = RunCreated(runbook="x", by={"uid": 0}, version="0", surroundings={"env": {}}, **facts)
+    with open_journal(tmp_path / "state" / "journal.db") as journal:
+        journal.append("aaaa", 0, [first, RunEnded(status="succeeded", exit_code=0)], 0.0)
+    return tmp_path / "state"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [("history",), ("history", "--json"), ("show", "aaaa"), ("show", "aaaa", "--json"), ("logs", "aaaa")],
+    ids=" ".join,
+)
+def test_looking_is_cheap_off_a_terminal(a_run, argv):
+    assert not tops(loaded_by(a_run, *argv)) & HEAVY
+
+
+def test_the_table_of_exit_codes_in_the_readme_is_the_one_in_the_code():
+    from durun.cli.exit_codes import table
+
+    text = (ROOT / "durun" / "README.md").read_text(encoding="utf-8")
+    section = re.search(r"<!-- exit codes:[^\n]*-->\n(.*?)<!-- end of exit codes -->", text, re.DOTALL)
+    assert section, "the section is missing"
+    assert section[1] == table(), "put the output of durun.cli.exit_codes.table() there"
+
+
+def test_every_command_has_a_module_a_group_and_help():
+    from importlib import import_module
+
+    from durun.cli.commands import COMMANDS, GROUPS
+
+    for command in COMMANDS.values():
+        module = import_module(f"durun.cli.{command.module}")
+        assert module.command.__doc__
+        assert module.__doc__.startswith(f"`durun {command.module}`")
+        assert command.group in GROUPS

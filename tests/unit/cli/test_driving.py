@@ -1,0 +1,401 @@
+"""`run`, `resume`, `settle`, `cancel`: what is asked of the engine, and what is said. The engine here is a stand-in."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from dataclasses import replace
+
+import pytest
+
+from durun.app import App
+from durun.engine.api import Outcome
+from durun.errors import Busy, StorageFailed
+from durun.language.inputs import digest_of
+from durun.model import event as ev
+from durun.model.event import Stamped
+from durun.model.plan import Node, Plan
+
+BOOK = """\
+durun: 1
+name: backup
+inputs:
+  role: {type: string, default: app}
+steps:
+  - id: dump
+    run: echo dump
+    outputs: {path: {}, size: {type: integer}}
+"""
+
+
+class Engine:
+    """Does what a run of one step would do, in memory, and remembers what it was asked."""
+
+    def __init__(self):
+        self.app = None
+        self.asked = []
+        self.outcome = "succeeded"
+        self.error = None
+
+    def _drive(self, run_id, observer):
+        state = self.app.state(run_id)
+        node = Node("dump")
+        plan = Plan({"dump": node}, ("dump",))
+        from durun.model.runbook import Runbook
+
+        observer.began(state, plan, Runbook("backup", "", "", ()))
+        if self.error is not None:
+            raise self.error
+        codes = {"succeeded": 0, "failed": 1, "in_doubt": 3}
+        events = [
+            ev.TaskStarted(
+                step="dump", attempt=1, folder=1, nonce="secret-nonce", session=1, idempotency_key="k", request="r"
+            )
+        ]
+        if self.outcome == "succeeded":
+            events.append(ev.TaskSucceeded(step="dump", how="ran", exit_code=0, outputs={"path": "/x"}))
+            events.append(ev.RunEnded(status="succeeded", exit_code=0, outputs={"path": "/x"}))
+        elif self.outcome == "failed":
+            events.append(ev.TaskFailed(step="dump", how="ran", code="exit", reason="exit code 7", exit_code=7))
+            events.append(ev.RunEnded(status="failed", exit_code=1))
+        else:
+            events.append(ev.TaskInDoubt(step="dump", reason="ended by signal 9"))
+            events.append(ev.RunParked(status="in_doubt", reason="dump is in doubt"))
+        for event in events:
+            number = self.app.journal.append(run_id, state.record.sequence, [event], 1_767_225_600.0)
+            stamped = Stamped(number, 1_767_225_600.0, event)
+            state.fold(stamped)
+            observer.saw([stamped], state)
+        observer.tick(1_767_225_601.0)
+        outcome = Outcome(run_id, self.outcome, codes[self.outcome], state)
+        observer.ended(outcome)
+        return outcome
+
+    def start(self, request, observer):
+        self.asked.append(request)
+        first = ev.RunCreated(
+            runbook=request.source.runbook.name,
+            digest=request.source.runbook.digest,
+            text=request.source.runbook.text,
+            file=request.source.file,
+            place=request.source.place,
+            inputs=request.inputs,
+            inputs_digest=digest_of(request.inputs),
+            tasks=1,
+            by=request.by,
+            version="0",
+            surroundings={"env": {}},
+            request_id=request.request_id,
+        )
+        run_id = f"run-{len(self.asked)}"
+        self.app.journal.append(run_id, 0, [first], 1_767_225_600.0)
+        return self._drive(run_id, observer)
+
+    def resume(self, request, observer):
+        self.asked.append(request)
+        return self._drive(request.run_id, observer)
+
+    def signal(self, request, observer):
+        self.asked.append(request)
+        return Outcome(request.run_id, "interrupted", 0)
+
+    def cancel(self, request, observer):
+        self.asked.append(request)
+        return Outcome(request.run_id, "cancelled", 12)
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    engine = Engine()
+
+    def build(app):
+        engine.app = app
+        return engine
+
+    monkeypatch.setattr(App, "engine", build)
+    return engine
+
+
+@pytest.fixture
+def book(tmp_path, home):
+    path = tmp_path / "backup.yaml"
+    path.write_text(BOOK, encoding="utf-8")
+    return path
+
+
+def test_a_run_prints_its_events_and_how_it_ended(durun, engine, book):
+    ran = durun("run", str(book), "-i", "role=web")
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        "run run-1 of backup",
+        "00:00:00 dump started",
+        "00:00:00 dump succeeded in 0.0s",
+        "run run-1 of backup succeeded after 0.0s: 1 succeeded",
+        "  path = /x",
+    ]
+    (request,) = engine.asked
+    assert request.inputs == {"role": "web"}
+    assert request.source.place == str(book.parent)
+    assert request.by["uid"] == os.getuid()
+
+
+def test_a_failed_run_says_what_to_type(durun, engine, book):
+    engine.outcome = "failed"
+    ran = durun("run", str(book))
+    assert ran.code == 1
+    assert "00:00:00 dump FAILED: exit code 7 in 0.0s" in ran.out
+    assert ran.out.endswith("  next: durun logs run-1 dump\n        durun resume run-1\n")
+
+
+def test_quiet_says_nothing_about_what_went_well(durun, engine, book):
+    assert durun("run", str(book), "-q") == (0, "", "")
+    engine.outcome = "failed"
+    assert durun("run", str(book), "-q").out.splitlines()[0] == "00:00:00 dump FAILED: exit code 7 in 0.0s"
+
+
+@pytest.mark.parametrize(("outcome", "code"), [("succeeded", 0), ("failed", 1), ("in_doubt", 3)])
+def test_json_ends_with_run_ended_however_the_run_was_left(durun, engine, book, outcome, code):
+    engine.outcome = outcome
+    ran = durun("run", str(book), "--json")
+    lines = [json.loads(line) for line in ran.out.splitlines()]
+    assert ran.code == code
+    assert lines[0]["event"] == "task_started"
+    assert (lines[0]["run"], lines[0]["step"], lines[0]["target"], lines[0]["attempt"]) == ("run-1", "dump", None, 1)
+    assert "secret-nonce" not in ran.out
+    assert all(line["schema"] == 1 for line in lines)
+    assert [line["event"] for line in lines].count("run_ended") == 1
+    assert (lines[-1]["event"], lines[-1]["status"], lines[-1]["exit_code"]) == ("run_ended", outcome, code)
+
+
+def test_json_ends_with_run_ended_when_the_disk_is_full(durun, engine, book):
+    engine.error = StorageFailed("the disk is full", "make room, then durun resume run-1")
+    ran = durun("run", str(book), "--json")
+    assert ran.code == 8
+    last = json.loads(ran.out.splitlines()[-1])
+    assert (last["event"], last["status"], last["exit_code"]) == ("run_ended", "interrupted", 8)
+    assert json.loads(ran.err)["error"]["code"] == "storage_failed"
+
+
+def test_an_invalid_runbook_is_reported_and_nothing_is_started(durun, engine, book, home):
+    book.write_text(BOOK.replace("run: echo dump", "runn: echo dump"), encoding="utf-8")
+    ran = durun("run", str(book))
+    assert ran.code == 2
+    assert "backup.yaml:7:" in ran.err
+    assert ran.err.splitlines()[-1].startswith("  hint: ")
+    assert engine.asked == []
+
+
+def test_a_wrong_input_is_refused(durun, engine, book):
+    ran = durun("run", str(book), "-i", "rolle=x")
+    assert ran.code == 2
+    assert "did you mean `role`?" in ran.err
+
+
+def test_the_same_request_twice_is_the_same_run(durun, engine, book):
+    engine.outcome = "failed"
+    assert durun("run", str(book), "--request-id", "key").code == 1
+    again = durun("run", str(book), "--request-id", "key")
+    assert again.code == 1
+    assert "run run-1 of backup failed" in again.out
+    assert len(engine.asked) == 1
+
+
+def test_the_same_request_with_other_inputs_is_refused(durun, engine, book):
+    durun("run", str(book), "--request-id", "key")
+    ran = durun("run", str(book), "--request-id", "key", "-i", "role=web")
+    assert ran.code == 10
+    assert "request id key was used for run run-1, with other inputs" in ran.err
+
+
+@pytest.mark.parametrize("outcome", ["failed", "in_doubt"])
+def test_cron_starts_nothing_beside_a_run_that_needs_a_person(durun, engine, book, outcome):
+    engine.outcome = outcome
+    first = durun("run", str(book), "--resume-or-start")
+    again = durun("run", str(book), "--resume-or-start")
+    assert again.code == first.code
+    assert "nothing was started: run run-1 of the same inputs is not finished" in again.out
+    assert len(engine.asked) == 1
+
+
+def test_cron_goes_on_with_an_interrupted_run_and_starts_a_new_one_after_it(durun, engine, book):
+    engine.error = StorageFailed("the disk is full")
+    durun("run", str(book), "--resume-or-start")
+    engine.error = None
+    assert durun("run", str(book), "--resume-or-start").code == 0
+    assert engine.asked[1].run_id == "run-1"
+    assert not engine.asked[1].fresh
+    assert durun("run", str(book), "--resume-or-start").code == 0
+    assert engine.asked[2].source.runbook.name == "backup"
+
+
+def test_cron_with_failed_goes_on_with_a_failed_run(durun, engine, book):
+    engine.outcome = "failed"
+    durun("run", str(book))
+    durun("run", str(book), "--resume-or-start", "--failed")
+    assert (engine.asked[1].run_id, engine.asked[1].fresh) == ("run-1", True)
+
+
+@pytest.mark.fault(13)
+def test_a_finished_run_is_said_to_be_finished(durun, engine, recorded):
+    recorded.succeeded("aaaa")
+    assert durun("resume", "aaaa") == (0, "run aaaa has ended: succeeded; there is nothing to resume\n", "")
+    assert engine.asked == []
+
+
+@pytest.mark.fault(27)
+def test_a_changed_runbook_is_told_and_the_stored_one_is_used(durun, engine, recorded, book):
+    digest = hashlib.sha256(BOOK.encode()).hexdigest()
+    recorded.running("aaaa", digest=digest, file="backup.yaml", place=str(book.parent))
+    assert "differs" not in durun("resume", "aaaa").out
+    recorded.running("bbbb", digest=digest, file="backup.yaml", place=str(book.parent))
+    book.write_text(BOOK + "# edited\n", encoding="utf-8")
+    out = durun("resume", "bbbb").out
+    assert f"{book} differs from what this run was started with; the stored runbook is used" in out
+    assert engine.asked[1].change is None
+
+
+@pytest.mark.fault(27)
+def test_latest_takes_the_file_as_it_is_now(durun, engine, recorded, book):
+    recorded.running("aaaa", file="backup.yaml", place=str(book.parent))
+    durun("resume", "aaaa", "--latest")
+    assert engine.asked[0].change.runbook.text == BOOK
+
+
+def test_all_takes_up_interrupted_runs_oldest_first_and_no_failed_ones(durun, engine, recorded):
+    recorded.running("aaaa")
+    recorded.failed("bbbb")
+    recorded.running("cccc")
+    recorded.in_doubt("dddd")
+    engine.error = Busy("taken up meanwhile")
+    assert durun("resume", "--all").code == 0
+    assert sorted(request.run_id for request in engine.asked) == ["aaaa", "cccc"]
+    assert not any(request.fresh for request in engine.asked)
+    engine.asked.clear()
+    durun("resume", "--all", "--failed")
+    assert sorted(request.run_id for request in engine.asked) == ["aaaa", "bbbb", "cccc"]
+
+
+def test_all_with_nothing_due_is_silent(durun, engine, recorded):
+    recorded.succeeded("aaaa")
+    recorded.failed("bbbb")
+    assert durun("resume", "--all") == (0, "", "")
+
+
+def test_all_goes_on_after_an_error_and_ends_with_the_worst_code(durun, engine, recorded):
+    recorded.running("aaaa")
+    recorded.running("bbbb")
+    engine.error = StorageFailed("the disk is full")
+    ran = durun("resume", "--all")
+    assert ran.code == 8
+    assert ran.err.count("durun: the disk is full") == 2
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("resume", "@last"),
+        ("cancel", "@last", "--reason", "x"),
+        ("settle", "@last", "dump", "--failed", "--reason", "x"),
+    ],
+    ids=lambda argv: argv[0],
+)
+def test_what_decides_refuses_last_off_a_terminal(durun, engine, recorded, argv, monkeypatch):
+    recorded.in_doubt("aaaa")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    ran = durun(*argv)
+    assert ran.code == 2
+    assert "DURUN_LAST_OK=1" in ran.err
+    assert engine.asked == []
+
+
+def test_last_is_taken_where_it_is_allowed(durun, engine, recorded, monkeypatch):
+    recorded.in_doubt("aaaa")
+    monkeypatch.setenv("DURUN_LAST_OK", "1")
+    assert durun("cancel", "@last", "--reason", "stuck").code == 0
+    assert engine.asked[0].run_id == "aaaa"
+
+
+@pytest.mark.fault(18)
+def test_settle_needs_a_reason(durun, engine, recorded):
+    recorded.in_doubt("aaaa")
+    ran = durun("settle", "aaaa", "rotate", "--failed")
+    assert ran == (2, "", 'durun: a reason is missing\n  hint: say why: --reason "…"\n')
+    assert engine.asked == []
+
+
+@pytest.mark.fault(18)
+def test_settle_records_who_and_why(durun, engine, recorded):
+    recorded.in_doubt("aaaa")
+    ran = durun("settle", "aaaa", "rotate", "--not-done", "--reason", "looked at the server")
+    assert ran.code == 0
+    assert ran.out.startswith("rotate[db1] of run aaaa is settled: not done\n")
+    (request,) = engine.asked
+    assert (request.task.step, request.task.target, request.resolution) == ("rotate", "db1", "not_done")
+    assert request.reason == "looked at the server"
+    assert request.by["uid"] == os.getuid()
+
+
+def test_settle_wants_one_word(durun, engine, recorded):
+    recorded.in_doubt("aaaa")
+    assert durun("settle", "aaaa", "rotate", "--done", "--failed", "--reason", "x").code == 2
+    assert durun("settle", "aaaa", "rotate", "--reason", "x").code == 2
+
+
+def test_settle_asks_which_target(durun, engine, recorded):
+    recorded.in_doubt("aaaa", ["db1", "db2"])
+    ran = durun("settle", "aaaa", "rotate", "--failed", "--reason", "x")
+    assert ran.err == "durun: 2 targets of rotate are in doubt: db1, db2\n  hint: choose one with --target\n"
+    assert durun("settle", "aaaa", "rotate", "--target", "db2", "--failed", "--reason", "x").code == 0
+    assert engine.asked[0].task.target == "db2"
+
+
+def test_settle_of_what_is_not_in_doubt_names_what_is(durun, engine, recorded):
+    recorded.in_doubt("aaaa")
+    ran = durun("settle", "aaaa", "dump", "--failed", "--reason", "x")
+    assert ran == (2, "", "durun: dump is not in doubt\n  hint: in doubt are: rotate[db1]\n")
+
+
+def test_done_needs_the_declared_outputs(durun, engine, book):
+    engine.outcome = "in_doubt"
+    durun("run", str(book))
+    settle = ("settle", "run-1", "dump", "--done", "--reason", "x")
+    assert "dump lacks path, size" in durun(*settle).err
+    assert "`sise` is not an output of dump" in durun(*settle, "--output", "sise=1").err
+    assert "the value of `size` is not JSON" in durun(*settle, "--output", "path=1", "--output", "size=big").err
+    assert durun(*settle, "--output", "path=1", "--output", "size=2").code == 0
+    assert engine.asked[-1].outputs == {"path": "1", "size": 2}
+
+
+def test_cancel_needs_a_reason_and_says_what_became_of_the_run(durun, engine, recorded):
+    recorded.in_doubt("aaaa")
+    assert durun("cancel", "aaaa").code == 2
+    assert durun("cancel", "aaaa", "--reason", "wrong host") == (0, "run aaaa: cancelled\n", "")
+    assert engine.asked[0].reason == "wrong host"
+
+
+def test_cancel_of_a_living_run_names_who_stops_it(durun, engine, recorded, monkeypatch):
+    recorded.in_doubt("aaaa")
+    asked = Outcome("aaaa", "running", 0, driver="other", holder={"pid": 4711})
+    monkeypatch.setattr(Engine, "cancel", lambda *_: asked)
+    assert durun("cancel", "aaaa", "--reason", "x").out == "run aaaa: cancel asked for; process 4711 stops it\n"
+    monkeypatch.setattr(Engine, "cancel", lambda *_: replace(asked, driver="self", status="in_doubt"))
+    assert durun("cancel", "aaaa", "--reason", "x").code == 3
+
+
+def test_validate_tells_every_error_of_every_file(durun, book, tmp_path):
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(BOOK.replace("run:", "runn:").replace("role:", "Role!:"), encoding="utf-8")
+    ran = durun("validate", str(book), str(wrong), str(tmp_path / "missing.yaml"))
+    assert ran.code == 2
+    assert f"{book}: ok\n" in ran.out
+    assert ran.out.count("wrong.yaml:") >= 2
+    assert "there is no file" in ran.out
+    shown = json.loads(durun("validate", "--json", str(book), str(wrong)).out)
+    assert shown["schema"] == 1
+    assert [file["valid"] for file in shown["files"]] == [True, False]
+
+
+def test_validate_of_good_files_is_0(durun, book):
+    assert durun("validate", str(book)) == (0, f"{book}: ok\n", "")

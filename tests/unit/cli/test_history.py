@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+
+import pytest
+
+from durun.cli.history import parse_since
+from durun.errors import UsageError
+
+START = 1_767_225_600.0
+
+
+def test_without_runs_nothing_is_said(durun, home):
+    assert durun("history") == (0, "", "")
+    assert not home.exists()
+
+
+def test_runs_are_listed_newest_first_with_status_and_tasks(durun, recorded):
+    recorded.succeeded("aaaa", runbook="backup")
+    recorded.failed("bbbb", runbook="restore")
+    lines = durun("history").out.splitlines()
+    assert lines[0].split() == ["RUN", "RUNBOOK", "STATUS", "STARTED", "TOOK", "TASKS"]
+    assert lines[1].split()[:3] == ["bbbb", "restore", "failed"]
+    assert lines[1].endswith("1/2, 1 failed")
+    assert lines[2].split()[:3] == ["aaaa", "backup", "succeeded"]
+    assert lines[2].endswith("1/1")
+
+
+def test_a_run_whose_process_is_gone_is_interrupted(durun, recorded):
+    recorded.running("aaaa")
+    assert json.loads(durun("history", "--json").out)[0]["status"] == "interrupted"
+
+
+def test_a_run_whose_lock_is_held_is_running(durun, recorded, home):
+    recorded.running("aaaa")
+    folder = home / "runs" / "aaaa"
+    folder.mkdir(parents=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert json.loads(durun("history", "--json").out)[0]["status"] == "running"
+        assert durun("history", "--status", "interrupted").out == ""
+
+
+def test_json_has_the_documented_shape(durun, recorded):
+    recorded.failed("aaaa")
+    (run,) = json.loads(durun("history", "--json").out)
+    assert run == {
+        "schema": 1,
+        "id": "aaaa",
+        "runbook": "backup",
+        "status": "failed",
+        "started_at": "2026-01-01T00:00:00.000Z",
+        "ended_at": "2026-01-01T00:00:06.000Z",
+        "exit_code": 1,
+        "tasks": {
+            "total": 2,
+            "pending": 0,
+            "skipped": 0,
+            "waiting": 0,
+            "running": 0,
+            "succeeded": 1,
+            "failed": 1,
+            "cancelled": 0,
+            "in_doubt": 0,
+            "rolled_back": 0,
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        ((), ["bbbb", "dddd", "cccc", "aaaa"]),
+        (("--status", "interrupted"), ["dddd"]),
+        (("--status", "failed", "--status", "succeeded"), ["bbbb", "cccc", "aaaa"]),
+        (("--status", "in-doubt"), []),
+        (("--runbook", "other"), ["cccc"]),
+        (("--limit", "2"), ["bbbb", "dddd"]),
+        (("--limit", "0"), ["bbbb", "dddd", "cccc", "aaaa"]),
+        (("--since", "2026-01-02"), ["bbbb"]),
+    ],
+)
+def test_filters(durun, recorded, arguments, found):
+    recorded.succeeded("aaaa")
+    recorded.succeeded("bbbb", at=START + 2 * 86400)
+    recorded.failed("cccc", runbook="other")
+    recorded.running("dddd")
+    assert [run["id"] for run in json.loads(durun("history", "--json", *arguments).out)] == found
+
+
+def test_an_unknown_status_is_refused_with_the_one_that_was_meant(durun):
+    assert durun("history", "--status", "failled").err == (
+        "durun: `failled` is not a status\n  hint: did you mean failed?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "at"), [("7d", -7 * 86400), ("12h", -12 * 3600), ("30m", -1800), ("5s", -5), ("2w", -14 * 86400)]
+)
+def test_a_span_of_time_is_counted_back_from_now(text, at):
+    assert parse_since(text, START) == START + at
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "7", "-7d", "9999999999d"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(UsageError):
+        parse_since(text, START)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_on_a_terminal_no_line_is_wider_than_it(durun_process, recorded, columns):
+    recorded.failed("20260101t000000-aaaaaaaa", runbook="a-runbook-with-quite-a-long-name")
+    text = _on_terminal(durun_process, columns, "history")
+    lines = text.splitlines()
+    assert all(len(line) <= columns for line in lines)
+    assert lines[1].startswith("20260101t000000-aaaaaaaa")
+    assert "failed" in lines[1]
+
+
+def _on_terminal(durun_process, columns, *argv):
+    ours, theirs = pty.openpty()
+    process = durun_process(*argv, stdout=theirs, env={"COLUMNS": str(columns), "TERM": "xterm"})
+    os.close(theirs)
+    parts = []
+    try:
+        while part := os.read(ours, 4096):
+            parts.append(part)
+    except OSError:
+        pass  # Linux: the other side is closed
+    os.close(ours)
+    assert process.wait() == 0
+    return b"".join(parts).decode().replace("\r\n", "\n")
+
+
+@pytest.mark.fault(13)
+def test_last_is_this_users_newest_run(durun, recorded):
+    recorded.succeeded("aaaa")
+    recorded.succeeded("bbbb", by={"uid": os.getuid() + 1, "user": "eve", "host": "ops1"})
+    assert durun("show", "@last").out.startswith("run        aaaa\n")

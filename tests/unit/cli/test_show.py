@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from durun.model import event as ev
+
+
+def test_a_failed_run_says_what_failed_and_what_to_type(durun, recorded):
+    recorded.failed("aaaa")
+    out = durun("show", "aaaa").out
+    assert "status     failed" in out
+    assert "started    2026-01-01 00:00:00 by alice on ops1" in out
+    assert "inputs     role=app" in out
+    assert "  next: durun logs aaaa copy\n        durun resume aaaa\n" in out
+    assert "succeeded  dump  1.0s" in out
+    assert "failed     copy  1.0s  exit code 7" in out
+
+
+def test_a_run_in_doubt_names_the_commands_that_end_the_doubt(durun, recorded):
+    recorded.in_doubt("aaaa", ["it's"])
+    out = durun("show", "aaaa").out
+    assert "status     in doubt" in out
+    assert """durun settle aaaa rotate --target 'it'"'"'s' --done|--not-done|--failed --reason "…\"""" in out
+    assert "in doubt   rotate[it's]  1.0s  ended by signal 9" in out
+
+
+def test_ten_thousand_targets_are_a_line_with_counts_and_the_troubles(durun, recorded):
+    keys = [f"host-{number:05}" for number in range(10_000)]
+    events = [ev.TargetsResolved(step="patch", targets=[ev.Target(key, key) for key in keys], tasks=len(keys))]
+    events += [ev.TaskSkipped(step="patch", target=key, reason="if is false") for key in keys[:50]]
+    events += [ev.TaskFailed(step="patch", target=key, code="exit", reason="exit code 1") for key in keys[50:90]]
+    _in_one_go(recorded, "aaaa", events)
+    lines = durun("show", "aaaa").out.splitlines()
+    assert len(lines) < 50
+    assert "  failed     patch  90 targets: 50 skipped, 40 failed" in lines
+    assert "    … 20 more failed: --step patch" in lines
+    assert "  pending    9910 tasks to come" in lines
+    assert durun("show", "aaaa", "--step", "patch").out.count("patch[host-") == 90
+
+
+def _in_one_go(recorded, run_id, events):
+    from durun.journal.sqlite import open_journal
+
+    with open_journal(recorded._home / "journal.db") as journal:
+        journal.append(run_id, 0, [recorded.created(tasks=1), *events], 0.0)
+
+
+def test_a_step_alone_is_shown_with_attempts_and_outputs(durun, recorded):
+    recorded.failed("aaaa")
+    out = durun("show", "aaaa", "--step", "dump").out
+    assert "copy" not in out.split("succeeded  dump")[1]
+    assert "attempt 1  succeeded  2026-01-01 00:00:02  1.0s  exit code 0" in out
+    assert "path = /tmp/x" in out
+
+
+def test_a_step_that_is_not_there_is_refused_with_the_one_that_was_meant(durun, recorded):
+    recorded.failed("aaaa")
+    ran = durun("show", "aaaa", "--step", "dmp")
+    assert ran.code == 2
+    assert "did you mean dump?" in ran.err
+
+
+def test_the_events_are_listed_in_order(durun, recorded):
+    recorded.failed("aaaa")
+    lines = durun("show", "aaaa", "--events").out.splitlines()
+    assert [line.split()[0] for line in lines] == list("1234567")
+    assert lines[5].endswith("copy FAILED: exit code 7")
+    events = [json.loads(line) for line in durun("show", "aaaa", "--events", "--json").out.splitlines()]
+    assert events[5]["event"] == "task_failed"
+    assert (events[5]["step"], events[5]["attempt"], events[5]["schema"]) == ("copy", 1, 1)
+
+
+def test_json_has_the_documented_shape(durun, recorded):
+    recorded.in_doubt("aaaa")
+    shown = json.loads(durun("show", "aaaa", "--json").out)
+    assert shown["schema"] == 1
+    assert shown["status"] == "in_doubt"
+    assert shown["inputs"] == {"role": "app"}
+    assert shown["requested_by"]["user"] == "alice"
+    assert shown["runbook_digest"] == "d" * 64
+    assert shown["waiting_for"]["reason"] == "a task is in doubt"
+    assert shown["waiting_for"]["tasks"] == [{"step": "rotate", "target": "db1", "reason": "ended by signal 9"}]
+    (task,) = shown["tasks"]
+    assert (task["step"], task["target"], task["status"], task["how"]) == ("rotate", "db1", "in_doubt", None)
+    (attempt,) = task["attempts"]
+    assert (attempt["number"], attempt["status"], attempt["exit_code"]) == (1, "in_doubt", None)
+    assert attempt["started_at"] == "2026-01-01T00:00:03.000Z"
+
+
+@pytest.mark.parametrize("hostile", ["\x1b]0;owned\x07", "a\nb", "\u202eevil"])
+def test_what_came_from_elsewhere_can_not_move_the_cursor(durun, recorded, hostile):
+    recorded("aaaa", recorded.created(inputs={"role": hostile}), ev.CancelRequested(reason=hostile, by={}))
+    out = durun("show", "aaaa").out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    assert "a\nb" not in out
