@@ -1,4 +1,7 @@
-"""The seam of the journal: what every implementation promises. The contract suite is `tests/contract/test_journal.py`."""
+"""The seam of the journal: what every implementation promises.
+
+The contract suite is `tests/contract/test_journal.py`.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ Nothing else in durun connects, for one connection with other settings could los
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from durun.errors import DurunError, JournalDamaged, StorageFailed, Unsafe
@@ -28,6 +29,7 @@ _COMMON = {
 _WRITER = _COMMON | {"fullfsync": 1, "checkpoint_fullfsync": 1, "wal_autocheckpoint": 0}
 _FULL, _EXTRA = 2, 3
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_UNFINISHED = {sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY}
 _REFUSED = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_IOERR: "the disk reports an error",
@@ -41,6 +43,10 @@ _REFUSED = {
 }
 
 
+class Unfinished(StorageFailed):
+    """A process died in the middle of a commit, and only a writer can undo it. Open one and close it."""
+
+
 def meaning(error: sqlite3.Error, path: Path) -> DurunError | None:
     """The error that a user sees for SQLite's (https://www.sqlite.org/rescode.html); None: it is a bug here."""
     code = getattr(error, "sqlite_errorcode", None)
@@ -48,6 +54,8 @@ def meaning(error: sqlite3.Error, path: Path) -> DurunError | None:
         if not isinstance(error, sqlite3.OperationalError):
             return None
         return JournalDamaged(f"the journal {path} is damaged: text that can't be read", _RESTORE)
+    if code in _UNFINISHED:
+        return Unfinished(f"a commit was cut short in {path} ({error})", _LATER)
     if code & 0xFF in _DAMAGED:
         return JournalDamaged(f"the journal {path} is damaged: {error}", _RESTORE)
     why = _REFUSED.get(code & 0xFF)
@@ -59,12 +67,15 @@ def connect_writer(path: Path) -> sqlite3.Connection:
 
     Call it, and close what it returns, with the write mutex held. Raises Unsafe, JournalDamaged, StorageFailed.
     """
-    probe = connect_reader(path)
-    if probe is not None:
-        probe.close()
+    with suppress(Unfinished):  # a look first, that changes nothing: a newer or damaged journal stays untouched
+        look = connect_reader(path)
+        if look is not None:
+            look.close()
     place.create(path)
     connection = _connect(path, "rw")
     try:
+        if _version(connection) > VERSION:
+            raise _newer(path, _version(connection))
         settle(connection)
         _migrate(connection)
     except BaseException as error:
@@ -93,10 +104,7 @@ def connect_reader(path: Path) -> sqlite3.Connection | None:
         return None
     if version > VERSION:
         connection.close()
-        raise Unsafe(
-            f"the journal {path} was written by a newer durun (its version is {version}, this one knows {VERSION})",
-            "use that durun; the file is left untouched",
-        )
+        raise _newer(path, version)
     return connection
 
 
@@ -129,6 +137,13 @@ def _apply(connection: sqlite3.Connection, settings: dict[str, int]) -> None:
         found = connection.execute(f"PRAGMA {name}").fetchone()
         if found is not None and found[0] != value:
             raise StorageFailed(f"SQLite does not take {name} = {value} (it says {found[0]})", _LATER)
+
+
+def _newer(path: Path, version: int) -> Unsafe:
+    return Unsafe(
+        f"the journal {path} was written by a newer durun (its version is {version}, this one knows {VERSION})",
+        "use that durun; the file is left untouched",
+    )
 
 
 def _version(connection: sqlite3.Connection) -> int:

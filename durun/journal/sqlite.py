@@ -15,7 +15,7 @@ from durun.journal import lookup
 from durun.journal.api import RunQuery
 from durun.journal.chain import Link, canonical, prove, unseal
 from durun.journal.codec import compare, read_run, read_tasks
-from durun.journal.connect import connect_reader, meaning
+from durun.journal.connect import Unfinished, connect_reader, meaning
 from durun.journal.queries import QUERIES
 from durun.journal.writer import Writer
 from durun.model.clock import Clock
@@ -136,7 +136,7 @@ class SqliteJournal:
     def check(self, run_id: str) -> None:
         """See `Journal.check`. It also has SQLite look at the structure of the whole file."""
         with self._translated():
-            connection = connect_reader(self._path)
+            connection = self._reader()
             if connection is None:
                 raise lookup.unknown(run_id)
             try:
@@ -177,13 +177,20 @@ class SqliteJournal:
         with self._translated():
             if self._writer is not None:
                 return self._writer.connection().execute(QUERIES[name], values).fetchall()
-            connection = connect_reader(self._path)
+            connection = self._reader()
             if connection is None:
                 return []
             try:
                 return connection.execute(QUERIES[name], values).fetchall()
             finally:
                 connection.close()
+
+    def _reader(self) -> sqlite3.Connection | None:
+        try:
+            return connect_reader(self._path)
+        except Unfinished:
+            Writer(self._path).close()
+            return connect_reader(self._path)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
