@@ -250,7 +250,9 @@ class Performer:
 
     def _waiting_for(self) -> str:
         tasks = self._ledger.state.tasks.items()
-        return ", ".join(str(key) for key, task in tasks if task.status in ("in_doubt", "waiting"))[:200]
+        doubts = [str(key) for key, task in tasks if task.status == "in_doubt"]
+        more = f" and {len(doubts) - 5} more" if len(doubts) > 5 else ""
+        return f"in doubt: {', '.join(doubts[:5])}{more}" if doubts else "nothing can be done now"
 
 
 def _nonce() -> str:

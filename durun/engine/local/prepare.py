@@ -99,12 +99,12 @@ class Preparer:
         return ACTIONS[call.action.kind](call.action.spec, call.shell, context)
 
     def idempotency_key(self, key: TaskKey) -> str:
-        """The same for every attempt of the task in this run, as long as its step stays the same: 43 characters."""
+        """The same for every attempt of the task in this run, as long as its step stays the same: 32 of a-z, 2-7."""
         definition = self._definitions.get(key.step)
         if definition is None:
             definition = self._definitions[key.step] = definition_of(self.step(key))
         name = (self.values.state.record.id, key.step, key.target, key.round, definition)
-        return base64.urlsafe_b64encode(hashlib.sha256(json.dumps(name).encode()).digest()).decode().rstrip("=")
+        return base64.b32encode(hashlib.sha256(json.dumps(name).encode()).digest()).decode().lower()[:32]
 
     def launch(
         self,
