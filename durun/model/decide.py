@@ -120,7 +120,7 @@ def decide(progress: Progress, now: float) -> list[Command]:
 def _about_doubts(progress: Progress, now: float, room: int) -> Iterator[Command]:
     """What may be done about every doubt, with at most `room` questions at once."""
     session = progress.state.record.sessions
-    for key, part in progress.doubts.items():
+    for key, part in sorted(progress.doubts.items()):
         if part.busy:
             continue
         match way_out(part.node, progress.state.tasks[key], session, now):

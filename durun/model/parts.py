@@ -6,7 +6,7 @@ over is only counted, so that 100,000 targets cost little.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from itertools import islice
 from typing import Literal, TypeAlias
@@ -75,11 +75,13 @@ class GroupPart:
 
     __slots__ = (
         "_dependents",
+        "_open",
+        "_order",
+        "_place",
         "_unmet",
         "busy",
         "ended",
         "forgiving",
-        "open",
         "size",
         "target",
         "unstoppable",
@@ -93,7 +95,9 @@ class GroupPart:
         self.forgiving = forgiving
         self.unstoppable = unstoppable
         self.size = len(children)
-        self.open: dict[str, Part] = {}
+        self._open: dict[str, Part] = {}
+        self._order: list[tuple[int, str]] = []
+        self._place = {child.id: place for place, child in enumerate(children)}
         self.ended: dict[str, Standing] = {}
         self.worst: dict[str, int] = {}
         self.busy = 0
@@ -123,12 +127,21 @@ class GroupPart:
         if inner == FINE or self.busy:
             return "open"
         if inner == DOUBTFUL:
-            return "open" if any(part.severity == DOUBTFUL for part in self.open.values()) else "doubt"
+            return "open" if any(part.severity == DOUBTFUL for part in self._open.values()) else "doubt"
         return "done" if self.forgiving else "failed"
 
     def ready(self) -> list[str]:
         """The children that need nothing and are not open yet, at the beginning."""
         return [child for child, count in self._unmet.items() if count == 0]
+
+    def open(self, child: str, part: Part) -> None:
+        """A child is at work from now on."""
+        self._open[child] = part
+        insort(self._order, (self._place[child], child))
+
+    def children(self) -> Iterator[Part]:
+        """The open children in the order of the file, in whatever order they were opened."""
+        return (self._open[child] for _, child in self._order)
 
     def has_closed(self, child: str) -> bool:
         """Whether this child, which has been opened, has ended."""
@@ -143,7 +156,8 @@ class GroupPart:
             self.worst.pop(child, None)
         if standing == "open":
             return []
-        self.open.pop(child, None)
+        if self._open.pop(child, None) is not None:
+            del self._order[bisect_left(self._order, (self._place[child], child))]
         self.ended[child] = standing
         if standing == "doubt" or (standing == "failed" and not self.unstoppable):
             return []

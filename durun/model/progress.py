@@ -88,7 +88,7 @@ class Progress:
         if isinstance(part, TaskPart):
             yield part
         elif part.inner_severity == FINE:
-            for inner in part.open.values() if isinstance(part, GroupPart) else part.may_go_on():
+            for inner in part.children() if isinstance(part, GroupPart) else part.may_go_on():
                 yield from self._walk(inner)
             if isinstance(part, FanPart):
                 yield part
@@ -102,7 +102,7 @@ class Progress:
             child = waiting.pop()
             part = self._open(child, group.target, (*path, (group, child)))
             if part.standing == "open":
-                group.open[child] = part
+                group.open(child, part)
             waiting.extend(reversed(group.note(child, part)))
             group.busy += part.busy
 

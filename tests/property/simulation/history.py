@@ -24,7 +24,6 @@ class History:
         self.world = World(self.rng, self.plan, self.weather)
         self.promises = Promises(self.plan, self.world)
         self.store = Store()
-        self.always_honest = self.weather.honest
 
     def play(self) -> str:
         """Play it to its end; the run's last status. Raises Broken, or whatever the heart raises."""
@@ -32,7 +31,6 @@ class History:
         for session in range(SESSIONS):
             if session == STORMY:
                 self.weather.calm()
-                self.weather.honest = True
             self._session()
             self.promises.whole(self.store)
             if self.store.record.status in ("succeeded", "cancelled"):

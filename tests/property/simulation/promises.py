@@ -156,6 +156,7 @@ class Promises:
         self.world = world
         self.trace: list[str] = []
         self.turns = 0
+        self.always_honest = world.weather.honest
         self._finished: set[TaskKey] = set()
         self._licence: dict[TaskKey, str] = {}
         self._nonce: dict[TaskKey, str] = {}
@@ -337,7 +338,7 @@ class Promises:
         total = sum(self._total(name, 0, folded) for name in self.plan.roots)
         total += sum(self._total(name, round_, folded) for name in self.plan.finals for round_ in self._finally)
         promise(record.total == total, f"total: {record.total}, not {total}")
-        if self.world.weather.honest:
+        if self.always_honest:
             self._check_effects()
 
     def _total(self, name: str, round_: int, state: RunState) -> int:
