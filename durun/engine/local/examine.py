@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from durun.engine.local.folder import attempt_folder, lock_path, make_folder, make_gate, read_gate, sync_results
 from durun.engine.local.place import Place
-from durun.engine.local.procs import UNREADABLE, Origin, Table, boot_id, control_group, look_around, members
+from durun.engine.local.procs import UNREADABLE, Origin, Process, Table, boot_id, control_group, look_around, members
 from durun.engine.local.procs import pid_namespace as our_pid_namespace
 from durun.engine.local.records import ExitRecord, Gate, MainProcess, Records
 from durun.errors import StorageFailed

@@ -1,0 +1,65 @@
+"""The runner's side, and what the supervisor loads."""
+
+import os
+import signal
+import subprocess
+import sys
+
+from durun.engine.local.hands import _ROOT
+from durun.engine.local.wire import Gone
+
+EXPENSIVE = (
+    "dataclasses",
+    "inspect",
+    "asyncio",
+    "datetime",
+    "typer",
+    "rich",
+    "yaml",
+    "jsonschema",
+    "jinja2",
+    "sqlite3",
+)
+
+
+def test_the_supervisor_loads_the_standard_library_and_its_formats_only():
+    program = (
+        f"import sys; sys.path.append({str(_ROOT)!r}); import durun.engine.local.supervisor.main; "
+        "print(*sorted(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
+    loaded = told.stdout.split()
+    ours = {name for name in loaded if name.startswith("durun.")}
+    formats = {f"durun.engine.local.{name}" for name in ("folder", "procs", "records", "scope", "wire")}
+    assert {name for name in ours if ".supervisor" not in name} == {"durun.engine", "durun.engine.local", *formats}
+    assert not set(loaded) & set(EXPENSIVE)
+
+
+def test_a_killed_supervisor_is_told_once_after_its_last_replies(rig):
+    started = rig.start("sleep", "100")
+    rig.kill()
+    os.kill(started.pid, signal.SIGKILL)
+    assert rig.wait(Gone) == Gone()
+    assert rig.hands.receive() == [] and not rig.hands.unsent
+
+
+def test_orders_to_a_dead_supervisor_do_no_harm(rig):
+    rig.kill()
+    rig.hands.send([rig.order("true")])
+    assert rig.wait(Gone) == Gone()
+
+
+def test_a_stopped_supervisor_blocks_nobody(rig):
+    os.kill(rig.pid, signal.SIGSTOP)
+    rig.hands.send([rig.order("true", stdin="x" * 5_000_000)])
+    assert rig.hands.unsent and rig.hands.receive() == []
+
+
+def test_close_takes_the_exit_status(rig):
+    rig.run("true")
+    rig.hands.close(10)
+    try:
+        os.waitpid(rig.pid, os.WNOHANG)
+    except ChildProcessError:
+        return
+    raise AssertionError("a zombie was left")

@@ -1,0 +1,36 @@
+"""What /proc says."""
+
+import os
+import subprocess
+
+from durun.engine.local.procs import NONCE, look, look_around
+
+
+def test_a_process_is_told_with_its_start(tmp_path):
+    me = look(os.getpid())
+    assert (me.pid, me.parent, me.group, me.session) == (os.getpid(), os.getppid(), os.getpgid(0), os.getsid(0))
+    assert me == look(os.getpid()) == look_around().processes[os.getpid()] and not me.dead
+
+
+def test_a_name_with_brackets_and_line_breaks_does_not_confuse(tmp_path):
+    command = tmp_path / "a) Z 1 2\n(b"
+    command.symlink_to("/bin/sleep")
+    with subprocess.Popen([command, "100"], process_group=0) as process:
+        assert look(process.pid).group == process.pid
+        process.kill()
+
+
+def test_a_zombie_is_dead():
+    process = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert look(process.pid).dead
+    process.wait()
+    assert look(process.pid) is None
+
+
+def test_the_nonce_is_read_and_only_a_whole_variable_counts():
+    env = {**os.environ, f"NOT_{NONCE}": "wrong", "LAST": f"{NONCE}=wrong"}
+    for given, told in (({NONCE: "right"}, "right"), ({}, "")):
+        with subprocess.Popen(["sleep", "100"], env={**env, **given}) as process:
+            assert look_around().nonce(process.pid) == told
+            process.kill()
