@@ -101,7 +101,7 @@ def read_verify(reader: Reader, raw: Mapping[str, Json], path: Path, step: Call)
 def _refuse_negation(reader: Reader, run: Json, path: Path) -> None:
     first = run.split(maxsplit=1)[0] if isinstance(run, str) and run.split() else ""
     if isinstance(run, list):
-        first = run[0]
+        first, path = run[0], (*path, 0)
     if first == "!":
         hint = "leave the ! away and say which exit codes mean what: `done_on: [1]`, `not_done_on: [0]`"
         reader.problem('a leading ! turns "could not ask" into "done"', path, hint, "!")

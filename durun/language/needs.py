@@ -24,7 +24,7 @@ def read_needs(
                 _warn(reader, ids, index, (*path, index, "id"))
             continue
         for number, name in enumerate(named):
-            if name not in ids:
+            if isinstance(name, str) and "${{" not in name and name not in ids:
                 _unknown(reader, name, (*at, number), ids, all_ids)
         found.append(tuple(dict.fromkeys(name for name in named if name in ids)))
     _check_circles(reader, ids, found, path)

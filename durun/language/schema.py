@@ -42,6 +42,7 @@ _GUESSES: Final = 100
 """So many unknown keys are compared with the known ones, which is slow; more of them is no slip of the finger."""
 _MAPPINGS: Final = frozenset(
     {"retry", "verify", "targets", "generate", "assert", "requires", "defaults", "idempotent", "choice"}
+    | {"the runbook"}
 )
 
 
@@ -167,7 +168,7 @@ class _Reader:
             message = f"{_what(path)} can't hold an expression"
             self.problems.append(Problem(message, path, "write the value itself", needle="${{"))
             return
-        expected = _joined([_title(shape) for shape in shapes])
+        expected = _joined([word for shape in shapes for word in _expected(shape)])
         actual = "" if fault == "size" else f", not {_shown(value)}"
         at_key = isinstance(value, (dict, list)) or value is None
         problem = Problem(f"{_what(path)} must be {expected}{actual}", path, _hint(value, shapes), at_key=at_key)
@@ -217,16 +218,19 @@ def _is_expression(schema: Json) -> bool:
     return bool(schema.get("title") == "an expression")
 
 
-def _title(schema: Json) -> str:
+def _expected(schema: Json) -> list[str]:
+    """What may stand there, in words."""
     if "const" in schema:
-        return str(schema["const"])
+        return [str(schema["const"])]
     if "enum" in schema:
-        return _joined([str(word) for word in schema["enum"]])
+        return [str(word) for word in schema["enum"]]
+    if schema.get("title") in _MAPPINGS:
+        keys = list(schema["properties"])
+        return [f"a mapping ({', '.join(keys[:6])}{', …' if len(keys) > 6 else ''})"]
     if "title" in schema:
-        title = str(schema["title"])
-        return f"a mapping ({', '.join(schema['properties'])})" if title.islower() and title in _MAPPINGS else title
+        return [str(schema["title"])]
     types = schema.get("type", "object")
-    return _joined([_ARTICLES[name] for name in ([types] if isinstance(types, str) else types)])
+    return [_ARTICLES[name] for name in ([types] if isinstance(types, str) else types)]
 
 
 def _hint(value: Json, shapes: list[Any]) -> str:

@@ -7,6 +7,7 @@ number of values, alias expansion) hold before anything recurses. Scalars follow
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ MAX_VALUES = 50_000
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_TAGS = (None, "!")
+_PROPERTIES = re.compile(r"([&!]\S*\s+)+")
 
 
 @dataclass(slots=True)
@@ -121,12 +123,25 @@ class _Tree:
     def _scalar(self, event: Any) -> None:
         self._check_tag(event)
         node = _node(event, event.style or "")
+        if event.anchor or event.tag:
+            self._skip_properties(node)
         try:
             node.value = resolve(event.value, plain=not event.style)
         except BadScalar as error:
             self._problem(event, str(error), error.hint)
         self._keep(event, node)
         self._add(event, node)
+
+    def _skip_properties(self, node: Node) -> None:
+        """The parser counts `&anchor` and `!tag` as part of a value; a place is that of the value itself."""
+        properties = _PROPERTIES.match(self.text, node.start, node.end)
+        skipped = properties.group() if properties else ""
+        node.start += len(skipped)
+        if "\n" in skipped:
+            node.line += skipped.count("\n")
+            node.column = len(skipped) - skipped.rfind("\n")
+        else:
+            node.column += len(skipped)
 
     def _start(self, event: Any) -> None:
         self._check_tag(event)

@@ -140,7 +140,8 @@ def test_the_runbooks_that_come_with_durun_are_valid(file):
 
 
 VALUES = [None, True, False, 0, 1, -1, 1.5, 1e9, 300, "", "x", "30s", "10%", "${{ x }}", "a ${{ x }}", [], [1], ["a"],
-          [None], ["${{ x }}"], {}, {"a": 1}, {"run": "x"}, {"file": "x"}, {"ttl": "1h"}, {"id": "a"}, [{}], "stop"]  # fmt: skip
+          [None], ["${{ x }}"], {}, {"a": 1}, {"run": "x"}, {"file": "x"}, {"ttl": "1h"}, {"id": "a"}, [{}],
+          "stop", [[1]], [{"a": []}]]  # fmt: skip
 
 
 def places(data: object) -> list[tuple[object, object]]:
