@@ -21,7 +21,8 @@ def test_the_hint_shows_the_env_lines_and_the_variable(step_problem):
 @pytest.mark.fault(37)
 def test_every_expression_gets_a_variable_of_its_own(step_problem):
     found = step_problem(
-        "- id: a\n  run: |\n    one ${{ steps.x.outputs.url }}\n    two ${{ target.url }} ${{ env.HOME }} ${{ target.url }}\n"
+        "- id: a\n  run: |\n    one ${{ steps.x.outputs.url }}\n"
+        "    two ${{ target.url }} ${{ env.HOME }} ${{ target.url }}\n"
     )
     assert (found.line, found.column) == (6, 9)
     assert found.hint.split("\n") == [
