@@ -188,8 +188,10 @@ class Input:
 
     @property
     def is_string(self) -> bool:
-        """Whether `-i NAME=VALUE` takes the value literally."""
-        return bool(self.schema.get("type", "string") == "string")
+        """Whether `-i NAME=VALUE` takes the value literally: where the schema says nothing else."""
+        if "type" in self.schema:
+            return bool(self.schema["type"] == "string")
+        return "anyOf" not in self.schema and all(isinstance(value, str) for value in self.schema.get("enum", ()))
 
 
 @dataclass(frozen=True, slots=True)

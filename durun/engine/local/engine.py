@@ -163,6 +163,8 @@ class LocalEngine:
         hands, self._warm = self._warm or Hands.start(), None
         session = Session(self._config, self._journal, self._clock, state, plan, runbook, observer, beginning, hands)
         observer.began(state, plan, runbook)
+        for line in session.targets.differing():
+            observer.said(line)
         with Signals() as signals:
             outcome = Runner(session, observer, signals).drive()
         if outcome.status == "succeeded":

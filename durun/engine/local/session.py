@@ -65,7 +65,7 @@ class Session:
         self._beginning = beginning
         self._here: Place = here(self.run_folder)
         preparer = Preparer(state, plan, runbook, self.run_folder, clock)
-        targets = Targets(self.ledger, preparer, self.run_folder)
+        self.targets = targets = Targets(self.ledger, preparer, self.run_folder)
         self.performer = Performer(self.ledger, preparer, runbook, targets, _stop_grace())
         self.landing = Landing(self.ledger, preparer, self.performer, targets, self.run_folder)
         self.recovery = Recovery(self.ledger, self.landing, self.run_folder, self._here)

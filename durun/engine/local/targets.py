@@ -8,6 +8,7 @@ from pathlib import Path
 from durun.engine.local.files import FOLDER
 from durun.engine.local.ledger import Ledger
 from durun.engine.local.prepare import Preparer
+from durun.errors import DurunError
 from durun.language.expressions import render
 from durun.language.plain import to_text
 from durun.language.targets import TargetError, as_targets, matrix, parse_targets_file, parse_targets_text
@@ -44,6 +45,21 @@ class Targets:
             return parse_targets_file(path.read_bytes(), name)
         except OSError as error:
             raise TargetError(f"targets: {path}: {error.strerror}", "correct the path, or make the file") from error
+
+    def differing(self) -> list[str]:
+        """A line for each fan-out whose file lists other targets now than when they were fixed."""
+        lines = []
+        for (step, round_), resolved in self._ledger.state.resolved.items():
+            fan_out = self._preparer.values.steps[step].fan_out if step in self._ledger.plan.nodes else None
+            if fan_out is None or not isinstance(fan_out.source, TargetsFile) or resolved.skipped:
+                continue
+            try:
+                listed = self.listed(TaskKey(step, None, round_), fan_out.source)
+            except DurunError as error:
+                listed = error.message
+            if not self._ledger.state.created.only_targets and listed != list(resolved.index.values()):
+                lines.append(f"the targets of {step} are listed differently now; those of the start hold")
+        return lines
 
     def from_stdout(self, key: TaskKey, stdout: bytes) -> None:
         """Resolve a fan-out by what its command listed. Raises TargetError."""
