@@ -33,11 +33,14 @@ class App:
     journal: Journal
     clock: Clock
 
-    def engine(self) -> Engine:
-        """The engine that drives runs here."""
+    def engine(self, warm: bool = False) -> Engine:
+        """The engine that drives runs here. `warm`: it is about to be used, so let it start what it needs."""
         from durun.engine.local.engine import LocalEngine
 
-        return LocalEngine(self.config, self.journal, self.clock)
+        engine = LocalEngine(self.config, self.journal, self.clock)
+        if warm:
+            engine.warm()
+        return engine
 
     def holder(self, run_id: str) -> dict[str, Json] | None:
         """The process that drives the run now: `{"pid", "host", "since"}`, or None."""

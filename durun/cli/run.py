@@ -11,7 +11,7 @@ from durun.cli.arguments import JsonOption, QuietOption
 from durun.cli.drive import choose_view, drive, report_standing
 from durun.cli.sources import open_source
 from durun.config import whoami
-from durun.engine.api import ResumeRequest, StartRequest
+from durun.engine.api import Engine, ResumeRequest, StartRequest
 from durun.errors import Changed
 from durun.journal.api import RunQuery
 from durun.language.inputs import digest_of, given_inputs, read_inputs_file
@@ -45,18 +45,19 @@ def command(
     quiet: QuietOption = False,
 ) -> int:
     """Start a run of a runbook."""
-    source = open_source(runbook, quiet or as_json)
-    file_values = None if inputs_file is None else read_inputs_file(inputs_file)
-    values = given_inputs(inputs or (), file_values, source.runbook)
-    request = StartRequest(source, values, whoami(), request_id, tuple(target or ()))
     with open_app() as app:
+        engine = app.engine(warm=True)
+        source = open_source(runbook, quiet or as_json)
+        file_values = None if inputs_file is None else read_inputs_file(inputs_file)
+        values = given_inputs(inputs or (), file_values, source.runbook)
+        request = StartRequest(source, values, whoami(), request_id, tuple(target or ()))
         if request_id is not None and (earlier := same_request(app, request)):
             note = f"request {request_id} was made before: this is its run"
             return report_standing(app, earlier, as_json, quiet, note)
         if resume_or_start and (open_run := unfinished(app, request)):
-            return _go_on(app, open_run, failed, as_json, quiet)
+            return _go_on(app, engine, open_run, failed, as_json, quiet)
         view = choose_view(app, as_json, quiet)
-        return drive(view, lambda observer: app.engine().start(request, observer))
+        return drive(view, lambda observer: engine.start(request, observer))
 
 
 def same_request(app: App, request: StartRequest) -> RunRecord | None:
@@ -79,12 +80,12 @@ def unfinished(app: App, request: StartRequest) -> RunRecord | None:
     return next(iter(app.journal.runs(query)), None)
 
 
-def _go_on(app: App, record: RunRecord, failed: bool, as_json: bool, quiet: bool) -> int:
+def _go_on(app: App, engine: Engine, record: RunRecord, failed: bool, as_json: bool, quiet: bool) -> int:
     """Take up an interrupted run (a failed one only if asked); any other stands as it is, and nothing is started."""
     status = app.status(record)
     if status == "interrupted" or (failed and status in ("failed", "rollback_failed")):
         resume = ResumeRequest(record.id, whoami(), fresh=failed)
         view = choose_view(app, as_json, quiet)
-        return drive(view, lambda observer: app.engine().resume(resume, observer))
+        return drive(view, lambda observer: engine.resume(resume, observer))
     note = f"nothing was started: run {record.id} of the same inputs is not finished"
     return report_standing(app, record, as_json, quiet, note)

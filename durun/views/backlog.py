@@ -92,7 +92,8 @@ class SpooledBacklog:
             data = self._file.read(min(1 << 16, self._written - self._read))
             self._read += len(data)
             if self._read == self._written:
-                self._read = self._written = 0
+                self._file.close()
+                self._file, self._read, self._written = None, 0, 0
             return data
         data = b"".join(self._late)
         self._late.clear()

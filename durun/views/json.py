@@ -20,7 +20,7 @@ from durun.views.summary import all_counts
 SCHEMA = 1
 
 _HIDDEN = frozenset(
-    {"text", "surroundings", "files", "env", "nonce", "boot_id", "pid_namespace", "mount_id", "request", "tasks"}
+    {"text", "surroundings", "files", "env", "nonce", "boot_id", "pid_namespace", "mount_id", "request", "tasks", "folder"}
 )
 """Fields of events that are durun's own business, or too long for a line."""
 
@@ -148,6 +148,7 @@ class JsonLines:
         self._channel = channel
         self._attempts: AttemptNumbers | None = None
         self._state: RunState | None = None
+        self._at: float | None = None
 
     def began(self, state: RunState, plan: Plan, runbook: Runbook) -> None:  # noqa: ARG002
         """Remember which attempts there were."""
@@ -163,6 +164,7 @@ class JsonLines:
             for stamped in events
             if not isinstance(stamped.event, ev.RunEnded)
         ]
+        self._at = events[-1].at if events else self._at
         self._channel.write("".join(lines))
 
     def said(self, notice: str) -> None:
@@ -191,6 +193,6 @@ class JsonLines:
         line: dict[str, Json] = {"schema": SCHEMA, "event": "run_ended", "run": run_id}
         line |= {"status": status, "exit_code": exit_code}
         if record is not None:
-            line |= {"at": iso(record.ended_at), "reason": record.reason, "outputs": record.outputs}
+            line |= {"at": iso(self._at or record.created_at), "reason": record.reason, "outputs": record.outputs}
             line["tasks"] = {"total": record.total, **all_counts(record)}
         self._channel.write(dump(line))

@@ -60,10 +60,6 @@ class LogText:
         self._labelled = labelled
         self._parts: dict[tuple[TaskKey, str], tuple[str, bytes]] = {}
 
-    def label(self) -> None:
-        """Name the task on every line from now on."""
-        self._labelled = True
-
     def record(self, key: TaskKey, attempt: int, record: Written) -> None:  # noqa: ARG002
         """One piece; an unfinished line is held back until it is whole."""
         if not self._terminal and not self._labelled:

@@ -13,6 +13,10 @@ from durun.views.text import counted, counts_text, duration, one_line, spoken, t
 SHOWN = 10
 """How many failures or doubts are listed one by one."""
 
+_ORDER: tuple[TaskStatus, ...] = (
+    "succeeded", "skipped", "rolled_back", "failed", "in_doubt", "cancelled", "running", "waiting", "pending"
+)  # fmt: skip
+
 BAD: tuple[TaskStatus, ...] = ("in_doubt", "failed", "cancelled")
 """What is listed first, worst first."""
 
@@ -20,10 +24,15 @@ BAD: tuple[TaskStatus, ...] = ("in_doubt", "failed", "cancelled")
 def headline(record: RunRecord, status: RunStatus) -> str:
     """`run 01J… of NAME succeeded in 12s: 5 succeeded`."""
     took = duration(record.ended_at - record.created_at) if record.ended_at is not None else ""
-    counts = counts_text(all_counts(record).items())
     verb = {"running": "is running", "pending": "is pending", "waiting": "is waiting", "in_doubt": "is in doubt"}
     said = verb.get(status, spoken(status))
-    return f"run {record.id} of {record.runbook} {said}{f' after {took}' if took else ''}: {counts or 'no tasks'}"
+    return f"run {record.id} of {record.runbook} {said}{f' after {took}' if took else ''}: {spoken_counts(record)}"
+
+
+def spoken_counts(record: RunRecord) -> str:
+    """`3 succeeded, 1 failed, 2 pending`: what went well, what did not, what is to come."""
+    found = all_counts(record)
+    return counts_text((status, found[status]) for status in _ORDER) or "no tasks"
 
 
 def all_counts(record: RunRecord) -> dict[TaskStatus, int]:
@@ -111,4 +120,4 @@ def ran_for(record: RunRecord, now: float) -> float:
 
 def tasks_text(record: RunRecord) -> str:
     """`12 tasks: 10 succeeded, 2 failed`."""
-    return f"{counted(record.total, 'task')}: {counts_text(all_counts(record).items()) or 'none'}"
+    return f"{counted(record.total, 'task')}: {spoken_counts(record)}"

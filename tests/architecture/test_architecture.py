@@ -69,7 +69,7 @@ def test_help_loads_no_command(tmp_path):
     assert not tops(modules) & {"typer", "rich", "sqlite3", "yaml"}
 
 
-HEAVY = {"rich", "yaml", "jsonschema", "keyring", "jinja2", "jmespath", "asyncio", "pydantic", "httpx", "multiprocessing"}
+HEAVY = {"rich", "yaml", "jsonschema", "keyring", "jinja2", "jmespath", "asyncio", "pydantic", "httpx"}
 
 
 @pytest.fixture

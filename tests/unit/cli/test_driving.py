@@ -110,7 +110,7 @@ class Engine:
 def engine(monkeypatch):
     engine = Engine()
 
-    def build(app):
+    def build(app, warm=False):
         engine.app = app
         return engine
 

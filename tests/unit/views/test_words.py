@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from typing import get_args
+
+import pytest
+
+from durun.model import event as ev
+from durun.model.event import Event, Stamped
+from durun.model.task import TaskKey
+from durun.views.json import AttemptNumbers, event_line
+from durun.views.summary import next_commands
+from durun.views.words import line_of
+
+SAMPLES = {
+    "answer": "done", "purpose": "in_doubt", "proof": "verify", "resolution": "done", "status": "failed", "how": "ran",
+    "session": 1, "pid": 1, "round": 1, "attempt": 1, "folder": 1, "tasks": 1, "due": 0.0, "expected": 1.0, "found": 2.0,
+    "exit_code": 1, "by": {}, "inputs": {}, "surroundings": {}, "names": ["A"], "changes": ["b"], "targets": [],
+}  # fmt: skip
+
+
+def sample(kind):
+    return kind(**{f.name: SAMPLES.get(f.name, "x") for f in fields(kind) if _wanted(f)})
+
+
+def _wanted(f):
+    return f.default is MISSING and f.default_factory is MISSING
+
+
+@pytest.mark.parametrize("kind", get_args(Event), ids=lambda kind: kind.__name__)
+def test_every_event_has_words_and_a_json_line(kind):
+    event = sample(kind)
+    assert line_of(event).text
+    line = event_line("run-1", Stamped(3, 0.0, event), 1)
+    assert line["schema"] == 1
+    assert line["run"] == "run-1"
+    assert line["at"] == "1970-01-01T00:00:00.000Z"
+    assert not {"nonce", "text", "surroundings"} & set(line)
+
+
+def test_what_went_wrong_is_marked():
+    wrong = {kind.__name__ for kind in get_args(Event) if line_of(sample(kind)).wrong}
+    assert wrong == {"TaskFailed", "TaskInDoubt", "TaskCancelled", "CancelRequested", "ClockJumped"}
+
+
+def test_each_event_of_a_task_names_the_attempt_it_is_about(started):
+    numbers = AttemptNumbers()
+    failed = ev.TaskFailed(step="dump", code="exit", reason="no")
+    found = [numbers.of(event) for event in (started("dump"), failed, started("dump", attempt=2), failed)]
+    assert found == [1, 1, 2, 2]
+    assert numbers.of(ev.TaskSkipped(step="other", reason="no")) is None
+
+
+def test_the_commands_that_are_offered_can_be_typed_as_they_are(story, started):
+    tale = story("dump")
+
+    class Nobody:
+        def saw(self, events, state):
+            pass
+
+    key = TaskKey("dump", "a b'$(rm)")
+    tale.tell(Nobody(), started(*key[:2]), ev.TaskInDoubt(step=key.step, target=key.target, reason="no"))
+    import shlex
+
+    words = shlex.split(next_commands("run-1", "in_doubt", tale.state.tasks)[1].replace("|", " "))
+    assert words[:6] == ["durun", "settle", "run-1", "dump", "--target", key.target]
