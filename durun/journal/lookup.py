@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from durun.errors import NoSuchRun
 
@@ -16,7 +15,7 @@ NEAR_AMONG = 500
 
 def unknown(run_id: str) -> NoSuchRun:
     """There is no such run, and it was not a person who typed it."""
-    return NoSuchRun(f"no run {run_id}", "`durun history` lists the runs")
+    return NoSuchRun(f"no run {run_id or 'without an id'}", "`durun history` lists the runs")
 
 
 def none_yet() -> NoSuchRun:
@@ -31,15 +30,22 @@ def ambiguous(reference: str, candidates: Sequence[str]) -> NoSuchRun:
 
 
 def near(reference: str, ids: Sequence[str]) -> NoSuchRun:
-    """No id begins so; names those of `ids` that look like it."""
-    close = get_close_matches(reference, ids, SHOWN, 0.7)
-    close += [run_id for run_id in _same_length(reference, ids) if run_id not in close]
-    if not close:
+    """No id begins so; names those of `ids` that look like it, or whose beginning does: few type a whole id."""
+    allowed = min(2, len(reference) // 3)
+    beginnings = ((run_id, {run_id, run_id[: len(reference)]}) for run_id in ids)
+    close = [run_id for run_id, parts in beginnings if any(_apart(reference, part) <= allowed for part in parts)]
+    if not close or not reference:
         return unknown(reference)
     return NoSuchRun(f"no run {reference}", f"did you mean {' or '.join(close[:SHOWN])}?")
 
 
-def _same_length(reference: str, ids: Sequence[str]) -> list[str]:
-    """Ids whose beginning, as long as the reference, looks like it: a person types a few characters."""
-    beginnings = {run_id[: len(reference)]: run_id for run_id in ids}
-    return [beginnings[close] for close in get_close_matches(reference, list(beginnings), SHOWN, 0.7)]
+def _apart(one: str, other: str) -> int:
+    """How many characters to change, add or leave out (Levenshtein's distance). difflib would cost every start."""
+    if abs(len(one) - len(other)) > 2:
+        return len(one) + len(other)
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(other, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1]

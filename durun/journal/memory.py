@@ -81,6 +81,8 @@ class MemoryJournal:
             if not newest:
                 raise lookup.none_yet()
             return newest[0]
+        if not reference:  # an unset variable of a shell must not mean the only run there is
+            raise lookup.unknown(reference)
         ids = sorted(run_id for run_id in self._runs if run_id.startswith(reference))
         if reference in ids or len(ids) == 1:
             return ids[0]

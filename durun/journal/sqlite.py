@@ -124,6 +124,8 @@ class SqliteJournal:
             if not newest:
                 raise lookup.none_yet()
             return str(newest[0][0])
+        if not reference:  # an unset variable of a shell must not mean the only run there is
+            raise lookup.unknown(reference)
         rows = self._all("run_ids_from", {"prefix": reference, "limit": lookup.SHOWN + 1})
         ids = [str(row[0]) for row in rows]
         if reference in ids or len(ids) == 1:

@@ -324,6 +324,12 @@ def test_no_run_begins_with_odd_text(journal: Journal, odd: str) -> None:
         journal.find(odd)
 
 
+def test_nothing_typed_is_no_run_even_if_there_is_only_one(journal: Journal) -> None:
+    journal.append(RUN, 0, [created()], 1.0)
+    with pytest.raises(NoSuchRun):
+        journal.find("")
+
+
 def test_last_is_the_newest_run_of_a_user(journal: Journal) -> None:
     with pytest.raises(NoSuchRun):
         journal.find("@last")
