@@ -23,6 +23,12 @@ def test_a_step_that_ends_in_time_is_not_touched(rig):
     assert rig.run("true", timeout=60.0).record.reason == "exit"
 
 
+def test_a_timeout_of_years_is_one(rig, fifo):
+    rig.start("sh", "-c", f"read x < {fifo}", timeout=1e9)
+    fifo.write_text("\n")
+    assert rig.wait(Ended).record.reason == "exit"
+
+
 def test_a_stop_is_told_as_a_cancel_and_the_step_may_clean_up(rig, wait):
     rig.start("sh", "-c", "trap 'echo cleaned; exit 9' INT; echo ready; while :; do sleep 0.01; done", stop_grace=30.0)
     wait(rig.log)

@@ -17,11 +17,12 @@ from durun.engine.local import wire
 from durun.engine.local.procs import look_around
 from durun.engine.local.records import EndReason, ExitRecord
 from durun.engine.local.supervisor.child import Child
-from durun.engine.local.supervisor.ending import make_durable, write_record
+from durun.engine.local.supervisor.ending import Ending
 from durun.engine.local.supervisor.ladder import TICK
 from durun.engine.local.supervisor.opening import CannotOpen, Opening, open_run
 
 _STOP_POLL = 0.5
+_LONGEST_WAIT = 3600.0
 _RECENT = 256
 
 
@@ -34,6 +35,7 @@ class Supervisor:
         self._children: dict[int, Child] = {}
         self._by_pid: dict[int, Child] = {}
         self._opening: Opening | None = None
+        self._ending: Ending | None = None
         self._lost = False
         self._closing = False
         self._tick = 0.0
@@ -55,15 +57,14 @@ class Supervisor:
     def _done(self) -> bool:
         return (self._lost or (self._closing and not self._channel.unsent)) and not self._children
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
         """Seconds until something is due that no descriptor tells."""
         due = [at for child in self._children.values() if (at := child.wake_at) is not None]
         if any(child.stopping for child in self._children.values()):
             due.append(self._tick)
-        patience = max(0.0, min(due) - time.monotonic()) if due else None
-        if self._lost:
-            return min(_STOP_POLL, _STOP_POLL if patience is None else patience)
-        return patience
+        # The kernel's own limit for a wait is some weeks, and a timeout may be longer.
+        due.append(time.monotonic() + (_STOP_POLL if self._lost else _LONGEST_WAIT))
+        return max(0.0, min(due) - time.monotonic())
 
     # Signals and ends
 
@@ -132,6 +133,7 @@ class Supervisor:
             self._channel.send([wire.NotOpened(str(error))])
             self._closing = True
             return
+        self._ending = Ending(self._opening.run_folder)
         self._channel.send([wire.Opened(os.getpid(), self._opening.scope)])
 
     def _start(self, order: wire.StartOrder, opening: Opening) -> None:
@@ -169,10 +171,10 @@ class Supervisor:
         self._recent.clear()
 
     def _secure(self, number: int, record: ExitRecord) -> None:
-        if self._opening is not None:
-            # A disk that refuses leaves the record unmarked: then nobody takes it for durable.
+        if self._ending is not None:
+            # A disk that refuses leaves the record unmarked, and that is all that there is to tell.
             with contextlib.suppress(OSError):
-                make_durable(self._opening.run_folder, number, record)
+                self._ending.make_durable(number, record)
 
     # Pipes
 
@@ -238,11 +240,11 @@ class Supervisor:
 
     def _finish_if_ended(self, child: Child) -> None:
         number = child.order.folder
-        if not child.ended or self._children.get(number) is not child or self._opening is None:
+        if not child.ended or self._children.get(number) is not child or self._ending is None:
             return
         self._close_stdin(child)
         record = child.record()
-        problem = write_record(child, record, self._opening.run_folder)
+        problem = self._ending.write_record(child, record)
         child.log.close()
         os.close(child.gate)
         del self._children[number]
