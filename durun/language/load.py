@@ -42,7 +42,7 @@ def load(raw: bytes, file: str, folder: str | None = None) -> Loaded:
     locator = Locator(document.text, document.root)
     cleaned, problems = schema.check(document.root.value)
     reader = Reader(locator, problems)
-    runbook = build(reader, cleaned, document.root.value, document.text)
+    runbook = build(reader, cleaned, document.root.value, raw.decode())
     if document.problems or reader.problems:
         raise _invalid([*document.problems, *map(locator.diagnostic, reader.problems)], file, document.text)
     advise(reader, runbook, folder)

@@ -243,6 +243,8 @@ def _hint(value: Json, shapes: list[Any]) -> str:
             return f"write {TYPES[value]}"
         if value == "rollback" and words == ["stop"]:
             return "this version of durun doesn't have rollback"
+        if "bash" in words and " " in value:
+            return "a command is written under `run:`; `shell:` says what reads it"
         return did_you_mean(value, words)
     if isinstance(value, (int, float, bool)) and "a text" in titles:
         return f'quote it to make it a text: "{json.dumps(value)}"'

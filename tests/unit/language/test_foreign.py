@@ -105,3 +105,9 @@ def test_a_typo_gets_a_guess(written, meant, step_problem):
 def test_other_names_of_types(written, meant, one_problem):
     found = one_problem(f"durun: 1\nname: x\nsteps: [{{id: a, run: x}}]\ninputs: {{i: {{type: {written}}}}}\n")
     assert (found.line, found.column, found.under, found.hint) == (4, 20, written, f"write {meant}")
+
+
+def test_a_command_under_shell_as_in_ansible(step_problem):
+    found = step_problem("- id: a\n  shell: systemctl restart x\n  run: x\n")
+    assert (found.line, found.column) == (5, 10)
+    assert found.hint == "a command is written under `run:`; `shell:` says what reads it"

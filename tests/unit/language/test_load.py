@@ -225,3 +225,11 @@ class TestReadFile:
         file.write_bytes(b"x" * (1024 * 1024 + 1))
         with pytest.raises(InvalidRunbook, match="larger than 1 MiB"):
             read_file(str(file))
+
+
+def test_the_text_and_digest_are_those_of_the_file_as_it_is():
+    raw = b"durun: 1\r\nname: x\r\nsteps:\r\n- id: a\r\n  run: |\r\n    one\r\n    two\r\n"
+    book = load(raw, "book.yaml").runbook
+    assert (book.text.encode(), book.digest) == (raw, hashlib.sha256(raw).hexdigest())
+    assert book.steps[0].call.action.spec == "one\ntwo\n"
+    assert book.steps[0].line == 4
