@@ -62,7 +62,7 @@ class _Planner:
             parent=parent,
             children=tuple(inner.id for inner in step.steps),
             fan=fan,
-            fan_out=None if step.fan_out is None else self._fan_out(step.fan_out),
+            fan_out=None if step.fan_out is None else self._fan_out(step.fan_out, step.continue_on_error),
             final=final,
             retry=self._retry(step.retry),
             verify=None if step.verify is None else self._verify(step.verify),
@@ -88,12 +88,18 @@ class _Planner:
         settle = None if verify.settle is None else self._seconds(verify.settle, "verify.settle")
         return VerifyPolicy(before=verify.before, after=verify.after, settle=settle)
 
-    def _fan_out(self, fan_out: FanOut) -> FanOutPolicy:
+    def _fan_out(self, fan_out: FanOut, forgiving: bool) -> FanOutPolicy:
         return FanOutPolicy(
             max_parallel=self.whole(fan_out.max_parallel, "max_parallel", 1, MAX_PARALLEL),
-            max_failures=self._share(self._rendered(fan_out.max_failures), fan_out.max_failures, "max_failures", 0),
+            max_failures=self._max_failures(fan_out.max_failures, forgiving),
             serial=() if fan_out.serial is None else self._serial(fan_out.serial),
         )
+
+    def _max_failures(self, value: Value | None, forgiving: bool) -> Share:
+        """None where the runbook says nothing; all where the run goes on without them anyway."""
+        if value is None:
+            return Share(100, percent=True) if forgiving else Share(0)
+        return self._share(self._rendered(value), value, "max_failures", 0)
 
     def _serial(self, value: Value) -> tuple[Share, ...]:
         waves = self._rendered(value)

@@ -38,7 +38,8 @@ class RunCreated:
 
     `tasks` counts the tasks of the steps, a fan-out as one. `place` is the folder of the runbook file,
     `surroundings` what a resume must find again: `host`, `uid`, `home`, `path`, `env` (every `env.X` that is
-    read), `inherited` (name → fingerprint). `files`: relative path → `{"sha256", "mode"}`. `only_targets`: keys chosen by `--target`.
+    read), `inherited` (name → fingerprint). `files`: relative path → `{"sha256", "mode"}`. `only_targets`: keys
+    chosen by `--target`.
     """
 
     runbook: str

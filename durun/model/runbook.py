@@ -135,13 +135,16 @@ TargetSource: TypeAlias = TargetsValue | TargetsFile | TargetsRun | TargetsMatri
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """`targets` and what goes with it; numbers are Values until the plan is made."""
+    """`targets` and what goes with it; numbers are Values until the plan is made.
+
+    `max_failures` None: not said. That is none, but with `continue_on_error` all.
+    """
 
     source: TargetSource
     target_key: Value | None = None
     max_parallel: Value = 1
     serial: Value | None = None
-    max_failures: Value = 0
+    max_failures: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)

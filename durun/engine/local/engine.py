@@ -119,19 +119,25 @@ class LocalEngine:
         record = self._journal.record(request.run_id)
         doubts = record.counts.get("in_doubt", 0)
         if record.cancel_requested and not doubts and record.status == "in_doubt":
-            return self._drive_if_free(request.run_id, "settle", request.by, observer)
+            return self._drive_if_free(request.run_id, Beginning("settle", request.by), observer)
         return Outcome(record.id, record.status, 0)
 
     def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:
         """Ask that a run be stopped, and stop it where nobody drives it."""
+        wish = CancelRequested(reason=request.reason, by=request.by)
 
         def requested(state: RunState) -> Event:
             if state.record.status in FINAL:
                 raise NotAllowed(f"run {state.record.id} has {state.record.status}", "there is nothing to cancel")
-            return CancelRequested(reason=request.reason, by=request.by)
+            return wish
 
+        if self._journal.record(request.run_id).status == "failed":
+            # It is over: given up on, in a round of its own. Only if somebody is just resuming it, it is asked.
+            outcome = self._drive_if_free(request.run_id, Beginning("cancel", request.by, events=[wish]), observer)
+            if outcome.driver == "self":
+                return outcome
         self._append(request.run_id, requested)
-        return self._drive_if_free(request.run_id, "cancel", request.by, observer)
+        return self._drive_if_free(request.run_id, Beginning("cancel", request.by), observer)
 
     # -- driving ----------------------------------------------------------------------------------------------
 
@@ -172,7 +178,7 @@ class LocalEngine:
         observer.ended(outcome)
         return outcome
 
-    def _drive_if_free(self, run_id: str, reason: str, by: Mapping[str, Json], observer: Observer) -> Outcome:
+    def _drive_if_free(self, run_id: str, beginning: Beginning, observer: Observer) -> Outcome:
         """Carry a recorded request out, unless another process drives the run: then that one does."""
         lock = RunLock(self._config.run_lock(run_id), self._clock)
         self._make_folder(run_id)
@@ -185,7 +191,6 @@ class LocalEngine:
             state = read_state(self._journal, run_id)
             runbook = _stored(state)
             plan = make_plan(runbook, state.created.inputs, state.created.surroundings["env"], run_id)
-            beginning = Beginning("cancel" if reason == "cancel" else "settle", by)
             return self._drive(state, plan, runbook, beginning, observer)
         finally:
             lock.release()

@@ -85,11 +85,11 @@ class Session:
                 pid_namespace=self._here.pid_namespace,
                 mount_id=self._here.mount_id,
                 by=beginning.by,
-            ),
-            *beginning.events,
+            )
         ]
         if ended:
             events.append(RoundStarted(round=record.round + 1, by=beginning.by))
+        events.extend(beginning.events)
         if beginning.fresh and ended:
             failed = failed_tasks(self.ledger.plan, self.ledger.state)
             events += [TaskRetried(**key._asdict(), due=self.ledger.now, fresh=True) for key in failed]
