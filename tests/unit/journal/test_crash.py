@@ -214,3 +214,27 @@ def test_every_acknowledged_commit_was_synced_before(path: Path, start: Start) -
     assert acknowledged == 30
     synced = [line for line in log.read_text().splitlines() if line.startswith("fsync") and f"<{path.parent}>" in line]
     assert synced, "the folder's entry for the journal must outlive a power cut, too"
+
+
+CUT_SHORT = """
+import sqlite3
+with open_journal(path) as journal:
+    journal.append("r", 0, [created(), *[jump(n, "x" * 9000) for n in range(50)]], 1.0)
+connection = sqlite3.connect(path, isolation_level=None)
+connection.execute("PRAGMA journal_mode = DELETE")
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("DROP TRIGGER event_is_never_changed")
+connection.execute("UPDATE event SET body = zeroblob(9000)")
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.fault(5)
+def test_without_wal_a_reader_finds_a_commit_cut_short_undone(path: Path, start: Start) -> None:
+    start(CUT_SHORT, path).communicate(timeout=50)
+    assert path.with_name("journal.db-journal").stat().st_size > 0
+    reader = open_journal(path, read_only=True)
+    assert reader.head("r") == 51
+    reader.check("r")
+    assert not path.with_name("journal.db-journal").exists()
