@@ -15,14 +15,14 @@ Listed = tuple[RunRecord, RunStatus]
 """A run, and where it stands."""
 
 _HEADINGS = ("RUN", "RUNBOOK", "STATUS", "STARTED", "TOOK", "TASKS")
-_FIRST_TO_GO = (1, 3, 4, 5)
-"""Columns that give way on a narrow terminal: the last one is the first that is left out."""
+_RUNBOOK, _DROPPED = 1, (4, 3, 5)
+"""Columns that give way on a narrow terminal: the one that is cut, and those that are left out, the first one first."""
 
 
 def history_text(runs: Sequence[Listed], now: float, width: int | None) -> str:
     """The table, newest first, not wider than `width` (None: as wide as it is)."""
     rows = [_row(record, status, now) for record, status in runs]
-    return table(_HEADINGS, rows, width, _FIRST_TO_GO)
+    return table(_HEADINGS, rows, width, _RUNBOOK, _DROPPED)
 
 
 def _row(record: RunRecord, status: RunStatus, now: float) -> tuple[str, ...]:

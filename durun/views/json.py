@@ -20,7 +20,10 @@ from durun.views.summary import all_counts
 SCHEMA = 1
 
 _HIDDEN = frozenset(
-    {"text", "surroundings", "files", "env", "nonce", "boot_id", "pid_namespace", "mount_id", "request", "tasks", "folder"}
+    {
+        "text", "surroundings", "files", "env", "nonce", "boot_id", "pid_namespace", "mount_id", "request", "tasks",
+        "folder",
+    }  # fmt: skip
 )
 """Fields of events that are durun's own business, or too long for a line."""
 

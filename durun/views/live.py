@@ -147,11 +147,11 @@ def _progress(step: StepTally) -> Text:
         return Text("no targets", "dim")
     good = step.done * _BAR // step.total
     bad = min(_BAR - good, -(-step.wrong * _BAR // step.total))
-    text = Text("━" * good, "green") + Text("━" * bad, "red") + Text("─" * (_BAR - good - bad), "dim")
-    text += Text(f" {step.done}/{step.total}")
+    text = Text.assemble(("━" * good, "green"), ("━" * bad, "red"), ("─" * (_BAR - good - bad), "dim"))
+    text.append(f" {step.done}/{step.total}")
     for status in ("running", "failed", "in_doubt", "cancelled"):
         if step.counts[status]:
-            text += Text(f"  {step.counts[status]} {status.replace('_', ' ')}", _MARKS[status][1])
+            text.append(f"  {step.counts[status]} {status.replace('_', ' ')}", _MARKS[status][1])
     return text
 
 

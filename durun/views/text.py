@@ -88,12 +88,18 @@ def pad(text: str, width: int) -> str:
     return text + " " * (width - width_of(text))
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], width: int | None, shrink: Sequence[int] = ()) -> str:
-    """Columns under headings. With `width`, the columns `shrink` give way, in that order, until a line fits."""
+def table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    width: int | None,
+    shrink: int = 0,
+    drop: Sequence[int] = (),
+) -> str:
+    """Columns under headings. With `width`, column `shrink` is cut, then those in `drop` go, until a line fits."""
     lines = [tuple(headings), *map(tuple, rows)]
     widths = [max(width_of(line[column]) for line in lines) for column in range(len(headings))]
     if width is not None:
-        _squeeze(widths, width, shrink)
+        _squeeze(widths, width, shrink, drop)
     text = []
     for line in lines:
         cells = [pad(fit(cell, widths[column]), widths[column]) for column, cell in enumerate(line) if widths[column]]
@@ -101,19 +107,24 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], width: int | N
     return "\n".join(text) + "\n"
 
 
-def _squeeze(widths: list[int], width: int, shrink: Sequence[int]) -> None:
-    """Narrow the columns `shrink` to 8, then drop them from the last on, until the line fits into `width`."""
+_NARROWEST = 12
+"""Columns below which a cut column says too little."""
 
-    def excess() -> int:
+
+def _squeeze(widths: list[int], width: int, shrink: int, drop: Sequence[int]) -> None:
+    """Make the line fit into `width`; what is needed least goes first, the cut column last."""
+
+    def excess(narrowest: int) -> int:
         shown = [column for column in widths if column]
-        return sum(shown) + 2 * (len(shown) - 1) - width
+        spare = max(0, widths[shrink] - narrowest)
+        return sum(shown) + 2 * (len(shown) - 1) - width - spare
 
-    for column in shrink:
-        if (over := excess()) > 0 and widths[column] > 8:
-            widths[column] = max(8, widths[column] - over)
-    for column in reversed(shrink):
-        if excess() > 0:
+    for column in drop:
+        if excess(_NARROWEST) > 0:
             widths[column] = 0
+    over = excess(widths[shrink])
+    if over > 0:
+        widths[shrink] = max(0, widths[shrink] - over)
 
 
 def counted(number: int, noun: str) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -108,6 +108,12 @@ class Recorder:
             for number, event in enumerate(events):
                 head = journal.append(run_id, head, [event], at + number)
         return run_id
+
+    def many(self, runs: Mapping[str, Sequence[Event]]) -> None:
+        """Each run in one transaction."""
+        with open_journal(self._home / "journal.db") as journal:
+            for run_id, events in runs.items():
+                journal.append(run_id, 0, events, START)
 
     def log(self, run_id: str, folder: int, *lines: str) -> None:
         place = self._home / "runs" / run_id / "attempts" / str(folder)

@@ -112,8 +112,7 @@ def test_ctrl_c_is_exit_code_130_without_a_word(durun, monkeypatch):
 
 @pytest.mark.fault(40)
 def test_a_reader_that_goes_away_is_no_error(durun_process, recorded):
-    for number in range(300):
-        recorded(f"run-{number:04}", recorded.created("x" * 300))
+    recorded.many({f"run-{number:04}": [recorded.created("x" * 300)] for number in range(300)})
     process = durun_process("history", "--limit", "0", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
     assert process.wait() == 0

@@ -31,20 +31,13 @@ def test_ten_thousand_targets_are_a_line_with_counts_and_the_troubles(durun, rec
     events = [ev.TargetsResolved(step="patch", targets=[ev.Target(key, key) for key in keys], tasks=len(keys))]
     events += [ev.TaskSkipped(step="patch", target=key, reason="if is false") for key in keys[:50]]
     events += [ev.TaskFailed(step="patch", target=key, code="exit", reason="exit code 1") for key in keys[50:90]]
-    _in_one_go(recorded, "aaaa", events)
+    recorded.many({"aaaa": [recorded.created(tasks=1), *events]})
     lines = durun("show", "aaaa").out.splitlines()
     assert len(lines) < 50
     assert "  failed     patch  90 targets: 50 skipped, 40 failed" in lines
     assert "    … 20 more failed: --step patch" in lines
     assert "  pending    9910 tasks to come" in lines
     assert durun("show", "aaaa", "--step", "patch").out.count("patch[host-") == 90
-
-
-def _in_one_go(recorded, run_id, events):
-    from durun.journal.sqlite import open_journal
-
-    with open_journal(recorded._home / "journal.db") as journal:
-        journal.append(run_id, 0, [recorded.created(tasks=1), *events], 0.0)
 
 
 def test_a_step_alone_is_shown_with_attempts_and_outputs(durun, recorded):

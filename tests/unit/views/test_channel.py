@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 
@@ -14,10 +15,8 @@ def pipe():
     ours, theirs = os.pipe()
     yield ours, theirs
     for descriptor in (ours, theirs):
-        try:
+        with contextlib.suppress(OSError):
             os.close(descriptor)
-        except OSError:
-            pass
 
 
 def read_all(descriptor):

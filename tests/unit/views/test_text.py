@@ -33,10 +33,10 @@ def test_text_is_cut_by_columns_not_by_characters():
 
 @pytest.mark.parametrize("width", [20, 30, 40, 60])
 def test_a_table_fits(width):
-    text = table(("ID", "NAME", "STATUS"), [("x" * 10, "n" * 50, "failed")], width, shrink=(1,))
+    text = table(("ID", "NAME", "STATUS"), [("x" * 10, "n" * 50, "failed")], width, shrink=1)
     assert all(width_of(line) <= width for line in text.splitlines())
     assert "failed" in text
 
 
 def test_a_table_without_a_width_cuts_nothing():
-    assert "n" * 500 in table(("ID", "NAME"), [("x", "n" * 500)], None, shrink=(1,))
+    assert "n" * 500 in table(("ID", "NAME"), [("x", "n" * 500)], None, shrink=1)
