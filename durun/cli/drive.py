@@ -12,7 +12,7 @@ from durun.engine.api import Observer, Outcome
 from durun.errors import DurunError
 from durun.model.task import RunRecord
 from durun.views.channel import Channel
-from durun.views.json import JsonLines
+from durun.views.json_lines import JsonLines
 from durun.views.observer import View
 from durun.views.plain import PlainView
 

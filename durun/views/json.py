@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from durun.model import event as ev
 from durun.model.clock import to_iso
 from durun.model.event import Event, Stamped, TaskEvent, encode, type_of
-from durun.model.plan import Plan
-from durun.model.runbook import Json, Runbook
+from durun.model.runbook import Json
 from durun.model.state import RunState
 from durun.model.status import RunStatus
 from durun.model.task import Attempt, RunRecord, TaskKey, TaskState
-from durun.views.channel import Channel
-from durun.views.observer import Result
 from durun.views.summary import all_counts
 
 SCHEMA = 1
 
 _HIDDEN = frozenset(
-    {
-        "text", "surroundings", "files", "env", "nonce", "boot_id", "pid_namespace", "mount_id", "request", "tasks",
-        "folder",
-    }  # fmt: skip
+    "text surroundings files env nonce boot_id pid_namespace mount_id request tasks folder".split()  # noqa: SIM905
 )
 """Fields of events that are durun's own business, or too long for a line."""
-
-_PATIENCE = 30.0
-"""Seconds without any progress after which a reader counts as gone. A program may be slow where a person is not."""
-
 
 def dump(value: Json) -> str:
     """One object as one line."""
@@ -142,60 +132,3 @@ class AttemptNumbers:
         if isinstance(event, ev.TaskStarted):
             self._numbers[event.key] = event.attempt
         return self._numbers.get(event.key) or None if isinstance(event, TaskEvent) else None
-
-
-class JsonLines:
-    """`run --json` and `resume --json`: one object a line; the last one of each run is `run_ended`."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self._attempts: AttemptNumbers | None = None
-        self._state: RunState | None = None
-        self._at: float | None = None
-
-    def began(self, state: RunState, plan: Plan, runbook: Runbook) -> None:  # noqa: ARG002
-        """Remember which attempts there were."""
-        self._state = state
-        self._attempts = AttemptNumbers(state.tasks)
-
-    def saw(self, events: Sequence[Stamped], state: RunState) -> None:
-        """A line for each event; the end is left to `ended`, which knows the exit code."""
-        self._state = state
-        attempts = self._attempts = self._attempts or AttemptNumbers()
-        lines = [
-            dump(event_line(state.record.id, stamped, attempts.of(stamped.event)))
-            for stamped in events
-            if not isinstance(stamped.event, ev.RunEnded)
-        ]
-        self._at = events[-1].at if events else self._at
-        self._channel.write("".join(lines))
-
-    def said(self, notice: str) -> None:
-        """A notice is a line too."""
-        run_id = self._state.record.id if self._state else None
-        self._channel.write(dump({"schema": SCHEMA, "event": "notice", "run": run_id, "text": notice}))
-
-    def tick(self, now: float) -> None:
-        """Nothing."""
-
-    def ended(self, outcome: Result) -> None:
-        """The last line, also when the run parks or is interrupted."""
-        record = outcome.state.record if outcome.state else None
-        self._end(outcome.run_id, outcome.status, outcome.exit_code, record)
-        self._state = None
-
-    def close(self, exit_code: int) -> None:
-        """Write what is left; when durun stopped in the middle, the last line says so."""
-        if self._state is not None:
-            record = self._state.record
-            status = "interrupted" if record.status in ("running", "pending") else record.status
-            self._end(record.id, status, exit_code, record)
-        self._channel.close(_PATIENCE)
-
-    def _end(self, run_id: str, status: str, exit_code: int, record: RunRecord | None) -> None:
-        line: dict[str, Json] = {"schema": SCHEMA, "event": "run_ended", "run": run_id}
-        line |= {"status": status, "exit_code": exit_code}
-        if record is not None:
-            line |= {"at": iso(self._at or record.created_at), "reason": record.reason, "outputs": record.outputs}
-            line["tasks"] = {"total": record.total, **all_counts(record)}
-        self._channel.write(dump(line))
