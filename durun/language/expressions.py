@@ -1,24 +1,30 @@
 """`${{ … }}`: the expressions of a runbook, from text to value.
 
 The language is Jinja2's expression syntax. It computes and never acts: no calls but filters and tests, no
-attributes but the keys of mappings, no statements, no randomness, bounded in every size.
+attributes but the keys of mappings, no statements, no randomness, bounded in every size. Jinja2 itself is loaded
+with the first expression: a runbook without one does not pay for it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
-from typing import Any, TypeAlias
-
-from jinja2 import nodes
+from types import ModuleType
+from typing import Any
 
 from durun.language.diagnostics import did_you_mean
-from durun.language.evaluation import ASKING, FORGIVING, value_of
-from durun.language.plain import MAX_TEXT, ExpressionError, MissingName, a_kind, kind_of, plain, to_text
-from durun.language.syntax import ExpressionSyntaxError, end_of_expression, tree_of
+from durun.language.plain import (
+    MAX_TEXT,
+    ExpressionError,
+    ExpressionSyntaxError,
+    MissingName,
+    PathPart,
+    Reference,
+    a_kind,
+    plain,
+    to_text,
+)
 from durun.model.runbook import Expression, Json, Template, Value
 
 __all__ = [
@@ -38,23 +44,17 @@ __all__ = [
     "to_text",
 ]
 
-PathPart: TypeAlias = str | int | None
-
 _NEAR_AMONG = 1000
 """Names looked through for a near match: a fan-out may have 100,000 keys."""
 
 _BEGIN = re.compile(r"\$?\$\{\{")
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A path that an expression reads: a name, then keys; None where the key is computed.
+def _jinja() -> ModuleType:
+    """What needs Jinja2. Loaded late, and only here."""
+    from durun.language import analysis
 
-    `optional`: under a `default()` or `is defined`, so that it may be missing.
-    """
-
-    path: tuple[PathPart, ...]
-    optional: bool = False
+    return analysis
 
 
 def parse_value(value: Json) -> Value:
@@ -93,7 +93,7 @@ def _parse_text(text: str) -> str | Template:
         if match.group().startswith("$$"):
             literal, place = literal + "${{", match.end()
             continue
-        end = end_of_expression(text, match.end())
+        end = _jinja().end_of_expression(text, match.end())
         if literal:
             parts.append(literal)
         parts.append(_checked(text[match.end() : end], match.end()))
@@ -107,7 +107,7 @@ def _parse_text(text: str) -> str | Template:
 def _checked(source: str, offset: int) -> Expression:
     stripped = source.strip()
     try:
-        tree_of(stripped)
+        _jinja().tree_of(stripped)
     except ExpressionSyntaxError as error:
         shift = len(source) - len(source.lstrip())
         raise ExpressionSyntaxError(error.message, offset + shift + error.offset) from error
@@ -152,7 +152,7 @@ def render(value: Value, scope: Mapping[str, Any]) -> Json:
 
 def _value(expression: Expression, scope: Mapping[str, Any], finish: Callable[[Any], Any]) -> Any:
     try:
-        return finish(value_of(tree_of(expression.source), scope))
+        return finish(_jinja().value(expression, scope))
     except ExpressionError as error:
         raise _placed(expression, error) from error
     except RecursionError:
@@ -176,10 +176,16 @@ def _shown(expression: Expression) -> str:
     return line if len(line) <= 100 else line[:100] + "…"
 
 
-@lru_cache(maxsize=4096)
 def references(expression: Expression) -> frozenset[Reference]:
     """Every path that the expression reads."""
-    return frozenset(_references(tree_of(expression.source), False))
+    found: frozenset[Reference] = _jinja().references(expression)
+    return found
+
+
+def static_kind(expression: Expression) -> str | Reference | None:
+    """What the value is, in the words of JSON; the Reference, if it is nothing but one; None if it can't be told."""
+    kind: str | Reference | None = _jinja().static_kind(expression)
+    return kind
 
 
 def expressions_in(value: Value) -> Iterator[Expression]:
@@ -192,55 +198,3 @@ def expressions_in(value: Value) -> Iterator[Expression]:
     elif isinstance(value, list | tuple):
         for entry in value:
             yield from expressions_in(entry)
-
-
-_KINDS: dict[type[nodes.Node], str] = {
-    nodes.Not: "boolean",
-    nodes.Compare: "boolean",
-    nodes.Test: "boolean",
-    nodes.Concat: "string",
-    nodes.List: "array",
-    nodes.Tuple: "array",
-    nodes.Dict: "object",
-}
-
-
-def static_kind(expression: Expression) -> str | Reference | None:
-    """What the value is, in the words of JSON; the Reference, if it is nothing but one; None if it can't be told."""
-    tree = tree_of(expression.source)
-    if isinstance(tree, nodes.Const):
-        return kind_of(tree.value)
-    if isinstance(tree, nodes.Name | nodes.Getattr | nodes.Getitem):
-        found = list(_path_references(tree, False))
-        return found[0] if len(found) == 1 else None
-    return _KINDS.get(type(tree))
-
-
-def _references(node: nodes.Node, optional: bool) -> Iterator[Reference]:
-    if isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem):
-        yield from _path_references(node, optional)
-        return
-    forgiven: nodes.Node | None = None
-    if isinstance(node, nodes.Filter):
-        forgiven = node.node if optional or node.name in FORGIVING else None
-    elif isinstance(node, nodes.Test) and node.name in ASKING:
-        forgiven = node.node
-    for child in node.iter_child_nodes():
-        yield from _references(child, child is forgiven)
-
-
-def _path_references(node: nodes.Expr, optional: bool) -> Iterator[Reference]:
-    path: list[PathPart] = []
-    while isinstance(node, nodes.Getattr | nodes.Getitem):
-        if isinstance(node, nodes.Getattr):
-            path.append(node.attr)
-        elif isinstance(node.arg, nodes.Const):
-            path.append(node.arg.value if isinstance(node.arg.value, str | int) else None)
-        else:
-            path.append(None)
-            yield from _references(node.arg, False)
-        node = node.node
-    if isinstance(node, nodes.Name):
-        yield Reference((node.name, *reversed(path)), optional)
-    else:
-        yield from _references(node, optional)

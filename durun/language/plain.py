@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from durun.errors import DurunError
 
@@ -15,6 +15,15 @@ MAX_DATA = 64 * 1024 * 1024
 """Characters and entries together in a value that an expression gives (100,000 targets fit)."""
 MAX_BITS = 4096
 """Bits in a whole number that an expression computes."""
+
+
+class ExpressionSyntaxError(Exception):
+    """A text is not an expression. `offset` counts characters in the text that was given."""
+
+    def __init__(self, message: str, offset: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
 
 
 class ExpressionError(DurunError):
@@ -98,3 +107,16 @@ def bounded(text: str) -> str:
     if len(text) > MAX_TEXT:
         raise ExpressionError(f"the text is longer than {MAX_TEXT} characters")
     return text
+
+
+PathPart: TypeAlias = str | int | None
+
+
+class Reference(NamedTuple):
+    """A path that an expression reads: a name, then keys; None where the key is computed.
+
+    `optional`: under a `default()` or `is defined`, so that it may be missing.
+    """
+
+    path: tuple[PathPart, ...]
+    optional: bool = False

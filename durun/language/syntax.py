@@ -11,20 +11,12 @@ from jinja2.parser import Parser
 
 from durun.language.diagnostics import did_you_mean
 from durun.language.evaluation import ALLOWED, LANGUAGE
+from durun.language.plain import ExpressionSyntaxError
 
 MAX_SOURCE = 4096
 """Characters in one expression."""
 MAX_DEPTH = 100
 """How deep an expression may be nested; also how many operators may follow each other."""
-
-
-class ExpressionSyntaxError(Exception):
-    """A text is not an expression. `offset` counts characters in the text that was given."""
-
-    def __init__(self, message: str, offset: int = 0) -> None:
-        super().__init__(message)
-        self.message = message
-        self.offset = offset
 
 
 def end_of_expression(text: str, start: int) -> int:
