@@ -152,31 +152,51 @@ def _apply_run(run: RunRecord, event: RunEvent, at: float, sequence: int) -> Run
 def _apply_task(task: TaskState, event: TaskEvent, at: float) -> TaskState:
     if task.status not in _PERMITTED[type(event)]:
         raise IllegalTransition(f"{ev.type_of(event)} for {event.key}, which is {task.status}")  # type: ignore[arg-type]
+    return replace(task, changed_at=at, **_changes(task, event, at))
+
+
+_Changes = dict[str, Any]
+"""Fields of a task's state and their new values: one copy per event, however much changes."""
+
+
+def _changes(task: TaskState, event: TaskEvent, at: float) -> _Changes:
     match event:
         case ev.TaskSkipped():
-            return replace(task, status="skipped", reason=event.reason, changed_at=at)
+            return {"status": "skipped", "reason": event.reason}
         case ev.TaskStarted():
             return _started(task, event, at)
         case ev.TaskNeverBegan():
             ended = _end_attempt(task, "never_began", at, event.reason)
-            return replace(ended, status="pending", fences=task.fences + 1, probe=None)
+            return {**ended, "status": "pending", "fences": task.fences + 1, "probe": None}
         case ev.ProbeStarted():
-            return _asked(task, event, at)
+            return _asked(task, event)
         case ev.ProbeAnswered():
             return _answered(task, event, at)
         case ev.TaskRetried():
-            fresh: dict[str, Any] = {"failures": 0, "fences": 0, "repeats": 0} if event.fresh else {}
-            return replace(task, status="pending", not_before=event.due, changed_at=at, **fresh)
+            fresh = {"failures": 0, "fences": 0, "repeats": 0} if event.fresh else {}
+            return {"status": "pending", "not_before": event.due, **fresh}
         case ev.TaskRepeated():
-            again = replace(_undoubted(task), status="pending", how=None, code="", reason="", exit_code=None)
-            return replace(again, repeats=task.repeats + 1, changed_at=at)
+            return {**_NO_OUTCOME, **_NO_DOUBT, "status": "pending", "repeats": task.repeats + 1}
         case ev.TaskSettled():
-            return _settled(task, event, at)
+            return _settled(task, event)
         case _:
             return _ended(task, event, at)
 
 
-def _started(task: TaskState, event: ev.TaskStarted, at: float) -> TaskState:
+_NO_OUTCOME: Mapping[str, Any] = {"how": None, "code": "", "reason": "", "exit_code": None}
+_NO_DOUBT: Mapping[str, Any] = {
+    "probe": None,
+    "answer": None,
+    "asked_in": 0,
+    "answered_at": 0.0,
+    "not_done_since": None,
+    "gone": True,
+    "pid": None,
+}
+"""Nothing is left of what was asked about a doubt that is over."""
+
+
+def _started(task: TaskState, event: ev.TaskStarted, at: float) -> _Changes:
     attempt = Attempt(
         number=event.attempt,
         folder=event.folder,
@@ -186,81 +206,63 @@ def _started(task: TaskState, event: ev.TaskStarted, at: float) -> TaskState:
         key=event.idempotency_key,
         request=event.request,
     )
-    return replace(
-        task,
-        status="running",
-        attempts=(*task.attempts, attempt),
-        how=None,
-        code="",
-        reason="",
-        exit_code=None,
-        not_before=None,
-        probe=None,
-        changed_at=at,
-    )
+    attempts = (*task.attempts, attempt)
+    return {**_NO_OUTCOME, "status": "running", "attempts": attempts, "not_before": None, "probe": None}
 
 
-def _asked(task: TaskState, event: ev.ProbeStarted, at: float) -> TaskState:
+def _asked(task: TaskState, event: ev.ProbeStarted) -> _Changes:
     """A probe that a session left open is dropped by the next one that asks."""
     if task.probe is not None and task.probe.session == event.session:
         raise IllegalTransition(f"probe_started for {event.key}, which is being asked already")
-    probe = Probe(event.purpose, event.folder, event.nonce, event.session)
-    return replace(task, probe=probe, changed_at=at)
+    return {"probe": Probe(event.purpose, event.folder, event.nonce, event.session)}
 
 
-def _answered(task: TaskState, event: ev.ProbeAnswered, at: float) -> TaskState:
+def _answered(task: TaskState, event: ev.ProbeAnswered, at: float) -> _Changes:
     if task.probe is None or task.probe.purpose != event.purpose:
         raise IllegalTransition(f"probe_answered for {event.key}, which was not asked ({event.purpose})")
     if event.purpose != "in_doubt":
-        checked = task.checked_before or event.purpose == "before"
-        return replace(task, probe=None, checked_before=checked, changed_at=at)
+        return {"probe": None, "checked_before": task.checked_before or event.purpose == "before"}
     since = task.not_done_since if task.not_done_since is not None else at
-    return replace(
-        task,
-        probe=None,
-        answer=event.answer,
-        answered_at=at,
-        asked_in=task.probe.session,
-        not_done_since=since if event.answer == "not_done" else None,
-        changed_at=at,
-    )
+    return {
+        "probe": None,
+        "answer": event.answer,
+        "answered_at": at,
+        "asked_in": task.probe.session,
+        "not_done_since": since if event.answer == "not_done" else None,
+    }
 
 
-def _undoubted(task: TaskState) -> TaskState:
-    """Forget what was asked about a doubt that is over."""
-    return replace(task, probe=None, answer=None, asked_in=0, answered_at=0.0, not_done_since=None, gone=True, pid=None)
-
-
-def _settled(task: TaskState, event: ev.TaskSettled, at: float) -> TaskState:
-    clear = replace(_undoubted(task), how=None, code="", reason=event.reason, changed_at=at)
+def _settled(task: TaskState, event: ev.TaskSettled) -> _Changes:
+    clear = {**_NO_DOUBT, "how": None, "code": "", "reason": event.reason}
     match event.resolution:
         case "done":
-            return replace(clear, status="succeeded", how="settled", outputs=event.outputs)
+            return {**clear, "status": "succeeded", "how": "settled", "outputs": event.outputs}
         case "not_done":
-            return replace(clear, status="pending")
+            return {**clear, "status": "pending"}
         case "failed":
             # The operator's word is the last: no retry policy may look at it.
             failures = task.failures + FINAL_FAILURE
-            return replace(clear, status="failed", how="settled", code="settled", failures=failures)
+            return {**clear, "status": "failed", "how": "settled", "code": "settled", "failures": failures}
         case _:
             assert_never(event.resolution)
 
 
-def _ended(task: TaskState, event: TaskEvent, at: float) -> TaskState:
+def _ended(task: TaskState, event: TaskEvent, at: float) -> _Changes:
     match event:
         case ev.TaskSucceeded():
-            over = _end_attempt(_undoubted(task), "succeeded", at, event.reason, event)
-            return replace(over, status="succeeded", how=event.how, outputs=event.outputs, code="")
+            over = _end_attempt(task, "succeeded", at, event.reason, event)
+            return {**_NO_DOUBT, **over, "status": "succeeded", "how": event.how, "outputs": event.outputs, "code": ""}
         case ev.TaskFailed():
-            over = _end_attempt(_undoubted(task), "failed", at, event.reason, event)
-            failures = task.failures + (1 if event.retryable else FINAL_FAILURE)
-            return replace(over, status="failed", how=event.how, code=event.code, failures=failures)
+            over = _end_attempt(task, "failed", at, event.reason, event)
+            over["failures"] = task.failures + (1 if event.retryable else FINAL_FAILURE)
+            return {**_NO_DOUBT, **over, "status": "failed", "how": event.how, "code": event.code}
         case ev.TaskInDoubt():
-            over = _end_attempt(_undoubted(task), "in_doubt", at, event.reason, event)
-            return replace(over, status="in_doubt", how=event.how, gone=event.gone, pid=event.pid, code="in_doubt")
+            over = _end_attempt(task, "in_doubt", at, event.reason, event)
+            over |= {"how": event.how, "code": "in_doubt"}
+            return {**_NO_DOUBT, **over, "status": "in_doubt", "gone": event.gone, "pid": event.pid}
         case ev.TaskCancelled():
             over = _end_attempt(task, "cancelled", at, event.reason, event)
-            return replace(over, status="cancelled", probe=None)
+            return {**over, "status": "cancelled", "probe": None}
         case _:
             raise IllegalTransition(f"no such event of a task: {event}")
 
@@ -271,11 +273,11 @@ FINAL_FAILURE = 1_000_000
 
 def _end_attempt(
     task: TaskState, status: AttemptStatus, at: float, reason: str, event: TaskEvent | None = None
-) -> TaskState:
+) -> _Changes:
     """Close the newest attempt, if it is still open or in doubt, and note why on the task."""
     exit_code = getattr(event, "exit_code", None)
+    changes: _Changes = {"reason": reason, "exit_code": exit_code}
     attempt = task.attempt
-    attempts = task.attempts
     if attempt is not None and task.status in ("running", "in_doubt"):
         closed = replace(
             attempt,
@@ -286,5 +288,5 @@ def _end_attempt(
             how=getattr(event, "how", None),
             log=getattr(event, "log", None) or attempt.log,
         )
-        attempts = (*attempts[:-1], closed)
-    return replace(task, attempts=attempts, reason=reason, exit_code=exit_code, changed_at=at)
+        changes["attempts"] = (*task.attempts[:-1], closed)
+    return changes

@@ -141,7 +141,7 @@ def _about_doubts(progress: Progress, now: float, room: int) -> Iterator[Command
 def _stops(progress: Progress) -> Iterator[Command]:
     """What a cancel stops: attempts, and questions before the first one. Those that end a doubt are waited for."""
     session = progress.state.record.sessions
-    for key in progress.at_work():
+    for key in sorted(progress.at_work()):
         task = progress.state.tasks[key]
         if not being_asked(task, session) or task.status == "pending":
             yield Stop(key)

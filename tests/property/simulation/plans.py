@@ -83,6 +83,8 @@ class PlanMaker:
         )
 
     def fan_out(self) -> FanOutPolicy:
-        limit = self.rng.choice([Share(0), Share(0), Share(1), Share(2), Share(30, percent=True), Share(100, percent=True)])
+        limit = self.rng.choice(
+            [Share(0), Share(0), Share(1), Share(2), Share(30, percent=True), Share(100, percent=True)]
+        )
         serial = self.rng.choice([(), (), (Share(1), Share(2)), (Share(1), Share(30, percent=True)), (Share(2),)])
         return FanOutPolicy(self.rng.choice([1, 1, 2, 3, 8]), limit, serial)

@@ -139,6 +139,8 @@ class Oracle:
     def _check_target(self, node: Node, key: TaskKey) -> None:
         promise(self.fan_severity(node) == 0, f"{key}: more than max_failures stand")
         names = self.targets(node)
+        if self.view(node.id, key.target).busy:
+            return  # it works already, and goes on
         place, starts = names.index(key.target), node.fan_out.waves(len(names))
         begin = max(start for start in starts if start <= place)
         for earlier in names[:begin]:

@@ -62,7 +62,7 @@ class Runner:
             return False
         if self.pending:
             self.promises.committed(self.store.events[self.committed :], self.store)
-        self.committed = self.store.head
+            self.committed = self.store.head
         self.pending = []
         self.ended = []
         while self.to_spawn:
@@ -123,7 +123,9 @@ class Runner:
             else:
                 self.emit(ev.TaskInDoubt(**about(key), reason="the machine restarted", how="adopted"))
         elif process.lost:
-            self.emit(ev.TaskInDoubt(**about(key), reason="lost", gone=not process.alive, pid=5 if process.alive else None))
+            self.emit(
+                ev.TaskInDoubt(**about(key), reason="lost", gone=not process.alive, pid=5 if process.alive else None)
+            )
         elif process.alive:
             self.watched.add(nonce)
         else:

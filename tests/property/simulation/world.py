@@ -94,7 +94,9 @@ class World:
         self._spawn(Process(key, "attempt", nonce, self.now + self.rng.choice([0.1, 1, 2, 5]), end, effect))
 
     def spawn_probe(self, key: TaskKey, nonce: str, purpose: Purpose) -> None:
-        self._spawn(Process(key, purpose, nonce, self.now + self.rng.choice([0.1, 1, 2]), self._probe_end(key, purpose)))
+        self._spawn(
+            Process(key, purpose, nonce, self.now + self.rng.choice([0.1, 1, 2]), self._probe_end(key, purpose))
+        )
 
     def _spawn(self, process: Process) -> None:
         if process.nonce in self.processes:
