@@ -1,0 +1,451 @@
+"""Steps whose runner, supervisor, machine or own process was taken away: adopted, in doubt, never doubled."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from crash_harness import Bench, lives, wait_until
+
+
+def blocked(bench: Bench, fifo: Path, *, more: str = "", after: str = "true", name: str = "one") -> str:
+    """A step that has its effect, then waits at a pipe, then does something; and one after it."""
+    return str(
+        bench.write(
+            f"""
+steps:
+  - id: {name}
+    run: |
+      eval "$MARK"
+      echo said before
+      read -r _ < {fifo} || true
+      {after}
+    {more}
+  - id: two
+    run: eval "$MARK"
+"""
+        )
+    )
+
+
+def reached(bench: Bench, task: str = "one") -> None:
+    wait_until(lambda: bench.effects()[task] == 1)
+
+
+def kill_runner(bench: Bench, *argv: str) -> str:
+    """Start durun, kill it once its first step has had its effect; the run's id."""
+    process = bench.start(*argv)
+    reached(bench)
+    bench.kill(process.pid)
+    bench.finish(process)
+    return bench.last() or ""
+
+
+def kill_both(bench: Bench, *argv: str) -> str:
+    """Runner and supervisor, so that nobody writes the exit record."""
+    process = bench.start(*argv)
+    reached(bench)
+    bench.kill(process.pid, *bench.supervisors())
+    bench.finish(process)
+    return bench.last() or ""
+
+
+@pytest.mark.fault(3)
+@pytest.mark.parametrize("when", ["while it works", "after it has ended"])
+def test_step_outlives_its_runner_and_is_adopted(bench: Bench, when: str) -> None:
+    fifo = bench.fifo()
+    more = "outputs: {answer: {type: integer}}"
+    book = blocked(bench, fifo, more=more, after='echo said after; echo answer=42 >> "$DURUN_OUTPUT"')
+    run = kill_runner(bench, "run", book)
+    assert bench.steps()
+    if when == "while it works":
+        process = bench.start("resume", run)
+        wait_until(lambda: bench.state().record.sessions == 2)
+        bench.let_go(fifo)
+        ran = bench.finish(process)
+    else:
+        bench.let_go(fifo)
+        bench.quiet()
+        ran = bench("resume", run)
+    assert ran.code == 0, ran
+    assert bench.effects() == {"one": 1, "two": 1}
+    task = bench.task("one")
+    assert (task["status"], task["how"], task["outputs"]) == ("succeeded", "adopted", {"answer": 42})
+    assert bench("logs", run, "one").out == "said before\nsaid after\n"
+    bench.check()
+
+
+@pytest.mark.fault(7)
+def test_failure_while_the_runner_is_dead(bench: Bench) -> None:
+    fifo = bench.fifo()
+    run = kill_runner(bench, "run", blocked(bench, fifo, after="exit 7"))
+    bench.let_go(fifo)
+    bench.quiet()
+    ran = bench("resume", run)
+    assert ran.code == 1, ran
+    task = bench.task("one")
+    assert (task["status"], task["how"]) == ("failed", "adopted")
+    assert [attempt["exit_code"] for attempt in task["attempts"]] == [7]
+    assert bench.effects() == {"one": 1}
+
+
+@pytest.mark.fault(7)
+def test_failure_while_the_runner_is_dead_is_retried_by_the_policy_only(bench: Bench) -> None:
+    fifo = bench.fifo()
+    more = "retry: {max_attempts: 2, delay: 0s}"
+    run = kill_runner(bench, "run", blocked(bench, fifo, more=more, after='test "$DURUN_ATTEMPT" = 2'))
+    bench.let_go(fifo)
+    bench.quiet()
+    process = bench.start("resume", run)
+    bench.let_go(fifo)
+    assert bench.finish(process).code == 0
+    assert [attempt["status"] for attempt in bench.task("one")["attempts"]] == ["failed", "succeeded"]
+    assert bench.effects() == {"one": 2, "two": 1}
+
+
+@pytest.mark.fault(10)
+def test_machine_restarted_in_mid_step(bench: Bench) -> None:
+    run = kill_both(bench, "run", blocked(bench, bench.fifo()))
+    bench.kill(*bench.steps())
+    later = {"CRASH_BOOT_ID": "another-start-of-the-machine"}
+    ran = bench("resume", run, env=later)
+    assert ran.code == 3, ran
+    assert "the machine restarted" in bench.task("one")["reason"]
+    assert bench("resume", run, env=later).code == 3
+    assert bench.effects() == {"one": 1}
+    assert bench("settle", run, "one", "--done", "--reason", "looked").code == 0
+    assert bench("resume", run, env=later).code == 0
+    assert bench.effects() == {"one": 1, "two": 1}
+
+
+@pytest.mark.fault(10)
+def test_machine_restarted_between_intent_and_start(bench: Bench) -> None:
+    """No gate, but of another boot: it may have been lost with the machine, so it proves nothing."""
+    book = str(bench.write('steps:\n  - id: one\n    run: eval "$MARK"\n'))
+    assert bench.crash("run", book, at="runner send.before 1")[0]
+    bench.quiet()
+    ran = bench("resume", bench.last() or "", env={"CRASH_BOOT_ID": "another"})
+    assert ran.code == 3, ran
+    assert "the machine restarted" in bench.task("one")["reason"]
+    assert not bench.effects()
+
+
+@pytest.mark.fault(10, 42)
+def test_result_that_was_synced_is_adopted_after_a_restart_of_the_machine(bench: Bench) -> None:
+    fifo = bench.fifo()
+    run = kill_runner(bench, "run", blocked(bench, fifo))
+    bench.let_go(fifo)
+    bench.quiet()
+    assert bench("resume", run, env={"CRASH_BOOT_ID": "another"}).code == 0
+    assert bench.task("one")["how"] == "adopted"
+    assert bench.effects() == {"one": 1, "two": 1}
+
+
+@pytest.mark.fault(9, 47)
+def test_step_that_lives_without_its_supervisor_is_named_and_not_doubled(bench: Bench) -> None:
+    """It closes all its descriptors, as ssh does: only its pid and its nonce tell of it."""
+    fifo = bench.fifo()
+    program = (
+        "import os; fd = os.open(os.environ['EFFECTS'], os.O_WRONLY | os.O_CREAT | os.O_APPEND);"
+        f"os.write(fd, b'one\\n'); os.closerange(0, 100); open({str(fifo)!r}).read()"
+    )
+    book = bench.write(
+        f"""
+steps:
+  - id: one
+    run: [{sys.executable}, -c, "{program}"]
+    on_in_doubt: rerun
+    idempotent: true
+  - id: two
+    run: eval "$MARK"
+"""
+    )
+    run = kill_both(bench, "run", str(book))
+    (pid,) = bench.steps()
+    ran = bench("resume", run)
+    assert ran.code == 3, ran
+    task = bench.task("one")
+    assert task["status"] == "in_doubt"
+    assert str(pid) in task["reason"]
+    assert str(pid) in ran.out + ran.err
+    refused = bench("settle", run, "one", "--not-done", "--reason", "impatient")
+    assert refused.code == 2
+    assert str(pid) in refused.err
+    assert lives(pid)
+    assert bench.effects() == {"one": 1}
+    bench.let_go(fifo)
+    bench.quiet()
+    assert bench("settle", run, "one", "--done", "--reason", "looked").code == 0
+    assert bench("resume", run).code == 0
+    assert bench.effects() == {"one": 1, "two": 1}
+
+
+@pytest.mark.fault(47)
+def test_daemon_that_a_step_left_is_not_waited_for(bench: Bench) -> None:
+    """The supervisor is killed when the script has ended, and the daemon lives on."""
+    fifo = bench.fifo()
+    book = bench.write(
+        f"""
+steps:
+  - id: one
+    run: |
+      eval "$MARK"
+      setsid sh -c 'read -r _ < {fifo}' > /dev/null 2>&1 < /dev/null &
+"""
+    )
+    sprung, ran = bench.crash("run", str(book), at="supervisor exit.before 1")
+    assert sprung
+    assert ran.code == 3, ran
+    assert bench.steps(), "the daemon lives"
+    task = bench.task("one")
+    assert task["status"] == "in_doubt"
+    run = bench.last() or ""
+    assert bench("settle", run, "one", "--done", "--reason", "looked").code == 0
+    assert bench("resume", run).code == 0
+    assert bench.effects() == {"one": 1}
+
+
+@pytest.mark.fault(46)
+def test_step_killed_from_outside_is_in_doubt(bench: Bench) -> None:
+    fifo = bench.fifo()
+    process = bench.start("run", blocked(bench, fifo, more="retry: {max_attempts: 3, delay: 0s}"))
+    reached(bench)
+    bench.kill(*bench.steps())
+    ran = bench.finish(process)
+    assert ran.code == 3, ran
+    task = bench.task("one")
+    assert (task["status"], len(task["attempts"])) == ("in_doubt", 1)
+    assert "signal 9" in task["reason"]
+    assert bench.effects() == {"one": 1}
+
+
+@pytest.mark.fault(46)
+def test_idempotent_step_killed_from_outside_is_retried(bench: Bench) -> None:
+    book = bench.write(
+        """
+steps:
+  - id: one
+    run: 'eval "$MARK"; test "$DURUN_ATTEMPT" = 2 || kill -9 $$'
+    idempotent: true
+    retry: {max_attempts: 2, delay: 0s}
+"""
+    )
+    assert bench("run", str(book)).code == 0
+    attempts = bench.task("one")["attempts"]
+    assert [attempt["status"] for attempt in attempts] == ["failed", "succeeded"]
+    assert len({attempt["idempotency_key"] for attempt in attempts}) == 1
+    assert bench.effects() == {"one": 2}
+
+
+@pytest.mark.fault(17)
+@pytest.mark.parametrize(
+    ("verify", "code", "effects", "how"),
+    [
+        ("run: 'true'", 0, 1, "verified"),
+        ("run: exit 2", 0, 2, "ran"),
+        ("run: exit 1", 3, 1, None),
+        ("run: 'sleep 1000', timeout: 300ms", 3, 1, None),
+    ],
+    ids=["done", "not done", "unknown", "hangs"],
+)
+def test_doubt_is_ended_by_verify(bench: Bench, verify: str, code: int, effects: int, how: str | None) -> None:
+    book = bench.write(
+        f"""
+steps:
+  - id: one
+    run: 'eval "$MARK"; test "$DURUN_ATTEMPT" = 2 || kill -9 $$'
+    verify: {{{verify}, not_done_on: [2]}}
+  - id: two
+    run: eval "$MARK"
+"""
+    )
+    ran = bench("run", str(book))
+    assert ran.code == code, ran
+    assert bench.effects()["one"] == effects
+    assert bench.effects()["two"] == (1 if code == 0 else 0)
+    task = bench.task("one")
+    assert len({attempt["idempotency_key"] for attempt in task["attempts"]}) == 1
+    assert len(task["attempts"]) == effects
+    if how is not None:
+        assert task["how"] == how
+    bench.quiet()
+
+
+STUBBORN = """
+steps:
+  - id: one
+    run: |
+      trap '' INT TERM
+      eval "$MARK"
+      {child} &
+      echo $! > "$PIDS"
+      while :; do wait || :; done
+    env: {{PIDS: {pids}}}
+    timeout: 600ms
+    {more}
+"""
+
+
+@pytest.mark.fault(15, 48)
+@pytest.mark.parametrize("child", ["sleep 1000", "setsid sh -c 'trap \"\" INT TERM; sleep 1000'"])
+def test_timeout_kills_all_that_belongs_to_the_step(bench: Bench, child: str) -> None:
+    pids = bench.folder / "pids"
+    ran = bench("run", str(bench.write(STUBBORN.format(child=child, pids=pids, more=""))))
+    assert ran.code == 3, ran
+    assert "timeout" in bench.task("one")["reason"]
+    assert not any(lives(int(pid)) for pid in pids.read_text().split())
+    bench.quiet()
+    assert bench.effects() == {"one": 1}
+
+
+@pytest.mark.fault(15)
+def test_timeout_of_an_idempotent_step_is_retried(bench: Bench) -> None:
+    pids = bench.folder / "pids"
+    more = "idempotent: true\n    retry: {max_attempts: 2, delay: 0s}"
+    ran = bench("run", str(bench.write(STUBBORN.format(child="sleep 1000", pids=pids, more=more))))
+    assert ran.code == 1, ran
+    assert bench.effects() == {"one": 2}
+    bench.quiet()
+
+
+@pytest.fixture
+def open_bench() -> Iterator[Bench]:
+    """A bench that another user may work on."""
+    with tempfile.TemporaryDirectory(prefix="durun-crash-") as folder:
+        Path(folder).chmod(0o777)
+        made = Bench(Path(folder))
+        made.book.chmod(0o777)
+        yield made
+        made.close()
+
+
+@pytest.mark.fault(48)
+@pytest.mark.skipif(os.getuid() != 0, reason="a process that its owner can't kill takes root to make")
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not here")
+def test_what_cannot_be_killed_at_a_timeout_leaves_the_step_in_doubt(open_bench: Bench) -> None:
+    """durun and the step are nobody's, the step's child becomes root's. The step is idempotent, and yet in doubt."""
+    bench = open_bench
+    become_root = bench.folder / "become-root"
+    shutil.copy(shutil.which("setpriv") or "", become_root)
+    become_root.chmod(0o4755)
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    if subprocess.run([*nobody, become_root, "--reuid=0", sys.executable, "-c", ""], check=False).returncode != 0:
+        pytest.skip("set-uid programs, or this Python, can't be started by another user here")
+    pids = bench.folder / "pids"
+    book = bench.write(
+        f"""
+steps:
+  - id: one
+    run: |
+      eval "$MARK"
+      {become_root} --reuid=0 sleep 1000 &
+      echo $! > {pids}
+      wait
+    idempotent: true
+    retry: {{max_attempts: 3, delay: 0s}}
+    timeout: 1s
+"""
+    )
+    ran = bench("run", str(book), prefix=nobody, env={"HOME": str(bench.folder)})
+    assert ran.code == 3, ran
+    pid = int(pids.read_text())
+    assert lives(pid)
+    bench.home.chmod(0o700)
+    (task,) = bench.state().tasks.values()
+    assert (task.status, task.pid) == ("in_doubt", pid)
+    assert str(pid) in task.reason
+    assert bench.effects() == {"one": 1}
+
+
+NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+
+
+def _may_unshare() -> bool:
+    return subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
+
+
+needs_namespaces = pytest.mark.skipif(not _may_unshare(), reason="a pid namespace can't be made here (needs root)")
+
+
+@needs_namespaces
+@pytest.mark.fault(49)
+@pytest.mark.parametrize("at", ["runner send.before 1", "supervisor spawn.before 1;runner settle.before 1"])
+def test_resume_in_another_pid_namespace_never_says_never_began(bench: Bench, at: str) -> None:
+    """As after the restart of a container: the same boot id, other pids."""
+    book = str(bench.write('steps:\n  - id: one\n    run: eval "$MARK"\n'))
+    bench.crash("run", book, at=at)
+    bench.quiet()
+    run = bench.last() or ""
+    ran = bench("resume", run, prefix=NAMESPACE)
+    assert ran.code == 3, ran
+    task = bench.task("one")
+    assert task["status"] == "in_doubt"
+    assert "pid namespace" in task["reason"]
+    assert not bench.effects()
+    # Back where it was started, it can be told.
+    assert bench("settle", run, "one", "--not-done", "--reason", "looked").code == 0
+    assert bench("resume", run).code == 0
+    assert bench.effects() == {"one": 1}
+
+
+@needs_namespaces
+@pytest.mark.fault(49)
+def test_resume_after_the_state_directory_was_mounted_anew(bench: Bench) -> None:
+    book = str(bench.write('steps:\n  - id: one\n    run: eval "$MARK"\n'))
+    stored, mounted = bench.folder / "stored", bench.folder / "mounted"
+    stored.mkdir(mode=0o700)
+    mounted.mkdir(mode=0o700)
+    bench.home = mounted / "state"
+    bench.env["DURUN_HOME"] = str(bench.home)
+    script = f"""
+        mount --bind {stored} {mounted}
+        "$@"
+        while fuser -s -m {mounted} 2> /dev/null; do :; done
+        umount {mounted} || umount --lazy {mounted}
+        mount --bind {stored} {mounted}
+        unset CRASH_AT
+        run=$(ls {mounted}/state/runs)
+        {sys.executable} -m durun resume "$run"
+    """
+    prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
+    ran = bench("run", book, prefix=prefix, crash="runner send.before 1")
+    assert ran.code == 3, ran
+    bench.home = stored / "state"
+    bench.env["DURUN_HOME"] = str(bench.home)
+    task = bench.task("one")
+    assert task["status"] == "in_doubt"
+    assert "mounted anew" in task["reason"]
+    assert not bench.effects()
+
+
+def test_adopted_step_is_stopped_by_a_cancel(bench: Bench) -> None:
+    """Its supervisor has no runner: it watches the stop file."""
+    fifo = bench.fifo()
+    run = kill_runner(bench, "run", blocked(bench, fifo))
+    ran = bench("cancel", run, "--reason", "enough")
+    assert ran.code == 3, ran
+    bench.quiet()
+    assert bench.effects() == {"one": 1}
+    assert bench.task("one")["reason"] == "stopped by a cancel"
+    settled = bench("settle", run, "one", "--done", "--reason", "looked")
+    assert settled.code == 0, settled
+    assert bench.show(run)["status"] == "cancelled"
+
+
+def test_hangup_does_not_end_a_step(bench: Bench) -> None:
+    fifo = bench.fifo()
+    process = bench.start("run", blocked(bench, fifo), start_new_session=True)
+    reached(bench)
+    os.killpg(process.pid, signal.SIGHUP)
+    ran = bench.finish(process)
+    assert ran.code == 143, ran
+    bench.let_go(fifo)
+    assert bench("resume", bench.last() or "").code == 0
+    assert bench.effects() == {"one": 1, "two": 1}
