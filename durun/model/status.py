@@ -54,3 +54,5 @@ FINAL: frozenset[RunStatus] = frozenset({"succeeded", "cancelled", "rolled_back"
 """Runs that can't be resumed."""
 ENDED: frozenset[RunStatus] = FINAL | {"failed", "rollback_failed"}
 """Runs at their end; `failed` and `rollback_failed` can be resumed."""
+RESUMABLE: frozenset[RunStatus] = ENDED - FINAL
+"""Runs at their end that an operator's resume takes up again."""
