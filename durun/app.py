@@ -52,6 +52,11 @@ class App:
             return "interrupted"
         return record.status
 
+    def can_go_on(self, record: RunRecord) -> bool:
+        """Whether a resume needs nobody's word: the run is interrupted, or its doubts have been settled."""
+        settled = record.status == "in_doubt" and not record.counts.get("in_doubt")
+        return settled or self.status(record) == "interrupted"
+
     def state(self, run_id: str) -> RunState:
         """The whole state of a run. Raises NoSuchRun."""
         landmarks = self.journal.events(run_id, types=LANDMARKS)

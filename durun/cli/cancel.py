@@ -6,13 +6,12 @@ import sys
 
 from durun.app import open_app
 from durun.cli.arguments import JsonOption, ReasonOption, RunArgument
-from durun.cli.drive import choose_view
+from durun.cli.exit_codes import IN_DOUBT
 from durun.cli.pick import find_run
-from durun.cli.verdict import require_reason, verdict_text
+from durun.cli.verdict import decide, require_reason
 from durun.config import whoami
-from durun.engine.api import CancelRequest
+from durun.engine.api import CancelRequest, Outcome
 from durun.views.json import dump
-from durun.views.summary import next_commands
 
 
 def command(run: RunArgument, reason: ReasonOption = "", as_json: JsonOption = False) -> int:
@@ -20,19 +19,20 @@ def command(run: RunArgument, reason: ReasonOption = "", as_json: JsonOption = F
     require_reason(reason)
     with open_app() as app:
         run_id = find_run(app, run, changes=True)
-        view = choose_view(app, as_json, quiet=True)
-        outcome = app.engine().cancel(CancelRequest(run_id, reason, whoami()), view)
-        tasks = app.journal.tasks(run_id)
-    code = 3 if outcome.driver == "self" and outcome.status == "in_doubt" else 0
-    if as_json:
-        line = {"schema": 1, "run": run_id, "status": outcome.status, "driver": outcome.driver, "exit_code": code}
-        sys.stdout.write(dump(line))
-        return code
+        request = CancelRequest(run_id, reason, whoami())
+        outcome = decide(app, as_json, lambda observer: app.engine().cancel(request, observer))
+    if outcome.state is None:
+        sys.stdout.write(_json(outcome) if as_json else _text(outcome))
+    return IN_DOUBT if outcome.driver == "self" and outcome.status == "in_doubt" else 0
+
+
+def _json(outcome: Outcome) -> str:
+    line = {"schema": 1, "event": "cancel_requested", "run": outcome.run_id, "status": outcome.status}
+    return dump({**line, "driver": outcome.driver, "holder": outcome.holder})
+
+
+def _text(outcome: Outcome) -> str:
     if outcome.driver == "other":
         pid = (outcome.holder or {}).get("pid", "?")
-        sys.stdout.write(f"run {run_id}: cancel asked for; process {pid} stops it\n")
-    else:
-        sys.stdout.write(verdict_text(f"run {run_id}: {outcome.status.replace('_', ' ')}", ()))
-        if code:
-            sys.stdout.write(verdict_text("", next_commands(run_id, outcome.status, tasks)))
-    return code
+        return f"run {outcome.run_id}: cancel asked for; process {pid} stops it\n"
+    return f"run {outcome.run_id}: {outcome.status.replace('_', ' ')}\n"

@@ -8,6 +8,7 @@ from durun.errors import DurunError
 from durun.model.status import ENDED, RunStatus
 from durun.model.task import RunRecord
 
+IN_DOUBT = 3
 INTERRUPTED = 130
 DRIVEN_ELSEWHERE = 11
 INTERNAL_ERROR = 70
@@ -16,7 +17,7 @@ INTERNAL_ERROR = 70
 _OF_RUNS: dict[int, str] = {
     0: "The run succeeded; or there was nothing to do.",
     1: "A step failed; the run can be resumed.",
-    3: "In doubt: an operator must settle.",
+    IN_DOUBT: "In doubt: an operator must settle.",
     5: "The run waits for a person or a time.",
     12: "The run was cancelled.",
     INTERRUPTED: "Interrupted by INT; running steps go on and `resume` adopts them.",
@@ -24,13 +25,13 @@ _OF_RUNS: dict[int, str] = {
     INTERNAL_ERROR: "A bug in durun; the details are in `errors/` of the state directory.",
 }
 
-_PRECEDENCE = (INTERNAL_ERROR, 8, 7, 13, INTERRUPTED, 143, 3, 9, 4, 6, 1, 10, DRIVEN_ELSEWHERE, 2, 12, 5, 0)
+_PRECEDENCE = (INTERNAL_ERROR, 8, 7, 13, INTERRUPTED, 143, IN_DOUBT, 9, 4, 6, 1, 10, DRIVEN_ELSEWHERE, 2, 12, 5, 0)
 """Of several exit codes, the first in this list."""
 
 _BY_STATUS: dict[RunStatus, int] = {
     "succeeded": 0,
     "cancelled": 12,
-    "in_doubt": 3,
+    "in_doubt": IN_DOUBT,
     "waiting": 5,
     "interrupted": INTERRUPTED,
     "pending": DRIVEN_ELSEWHERE,

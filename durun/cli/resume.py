@@ -18,7 +18,7 @@ from durun.config import whoami
 from durun.engine.api import ResumeRequest, Source
 from durun.errors import Busy, DurunError, UsageError
 from durun.journal.api import RunQuery
-from durun.model.status import FINAL, RunStatus
+from durun.model.status import FINAL, RESUMABLE, RunStatus
 from durun.model.task import RunRecord
 from durun.views.json import dump
 
@@ -105,9 +105,9 @@ def _resume_all(app: App, failed: bool, accepted: tuple[str, ...], as_json: bool
 
 
 def due(app: App, failed: bool) -> list[RunRecord]:
-    """The runs that `--all` takes up, oldest first: interrupted ones, and failed ones if asked."""
-    wanted: set[RunStatus] = {"interrupted", "failed", "rollback_failed"} if failed else {"interrupted"}
-    found = app.journal.runs(RunQuery(statuses=wanted | DRIVEN))
-    return [record for record in reversed(found) if app.status(record) in wanted]
+    """The runs that `--all` takes up, oldest first: those that need nobody's word, and failed ones if asked."""
+    asked = RESUMABLE if failed else frozenset[RunStatus]()
+    found = app.journal.runs(RunQuery(statuses=DRIVEN | asked | {"interrupted", "in_doubt"}))
+    return [record for record in reversed(found) if record.status in asked or app.can_go_on(record)]
 
 

@@ -13,9 +13,9 @@ from durun.cli.sources import open_source
 from durun.config import whoami
 from durun.engine.api import Engine, ResumeRequest, StartRequest
 from durun.errors import Changed
-from durun.journal.api import RunQuery
+from durun.journal.api import RunQuery, SequenceConflict
 from durun.language.inputs import digest_of, given_inputs, read_inputs_file
-from durun.model.status import FINAL, RUN_STATUSES
+from durun.model.status import FINAL, RESUMABLE, RUN_STATUSES
 from durun.model.task import RunRecord
 
 
@@ -52,12 +52,21 @@ def command(
         values = given_inputs(inputs or (), file_values, source.runbook)
         request = StartRequest(source, values, whoami(), request_id, tuple(target or ()))
         if request_id is not None and (earlier := same_request(app, request)):
-            note = f"request {request_id} was made before: this is its run"
-            return report_standing(app, earlier, as_json, quiet, note)
+            return _made_before(app, earlier, as_json, quiet)
         if resume_or_start and (open_run := unfinished(app, request)):
             return _go_on(app, engine, open_run, failed, as_json, quiet)
         view = choose_view(app, as_json, quiet)
-        return drive(view, lambda observer: engine.start(request, observer))
+        try:
+            return drive(view, lambda observer: engine.start(request, observer))
+        except SequenceConflict:
+            if request_id is None or (earlier := same_request(app, request)) is None:
+                raise
+            return _made_before(app, earlier, as_json, quiet)  # somebody else was faster by a moment
+
+
+def _made_before(app: App, record: RunRecord, as_json: bool, quiet: bool) -> int:
+    note = f"request {record.request_id} was made before: this is its run"
+    return report_standing(app, record, as_json, quiet, note)
 
 
 def same_request(app: App, request: StartRequest) -> RunRecord | None:
@@ -81,9 +90,8 @@ def unfinished(app: App, request: StartRequest) -> RunRecord | None:
 
 
 def _go_on(app: App, engine: Engine, record: RunRecord, failed: bool, as_json: bool, quiet: bool) -> int:
-    """Take up an interrupted run (a failed one only if asked); any other stands as it is, and nothing is started."""
-    status = app.status(record)
-    if status == "interrupted" or (failed and status in ("failed", "rollback_failed")):
+    """Take up a run that needs nobody (a failed one only if asked); any other stands as it is, and nothing is started."""
+    if app.can_go_on(record) or (failed and record.status in RESUMABLE):
         resume = ResumeRequest(record.id, whoami(), fresh=failed)
         view = choose_view(app, as_json, quiet)
         return drive(view, lambda observer: engine.resume(resume, observer))

@@ -11,9 +11,8 @@ import typer
 
 from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, ReasonOption, RunArgument, TargetOption
-from durun.cli.drive import choose_view
 from durun.cli.pick import find_run
-from durun.cli.verdict import require_reason, verdict_text
+from durun.cli.verdict import decide, require_reason, verdict_text
 from durun.config import whoami
 from durun.engine.api import SettleRequest
 from durun.errors import NotAllowed, UsageError
@@ -49,11 +48,11 @@ def command(
         key = find_doubt(app.journal.tasks(run_id), step, target)
         outputs = _outputs(app, run_id, key, output or ()) if resolution == "done" else {}
         request = SettleRequest(run_id, key, resolution, reason, whoami(), outputs)
-        outcome = app.engine().signal(request, choose_view(app, as_json, quiet=True))
+        outcome = decide(app, as_json, lambda observer: app.engine().signal(request, observer))
         tasks = app.journal.tasks(run_id)
     if as_json:
-        line = {"schema": 1, "run": run_id, "step": key.step, "target": key.target, "resolution": resolution}
-        sys.stdout.write(dump({**line, "status": outcome.status}))
+        line = {"schema": 1, "event": "task_settled", "run": run_id, "step": key.step, "target": key.target}
+        sys.stdout.write(dump({**line, "resolution": resolution, "status": outcome.status}))
         return 0
     doubts = any(task.status == "in_doubt" for task in tasks.values())
     commands = next_commands(run_id, "in_doubt" if doubts else "interrupted", tasks)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from durun.app import App
+from durun.cli.drive import choose_view, drive
+from durun.engine.api import Observer, Outcome
 from durun.errors import UsageError
 from durun.views.summary import following
 
@@ -17,3 +20,15 @@ def require_reason(reason: str) -> None:
 def verdict_text(text: str, commands: Iterable[str]) -> str:
     """One line about what was decided, and what to type next."""
     return "".join(f"{line}\n" for line in (text, *following(commands)) if line)
+
+
+def decide(app: App, as_json: bool, work: Callable[[Observer], Outcome]) -> Outcome:
+    """Have the engine carry a decision out. If it drives the run for that, a view tells what goes wrong."""
+    outcomes: list[Outcome] = []
+
+    def noted(observer: Observer) -> Outcome:
+        outcomes.append(work(observer))
+        return outcomes[0]
+
+    drive(choose_view(app, as_json, quiet=True), noted)
+    return outcomes[0]

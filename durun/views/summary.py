@@ -93,7 +93,7 @@ def closing(
 ) -> list[str]:
     """The lines at the end: what happened, the troubles, the outputs, the next commands."""
     lines = [headline(record, status)]
-    if record.reason and status not in ("succeeded", "failed"):
+    if record.reason and status not in ("succeeded", "failed", "in_doubt"):
         lines.append(f"  {one_line(record.reason)}")
     lines += (f"  {line}" for line in troubles(tasks))
     lines += outputs(record.outputs)

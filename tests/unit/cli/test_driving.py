@@ -13,6 +13,7 @@ import pytest
 from durun.app import App
 from durun.engine.api import Outcome
 from durun.errors import Busy, StorageFailed
+from durun.journal.api import SequenceConflict
 from durun.language.inputs import digest_of
 from durun.model import event as ev
 from durun.model.event import Stamped
@@ -200,6 +201,18 @@ def test_the_same_request_twice_is_the_same_run(durun, engine, book):
     assert again.code == 1
     assert "run run-1 of backup failed" in again.out
     assert len(engine.asked) == 1
+
+
+def test_of_two_requests_at_the_same_moment_one_is_started(durun, engine, book, monkeypatch):
+    start = Engine.start
+
+    def beaten(self, request, observer):
+        start(self, request, observer)
+        raise SequenceConflict("another run was started with the request id key")
+
+    monkeypatch.setattr(Engine, "start", beaten)
+    ran = durun("run", str(book), "--request-id", "key", "-q")
+    assert (ran.code, ran.err) == (0, "")
 
 
 def test_the_same_request_with_other_inputs_is_refused(durun, engine, book):
@@ -399,3 +412,20 @@ def test_validate_tells_every_error_of_every_file(durun, book, tmp_path):
 
 def test_validate_of_good_files_is_0(durun, book):
     assert durun("validate", str(book)) == (0, f"{book}: ok\n", "")
+
+
+def test_all_takes_up_a_run_whose_doubts_are_settled(durun, engine, recorded):
+    doubt = [recorded.created(), *_doubt("rotate")]
+    recorded("aaaa", *doubt, ev.TaskSettled(step="rotate", resolution="not_done", reason="looked", by={}))
+    recorded("bbbb", *doubt)
+    engine.error = Busy("taken up meanwhile")
+    durun("resume", "--all")
+    assert [request.run_id for request in engine.asked] == ["aaaa"]
+
+
+def _doubt(step):
+    yield ev.TaskStarted(
+        step=step, attempt=1, folder=1, nonce="n", session=1, idempotency_key="k", request="r"
+    )
+    yield ev.TaskInDoubt(step=step, reason="ended by signal 9")
+    yield ev.RunParked(status="in_doubt", reason="in doubt")

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from durun.config import load_config, whoami
+
+
+@pytest.mark.parametrize(
+    ("environ", "home"),
+    [
+        ({"DURUN_HOME": "/a", "XDG_STATE_HOME": "/b", "HOME": "/c"}, "/a"),
+        ({"XDG_STATE_HOME": "/b", "HOME": "/c"}, "/b/durun"),
+        ({"DURUN_HOME": "", "XDG_STATE_HOME": "", "HOME": "/c"}, "/c/.local/state/durun"),
+        ({"XDG_STATE_HOME": "relative", "HOME": "/c"}, "/c/.local/state/durun"),
+    ],
+)
+def test_the_state_directory_is_found_by_the_environment(environ, home):
+    assert load_config(environ).home == Path(home)
+
+
+@pytest.mark.fault(40)
+@pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"HOME": "relative"}])
+def test_without_home_the_user_database_says_where_home_is(environ):
+    assert load_config(environ).home == Path(pwd.getpwuid(os.getuid()).pw_dir) / ".local/state/durun"
+
+
+def test_a_relative_state_directory_is_meant_from_here():
+    assert load_config({"DURUN_HOME": "here"}).home == Path.cwd() / "here"
+
+
+def test_everything_lies_in_the_state_directory():
+    config = load_config({"DURUN_HOME": "/a"})
+    assert config.journal_path == Path("/a/journal.db")
+    assert config.run_folder("r") == Path("/a/runs/r")
+    assert config.run_lock("r") == Path("/a/runs/r/lock")
+
+
+def test_who_asks_is_the_kernels_word_not_the_environments(monkeypatch):
+    monkeypatch.setenv("USER", "somebody-else")
+    monkeypatch.setenv("SUDO_UID", "1234")
+    who = whoami()
+    assert who["uid"] == os.getuid()
+    assert who["user"] == pwd.getpwuid(os.getuid()).pw_name
+    assert who["sudo_uid"] == "1234"
+    assert who["host"] == os.uname().nodename
+    assert set(who) == {"uid", "user", "loginuid", "sudo_uid", "tty", "host"}
