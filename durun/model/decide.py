@@ -165,7 +165,7 @@ def _starts_of(part: TaskPart | FanPart, progress: Progress, now: float) -> Iter
             if not part.busy:
                 yield from _next_move(part, progress, now)
         case FanPart() if part.keys is None:
-            if not part.busy:
+            if not part.load.busy:
                 yield Resolve(part.placeholder)
         case FanPart():
             for target in part.may_begin():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from itertools import islice
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from durun.model.doubt import stuck
 from durun.model.plan import FanOutPolicy, Node
@@ -30,10 +30,29 @@ def being_asked(task: TaskState, session: int) -> bool:
     return task.probe is not None and task.probe.session == session
 
 
+class Load(NamedTuple):
+    """How many tasks in a part are at work, how many move by themselves (at work, or in doubt and to be asked
+
+    or repeated), and how many are in doubt.
+    """
+
+    busy: int = 0
+    moving: int = 0
+    in_doubt: int = 0
+
+
+IDLE = Load()
+
+
+def sum_of(one: Load, other: Load) -> Load:
+    """Both loads together."""
+    return Load(one.busy + other.busy, one.moving + other.moving, one.in_doubt + other.in_doubt)
+
+
 class TaskPart:
     """A task that is open."""
 
-    __slots__ = ("busy", "forgiving", "key", "node", "severity", "standing")
+    __slots__ = ("forgiving", "key", "load", "node", "severity", "standing")
 
     def __init__(self, node: Node, key: TaskKey, task: TaskState | None, session: int) -> None:
         self.node = node
@@ -46,10 +65,11 @@ class TaskPart:
         """Read the task's state again."""
         self.standing: Standing = "open"
         self.severity = FINE
-        self.busy = 0
+        self.load = IDLE
         if task is None:
             return
-        self.busy = 1 if task.status == "running" or being_asked(task, session) else 0
+        if task.status == "running" or being_asked(task, session):
+            self.load = Load(1, 1, 1 if task.status == "in_doubt" else 0)
         match task.status:
             case "succeeded" | "skipped" | "rolled_back":
                 self.standing = "done"
@@ -60,10 +80,18 @@ class TaskPart:
                 self.standing, self.severity = "failed", FAILING
             case "in_doubt":
                 self.severity = DOUBTFUL
-                if stuck(self.node, task, session):
+                if not self.busy and stuck(self.node, task, session):
                     self.standing = "doubt"
+                    self.load = Load(in_doubt=1)
+                elif not self.busy:
+                    self.load = Load(moving=1, in_doubt=1)
             case _:
                 pass
+
+    @property
+    def busy(self) -> int:
+        """1 if it runs or is being asked about."""
+        return self.load.busy
 
 
 class GroupPart:
@@ -79,9 +107,9 @@ class GroupPart:
         "_order",
         "_place",
         "_unmet",
-        "busy",
         "ended",
         "forgiving",
+        "load",
         "size",
         "target",
         "unstoppable",
@@ -100,7 +128,7 @@ class GroupPart:
         self._place = {child.id: place for place, child in enumerate(children)}
         self.ended: dict[str, Standing] = {}
         self.worst: dict[str, int] = {}
-        self.busy = 0
+        self.load = IDLE
         self._unmet = {child.id: len(child.needs) for child in children}
         self._dependents: dict[str, list[str]] = {}
         for child in children:
@@ -116,7 +144,10 @@ class GroupPart:
     def severity(self) -> int:
         """What the part around it sees."""
         inner = self.inner_severity
-        return FINE if inner == FAILING and self.forgiving else inner
+        if inner != FAILING or not self.forgiving:
+            return inner
+        # Nobody forgives a doubt, also not one that a fan-out inside would have put up with.
+        return DOUBTFUL if self.load.in_doubt and not self.load.moving else FINE
 
     @property
     def standing(self) -> Standing:
@@ -124,10 +155,10 @@ class GroupPart:
         inner = self.inner_severity
         if inner == FINE and len(self.ended) == self.size:
             return "done"
-        if inner == FINE or self.busy:
+        if inner == FINE or self.load.moving:
             return "open"
-        if inner == DOUBTFUL:
-            return "open" if any(part.severity == DOUBTFUL for part in self._open.values()) else "doubt"
+        if inner == DOUBTFUL or (self.forgiving and self.load.in_doubt):
+            return "doubt"
         return "done" if self.forgiving else "failed"
 
     def ready(self) -> list[str]:
@@ -183,7 +214,6 @@ class FanPart:
         "_waves",
         "_working",
         "active",
-        "busy",
         "done",
         "doubts",
         "ended",
@@ -192,6 +222,7 @@ class FanPart:
         "forgiving",
         "keys",
         "limit",
+        "load",
         "node",
         "pending",
         "placeholder",
@@ -207,7 +238,7 @@ class FanPart:
         self.keys: tuple[str, ...] | None = None
         self.pending: dict[str, None] = {}
         self.active: dict[str, TaskPart | GroupPart] = {}
-        self.busy = 0
+        self.load = IDLE
         self.done = 0
         self.failed = 0
         self.doubts = 0
@@ -261,9 +292,7 @@ class FanPart:
         if self.keys is None:
             return self.ended or "open"
         over = not self.pending and not self.active
-        if not over and (self.busy or self.inner_severity == FINE):
-            return "open"
-        if not over and DOUBTFUL in self._severe.values():
+        if not over and (self.load.moving or self.inner_severity == FINE):
             return "open"
         if self.doubts:
             return "doubt"
@@ -317,7 +346,7 @@ class FanPart:
         if standing == "open":
             if severity:
                 self._severe[target] = severity
-            if part.busy:
+            if part.load.busy:
                 self._working.add(target)
             return
         del self.active[target], self._places[target]

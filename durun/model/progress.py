@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
-from durun.model.parts import FINE, FanPart, GroupPart, Part, TaskPart, being_asked
+from durun.model.parts import FINE, IDLE, FanPart, GroupPart, Load, Part, TaskPart, being_asked, sum_of
 from durun.model.plan import FanOutPolicy, Node, Plan
 from durun.model.state import RunState
 from durun.model.task import TaskKey
@@ -49,7 +49,7 @@ class Progress:
     @property
     def busy(self) -> int:
         """How many tasks run or are being asked about."""
-        return self.root.busy
+        return self.root.load.busy
 
     def update(self, key: TaskKey | None) -> None:
         """Take in an event that the state has folded: of this task, of this fan-out's targets, or of the run (None)."""
@@ -75,7 +75,7 @@ class Progress:
     def at_work(self) -> list[TaskKey]:
         """Every task that runs or is asked about, and every fan-out whose targets are asked for."""
         tasks = [key for key, part in self.parts.items() if part.busy]
-        return tasks + [key for key, fan in self.fans.items() if fan.keys is None and fan.busy]
+        return tasks + [key for key, fan in self.fans.items() if fan.keys is None and fan.load.busy]
 
     def walk(self) -> Iterator[TaskPart | FanPart]:
         """Every open task and fan-out in which something new may be started, in the order of the file.
@@ -104,7 +104,7 @@ class Progress:
             if part.standing == "open":
                 group.open(child, part)
             waiting.extend(reversed(group.note(child, part)))
-            group.busy += part.busy
+            group.load = sum_of(group.load, part.load)
 
     def _open(self, node_id: str, target: str | None, path: Path) -> Part:
         node = self.plan.nodes[node_id]
@@ -141,7 +141,7 @@ class Progress:
             elif standing == "open":
                 part = self._open_inner(node, target, (*path, (fan, target)))
                 fan.begin(target, part)
-                fan.busy += part.busy
+                fan.load = sum_of(fan.load, part.load)
                 fan.note(target)
         return fan
 
@@ -160,7 +160,8 @@ class Progress:
         holder = self.state.tasks.get(fan.placeholder)
         if holder is None:
             return
-        fan.busy = 1 if being_asked(holder, self._session) else 0
+        if being_asked(holder, self._session):
+            fan.load = Load(busy=1, moving=1)
         # Not to know the targets is no attempt that failed: no retry policy looks at it.
         if holder.status == "skipped" or (holder.status == "failed" and fan.forgiving):
             fan.ended = "done"
@@ -193,35 +194,36 @@ class Progress:
             self.doubts.pop(part.key, None)
 
     def _refresh(self, part: TaskPart) -> None:
-        busy = part.busy
+        before = part.load
         part.refresh(self.state.tasks.get(part.key), self._session)
         self._index(part)
         path = self._path[part.key]
         if part.standing != "open":
             del self.parts[part.key], self._path[part.key]
-        self._rise(path, part, part.busy - busy)
+        self._rise(path, part, before)
 
     def _refresh_fan(self, fan: FanPart) -> None:
-        busy = fan.busy
-        fan.busy = 0
+        before = fan.load
+        fan.load = IDLE
         self._read_fan(fan)
-        self._rise(self._path[fan.placeholder], fan, fan.busy - busy)
+        self._rise(self._path[fan.placeholder], fan, before)
 
     def _begin(self, fan: FanPart, target: str) -> None:
         path: Path = (*self._path[fan.placeholder], (fan, target))
         part = self._open_inner(fan.node, target, path)
         fan.begin(target, part)
-        self._rise(path, part, part.busy)
+        self._rise(path, part, IDLE)
 
-    def _rise(self, path: Path, part: Part, busy: int) -> None:
-        """Tell every part around this one, from the inside out."""
+    def _rise(self, path: Path, part: Part, before: Load) -> None:
+        """Tell every part around this one, whose load was `before`, from the inside out."""
+        change = Load(*(now - then for now, then in zip(part.load, before, strict=True)))
         for depth in range(len(path) - 1, -1, -1):
             around, name = path[depth]
             if around.has_closed(name):
                 # Something happened inside of what had ended: what follows from that is not undone piece by piece.
                 self.rebuild()
                 return
-            around.busy += busy
+            around.load = sum_of(around.load, change)
             if isinstance(around, FanPart):
                 around.note(name)
             else:

@@ -32,6 +32,7 @@ class View(NamedTuple):
     over: bool
     busy: bool = False
     resolving: bool = False
+    doubt: bool = False
 
 
 class Oracle:
@@ -76,16 +77,19 @@ class Oracle:
             return View(0 if forgiven else 1, forgiven, True)
         if task.status == "in_doubt":
             left = stuck(node, task, self.session)
-            return View(2, False, left and not busy, busy, not left)
+            return View(2, False, left and not busy, busy, not left, True)
         return View(0, False, False, busy)
 
     def _group(self, views: list[View], forgiving: bool) -> View:
         inner = max((view.severity for view in views), default=0)
         busy = any(view.busy for view in views)
         resolving = any(view.resolving for view in views)
+        doubt = any(view.doubt for view in views)
         closed = inner > 0 and not busy and not resolving
-        good = (inner == 0 and all(view.good for view in views)) or (inner == 1 and forgiving and closed)
-        return View(0 if inner == 1 and forgiving else inner, good, good or closed, busy, resolving)
+        good = (inner == 0 and all(view.good for view in views)) or (inner == 1 and forgiving and closed and not doubt)
+        if inner == 1 and forgiving:
+            inner = 2 if closed and doubt else 0
+        return View(inner, good, good or closed, busy, resolving, doubt)
 
     def _fan(self, node: Node) -> View:
         names = self.targets(node)
@@ -102,7 +106,8 @@ class Oracle:
         busy, resolving = any(view.busy for view in views), any(view.resolving for view in views)
         closed = inner > 0 and not busy and not resolving
         good = (inner == 0 and whole) or (inner == 1 and node.continue_on_error and closed)
-        return View(0 if inner == 1 and node.continue_on_error else inner, good, good or closed, busy, resolving)
+        doubt = any(view.doubt for view in views)
+        return View(0 if inner == 1 and node.continue_on_error else inner, good, good or closed, busy, resolving, doubt)
 
     def targets(self, node: Node) -> list[str] | None:
         resolved = self.state.resolved.get((node.id, self.round))
