@@ -90,7 +90,7 @@ def unfinished(app: App, request: StartRequest) -> RunRecord | None:
 
 
 def _go_on(app: App, engine: Engine, record: RunRecord, failed: bool, as_json: bool, quiet: bool) -> int:
-    """Take up a run that needs nobody (a failed one only if asked); any other stands as it is, and nothing is started."""
+    """Take up a run that needs nobody (a failed one only if asked); any other is told, and nothing started."""
     if app.can_go_on(record) or (failed and record.status in RESUMABLE):
         resume = ResumeRequest(record.id, whoami(), fresh=failed)
         view = choose_view(app, as_json, quiet)
