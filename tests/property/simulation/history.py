@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from random import Random
 
+from durun.model import event as ev
 from simulation.plans import PlanMaker
 from simulation.promises import Promises, promise
 from simulation.runner import BY, Crash, Runner
 from simulation.store import Store
 from simulation.world import Broken, Weather, World
-
-from durun.model import event as ev
 
 STORMY, SESSIONS = 12, 60
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulation.promises import Promises
-from simulation.store import Store
-from simulation.world import DONE, NOT_DONE, Broken, Process, World
-
 from durun.model import decide as do
 from durun.model import event as ev
 from durun.model.outcome import ExitCodes, answer_of, exit_code_of, judge
@@ -15,6 +11,9 @@ from durun.model.plan import FREE_REPEATS
 from durun.model.progress import Progress
 from durun.model.resume import failed_tasks
 from durun.model.task import TaskKey
+from simulation.promises import Promises
+from simulation.store import Store
+from simulation.world import DONE, NOT_DONE, Broken, Process, World
 
 BY = {"uid": 1000}
 TURNS = 3000
