@@ -25,7 +25,10 @@ def promise(kept: bool, what: str) -> None:
 
 
 class View(NamedTuple):
-    """How a step stands, read off the tasks. `severity`: 1 failed, 2 in doubt; `over`: nothing moves in it by itself."""
+    """How a step stands, read off the tasks.
+
+    `severity`: 1 failed, 2 in doubt. `over`: nothing moves in it by itself.
+    """
 
     severity: int
     good: bool

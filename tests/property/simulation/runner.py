@@ -238,6 +238,11 @@ class Runner:
                 self.emit(ev.TaskFailed(**about(key), code="in_doubt", reason="on_in_doubt: fail", retryable=False))
             case do.Stop(key):
                 self.stop(key)
+            case _:
+                self.perform_for_run(command)
+
+    def perform_for_run(self, command: do.Command) -> None:
+        match command:
             case do.BeginFinally(status):
                 count = self.plan.task_count(self.plan.finals)
                 self.emit(ev.FinallyStarted(round=self.state.record.round, status=status, tasks=count))
@@ -245,8 +250,8 @@ class Runner:
                 self.emit(ev.RunEnded(status=status, exit_code=exit_code_of(status, self.state.tasks)))
             case do.Park(status):
                 self.emit(ev.RunParked(status=status, reason="doubt"))
-            case do.WakeAt():
-                pass
+            case _:
+                assert isinstance(command, do.WakeAt)
 
     def condition_holds(self, key: TaskKey) -> bool:
         task = self.state.tasks.get(key)
