@@ -33,14 +33,11 @@ class App:
     journal: Journal
     clock: Clock
 
-    def engine(self, warm: bool = False) -> Engine:
-        """The engine that drives runs here. `warm`: it is about to be used, so let it start what it needs."""
+    def engine(self) -> Engine:
+        """The engine that drives runs here."""
         from durun.engine.local.engine import LocalEngine
 
-        engine = LocalEngine(self.config, self.journal, self.clock)
-        if warm:
-            engine.warm()
-        return engine
+        return LocalEngine(self.config, self.journal, self.clock)
 
     def holder(self, run_id: str) -> dict[str, Json] | None:
         """The process that drives the run now: `{"pid", "host", "since"}`, or None."""

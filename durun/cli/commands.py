@@ -6,16 +6,20 @@ from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """One command: its module in `durun.cli`, the group it is listed in, and what it does in one line."""
+    """One command: its module in `durun.cli`, the group it is listed in, and what it does in one line.
+
+    `drives`: it drives a run, so a supervisor is started for it while the rest is still being loaded.
+    """
 
     module: str
     group: str
     summary: str
+    drives: bool = False
 
 
 COMMANDS: dict[str, Command] = {
-    "run": Command("run", "run", "start a run of a runbook"),
-    "resume": Command("resume", "run", "go on with a run at its first unfinished task"),
+    "run": Command("run", "run", "start a run of a runbook", drives=True),
+    "resume": Command("resume", "run", "go on with a run at its first unfinished task", drives=True),
     "cancel": Command("cancel", "run", "stop a run"),
     "settle": Command("settle", "run", "end a doubt: say whether a task in doubt was done"),
     "history": Command("history", "look", "list the runs"),

@@ -43,6 +43,10 @@ def _run_command(name: str, arguments: Sequence[str]) -> int:
     command = COMMANDS.get(name)
     if command is None:
         raise _no_such_command(name)
+    if command.drives and "--help" not in arguments:
+        from durun.engine.local.hands import start_early
+
+        start_early()
     module = import_module(f"durun.cli.{command.module}")
     from durun.cli.arguments import invoke
 

@@ -109,5 +109,3 @@ def due(app: App, failed: bool) -> list[RunRecord]:
     asked = RESUMABLE if failed else frozenset[RunStatus]()
     found = app.journal.runs(RunQuery(statuses=DRIVEN | asked | {"interrupted", "in_doubt"}))
     return [record for record in reversed(found) if record.status in asked or app.can_go_on(record)]
-
-

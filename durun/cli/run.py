@@ -46,7 +46,7 @@ def command(
 ) -> int:
     """Start a run of a runbook."""
     with open_app() as app:
-        engine = app.engine(warm=True)
+        engine = app.engine()
         source = open_source(runbook, quiet or as_json)
         file_values = None if inputs_file is None else read_inputs_file(inputs_file)
         values = given_inputs(inputs or (), file_values, source.runbook)

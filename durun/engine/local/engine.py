@@ -11,11 +11,11 @@ from pathlib import Path
 from durun import __version__
 from durun.config import Config
 from durun.engine.api import CancelRequest, Observer, Outcome, ResumeRequest, SettleRequest, Source, StartRequest
-from durun.engine.local.changes import changes_of
+from durun.engine.changes import changes_of
+from durun.engine.ledger import read_state
 from durun.engine.local.files import FOLDER, changed_files, copy_files, sync_folder
 from durun.engine.local.folder import STOP
-from durun.engine.local.hands import Hands
-from durun.engine.local.ledger import read_state
+from durun.engine.local.hands import take as take_hands
 from durun.engine.local.requirements import check_requirements
 from durun.engine.local.runner import Runner
 from durun.engine.local.session import Beginning, Session
@@ -54,11 +54,6 @@ class LocalEngine:
         self._config = config
         self._journal = journal
         self._clock = clock
-        self._warm: Hands | None = None
-
-    def warm(self) -> None:
-        """Start a supervisor now, while this process still loads and checks."""
-        self._warm = Hands.start()
 
     # -- the four verbs ---------------------------------------------------------------------------------------
 
@@ -166,7 +161,7 @@ class LocalEngine:
         self, state: RunState, plan: Plan, runbook: Runbook, beginning: Beginning, observer: Observer
     ) -> Outcome:
         (self._config.run_folder(state.record.id) / STOP).unlink(missing_ok=True)
-        hands, self._warm = self._warm or Hands.start(), None
+        hands = take_hands()
         session = Session(self._config, self._journal, self._clock, state, plan, runbook, observer, beginning, hands)
         observer.began(state, plan, runbook)
         for line in session.targets.differing():

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from durun.engine.local.wire import Channel, Gone, OpenOrder, Order, Reply, ShutdownOrder
+from durun.errors import CannotStart
 
 _ROOT = Path(__file__).parents[3]
 
@@ -39,19 +40,24 @@ class Hands:
 
     @classmethod
     def start(cls) -> Hands:
-        """Start a supervisor, in a session of its own; returns before it is ready. Raises OSError."""
-        ours, theirs = socket.socketpair()
-        program = _PROGRAM.format(root=str(_ROOT), descriptor=theirs.fileno())
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-X", "utf8", "-c", program],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
+        """Start a supervisor, in a session of its own; returns before it is ready. Raises CannotStart."""
+        try:
+            ours, theirs = socket.socketpair()
+            program = _PROGRAM.format(root=str(_ROOT), descriptor=theirs.fileno())
+            with theirs:
+                process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", "-X", "utf8", "-c", program],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    cwd="/",
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise CannotStart(
+                f"the supervisor can't be started: {error.strerror}", "see to the limits of this user: ulimit -a"
+            ) from error
         # It may outlive us, and is waited for by pid: subprocess has no more to do with it.
         process.returncode = 0
         return cls(process.pid, Channel(ours))
@@ -112,3 +118,16 @@ class Hands:
                 return
             if not self._reaped:
                 time.sleep(0.002)
+
+
+_early: list[Hands] = []
+
+
+def start_early() -> None:
+    """Start a supervisor before it is known what for, while this process still loads. Raises CannotStart."""
+    _early.append(Hands.start())
+
+
+def take() -> Hands:
+    """The supervisor that was started early, or else a new one. Raises CannotStart."""
+    return _early.pop() if _early else Hands.start()

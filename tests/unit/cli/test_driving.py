@@ -111,7 +111,7 @@ class Engine:
 def engine(monkeypatch):
     engine = Engine()
 
-    def build(app, warm=False):
+    def build(app):
         engine.app = app
         return engine
 
