@@ -5,42 +5,34 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from durun import __version__
 from durun.config import Config
 from durun.engine.api import CancelRequest, Observer, Outcome, ResumeRequest, SettleRequest, Source, StartRequest
-from durun.engine.changes import changes_of
+from durun.engine.beginning import Beginning
+from durun.engine.changes import changes_of, tasks_added
 from durun.engine.ledger import read_state
 from durun.engine.local.files import FOLDER, changed_files, copy_files, sync_folder
 from durun.engine.local.folder import STOP
 from durun.engine.local.hands import take as take_hands
 from durun.engine.local.requirements import check_requirements
 from durun.engine.local.runner import Runner
-from durun.engine.local.session import Beginning, Session
+from durun.engine.local.session import Session
 from durun.engine.local.signals import Signals
 from durun.engine.local.surroundings import fingerprint_key, refuse_differences, take_down
-from durun.errors import Busy, DurunError, NoSuchRun, NotAllowed, StorageFailed
-from durun.journal.api import Journal, SequenceConflict
+from durun.engine.requests import append_newest, cancelled, refuse_final, settled, stored_runbook
+from durun.errors import Busy, DurunError, NoSuchRun, StorageFailed
+from durun.journal.api import Journal
 from durun.journal.claim import RunLock
 from durun.language.inputs import digest_of
-from durun.language.load import load
 from durun.language.plan import make_plan
 from durun.model.clock import Clock
-from durun.model.event import (
-    CancelRequested,
-    Event,
-    RunbookChanged,
-    RunCreated,
-    Stamped,
-    SurroundingsAccepted,
-    TaskSettled,
-)
+from durun.model.event import CancelRequested, Event, RunbookChanged, RunCreated, Stamped, SurroundingsAccepted
 from durun.model.plan import Plan
 from durun.model.runbook import Json, Runbook
 from durun.model.state import RunState
-from durun.model.status import FINAL
 from durun.model.task import TaskKey
 
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
@@ -98,8 +90,7 @@ class LocalEngine:
     def resume(self, request: ResumeRequest, observer: Observer) -> Outcome:
         """Take a run up again."""
         record = self._journal.record(request.run_id)
-        if record.status in FINAL:
-            raise NotAllowed(f"run {record.id} has {record.status}", "there is nothing to resume; start a new run")
+        refuse_final(record, "resume", "; start a new run")
         lock = RunLock(self._config.run_lock(record.id), self._clock)
         self._make_folder(record.id)
         lock.acquire()
@@ -110,7 +101,7 @@ class LocalEngine:
 
     def signal(self, request: SettleRequest, observer: Observer) -> Outcome:
         """Record an operator's word on a task in doubt."""
-        self._append(request.run_id, lambda state: self._settled(state, request))
+        append_newest(self._journal, self._clock, request.run_id, lambda state: settled(state, request, _lives))
         record = self._journal.record(request.run_id)
         doubts = record.counts.get("in_doubt", 0)
         if record.cancel_requested and not doubts and record.status == "in_doubt":
@@ -119,26 +110,20 @@ class LocalEngine:
 
     def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:
         """Ask that a run be stopped, and stop it where nobody drives it."""
-        wish = CancelRequested(reason=request.reason, by=request.by)
-
-        def requested(state: RunState) -> Event:
-            if state.record.status in FINAL:
-                raise NotAllowed(f"run {state.record.id} has {state.record.status}", "there is nothing to cancel")
-            return wish
-
         if self._journal.record(request.run_id).status == "failed":
             # It is over: given up on, in a round of its own. Only if somebody is just resuming it, it is asked.
+            wish = CancelRequested(reason=request.reason, by=request.by)
             outcome = self._drive_if_free(request.run_id, Beginning("cancel", request.by, events=[wish]), observer)
             if outcome.driver == "self":
                 return outcome
-        self._append(request.run_id, requested)
+        append_newest(self._journal, self._clock, request.run_id, lambda state: cancelled(state, request))
         return self._drive_if_free(request.run_id, Beginning("cancel", request.by), observer)
 
     # -- driving ----------------------------------------------------------------------------------------------
 
     def _take_up(self, request: ResumeRequest, observer: Observer) -> Outcome:
         state = read_state(self._journal, request.run_id)
-        runbook = _stored(state)
+        runbook = stored_runbook(state)
         then = state.created.surroundings
         now = take_down(runbook, fingerprint_key(self._config.home), os.environ)
         accepted = refuse_differences(then, now, {*state.accepted, *request.accept_env}, request.run_id)
@@ -184,46 +169,13 @@ class LocalEngine:
             return Outcome(run_id, record.status, 0, driver="other", holder=lock.holder() or {})
         try:
             state = read_state(self._journal, run_id)
-            runbook = _stored(state)
+            runbook = stored_runbook(state)
             plan = make_plan(runbook, state.created.inputs, state.created.surroundings["env"], run_id)
             return self._drive(state, plan, runbook, beginning, observer)
         finally:
             lock.release()
 
     # -- pieces -----------------------------------------------------------------------------------------------
-
-    def _append(self, run_id: str, make: Callable[[RunState], Event]) -> None:
-        """Append one event that is made from the newest state."""
-        while True:
-            state = read_state(self._journal, run_id)
-            event = make(state)
-            try:
-                self._journal.append(run_id, state.record.sequence, [event], self._clock.now())
-            except SequenceConflict:
-                continue
-            return
-
-    def _settled(self, state: RunState, request: SettleRequest) -> TaskSettled:
-        task = state.tasks.get(request.task)
-        if task is None or task.status != "in_doubt":
-            status = "pending" if task is None else task.status
-            doubts = [str(key) for key, other in state.tasks.items() if other.status == "in_doubt"]
-            raise NotAllowed(
-                f"{request.task} is not in doubt, it is {status}",
-                f"in doubt: {', '.join(doubts)}" if doubts else "nothing in this run is in doubt",
-            )
-        if request.resolution != "done" and task.pid is not None and _lives(task.pid):
-            raise NotAllowed(
-                f"process {task.pid} of {request.task} still runs, and may still do its work",
-                f"wait for it to end, or stop it: kill {task.pid}",
-            )
-        return TaskSettled(
-            **request.task._asdict(),
-            resolution=request.resolution,
-            reason=request.reason,
-            by=request.by,
-            outputs=request.outputs,
-        )
 
     def _changed(self, state: RunState, old: Runbook, source: Source, by: Mapping[str, Json]) -> RunbookChanged:
         new = source.runbook
@@ -240,19 +192,11 @@ class LocalEngine:
             file=source.file,
             place=source.place,
             changes=changes,
-            tasks=self._count(after, state) - self._count(before, state),
+            tasks=tasks_added(before, after, state),
             by=by,
             files=copy_files(new.files, Path(source.place), folder) if new.files else {},
             env=env,
         )
-
-    def _count(self, plan: Plan, state: RunState) -> int:
-        """How many tasks the plan's steps have, with the targets that are known."""
-        total = plan.task_count(plan.roots)
-        for (step, round_), resolved in state.resolved.items():
-            if round_ == 0 and step in plan.nodes:
-                total += len(resolved.index) * len(plan.leaves(step)) - 1
-        return total
 
     def _say_what_differs(self, state: RunState, observer: Observer) -> None:
         """The copy of the start is what runs; an operator who edited a file should know."""
@@ -284,12 +228,6 @@ class LocalEngine:
 def _new_id() -> str:
     """Ten characters that can't be mistaken for each other, the first a letter: 2^49 ids."""
     return "".join([secrets.choice(_ALPHABET[8:]), *(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH - 1))])
-
-
-def _stored(state: RunState) -> Runbook:
-    """The runbook that the run is under, as the journal has it."""
-    created = state.created
-    return load(created.text.encode("utf-8"), created.file, created.place).runbook
 
 
 def _lives(pid: int) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from durun.errors import StorageFailed, UsageError
+from durun.language.targets import TargetError
+from durun.model.event import RunCreated
 from durun.model.runbook import Json
 
 FOLDER = "files"
@@ -34,6 +36,18 @@ def copy_files(globs: Iterable[str], place: Path, run_folder: Path) -> dict[str,
 def changed_files(recorded: Mapping[str, Json], place: Path) -> list[str]:
     """The recorded files that differ in `place` now, or are gone from it."""
     return [name for name, facts in recorded.items() if _digest_of(place / name) != facts["sha256"]]
+
+
+def read_listed(name: str, created: RunCreated, run_folder: Path) -> bytes:
+    """A file that lists targets: its copy, so that a resume reads what the start read; else the one beside the runbook.
+
+    Raises TargetError.
+    """
+    path = run_folder / FOLDER / name if name in created.files else Path(created.place) / name
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TargetError(f"targets: {path}: {error.strerror}", "correct the path, or make the file") from error
 
 
 def _matches(glob: str, place: Path) -> list[Path]:

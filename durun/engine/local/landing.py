@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from durun.engine.ledger import Ledger
 from durun.engine.local.folder import attempt_folder, output_path, read_gate
-from durun.engine.local.ledger import Ledger
 from durun.engine.local.logs import read_stream
 from durun.engine.local.performer import TARGETS_CAP, Flight, Performer
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.records import ExitRecord
-from durun.engine.local.targets import Targets
+from durun.engine.targets import Targets
 from durun.errors import DurunError
 from durun.language.expressions import ExpressionError
 from durun.language.outputs import MAX_STDOUT, OutputError, collect_outputs

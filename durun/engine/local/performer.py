@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
 from durun.actions.api import Done, Failed, Process
-from durun.engine.local.ledger import Ledger
+from durun.engine.ledger import Ledger
 from durun.engine.local.prepare import PROBE_TIMEOUT, Launch, Preparer
-from durun.engine.local.targets import Targets
 from durun.engine.local.wire import Order, StartOrder, StopOrder
+from durun.engine.targets import Targets
 from durun.errors import Changed, DurunError
 from durun.language.expressions import ExpressionError, render
 from durun.model import decide as todo

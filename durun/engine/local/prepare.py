@@ -1,8 +1,7 @@
-"""From a task to what is to be started for it: its conditions, its rendered command, its environment."""
+"""From a task to the process that is to be started for it: its command, its environment, its folder."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
@@ -11,18 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from durun.actions.api import Process, Work
-from durun.actions.table import ACTIONS
+from durun.actions.api import Process
 from durun.engine.local.files import FOLDER
 from durun.engine.local.surroundings import base_environment, inherited_names
-from durun.engine.values import Values
+from durun.engine.tasks import Tasks
 from durun.errors import StorageFailed
-from durun.language.expressions import ExpressionError, evaluate_condition, references, render
+from durun.language.expressions import ExpressionError, render
 from durun.language.plain import to_text
 from durun.model.clock import Clock
 from durun.model.duration import parse_duration
 from durun.model.plan import Plan
-from durun.model.runbook import Call, Expression, Json, Runbook, Step, Value
+from durun.model.runbook import Call, Json, Runbook, Step, Value
 from durun.model.state import RunState
 from durun.model.task import TaskKey
 
@@ -42,69 +40,15 @@ class Launch:
     request: str
 
 
-class Preparer:
+class Preparer(Tasks):
     """Prepares the tasks of one run. It reads the state and writes nothing but the scripts' files."""
 
     def __init__(self, state: RunState, plan: Plan, runbook: Runbook, run_folder: Path, clock: Clock) -> None:
-        self.values = Values(state, plan, runbook)
-        self._plan = plan
+        super().__init__(state, plan, runbook, clock)
         self._runbook = runbook
         self._run_folder = run_folder
-        self._clock = clock
         self._written: set[Path] = set()
-        self._definitions: dict[str, str] = {}
         self._inherited: dict[str, dict[str, str]] = {}
-
-    def step(self, key: TaskKey) -> Step:
-        """The step of a task."""
-        return self.values.steps[key.step]
-
-    def unmet(self, key: TaskKey) -> str | None:
-        """Why the task is to be skipped: the `if` of its step, or of a group around it, that is false.
-
-        Raises ExpressionError.
-        """
-        scope = self.values.scope(key)
-        for name in self._around(key.step):
-            condition = self.values.steps[name].condition
-            if condition is not None and not evaluate_condition(condition, scope):
-                where = "" if name == key.step else f" of {name}"
-                return f"if{where} is false: {condition.source}"
-        return None
-
-    def unmet_without_target(self, key: TaskKey) -> str | None:
-        """Like `unmet`, for a fan-out whose targets are not known: only the `if`s that do not ask the target."""
-        scope = self.values.scope(TaskKey(key.step, None, key.round))
-        for name in self._around(key.step):
-            condition = self.values.steps[name].condition
-            if condition is None or any(ref.path[0] == "target" for ref in references(condition)):
-                continue
-            if not evaluate_condition(condition, scope):
-                return f"if is false: {condition.source}"
-        return None
-
-    def _around(self, step_id: str) -> list[str]:
-        """The step and the groups around it, the outermost first."""
-        names = [step_id]
-        while (parent := self._plan.nodes[names[0]].parent) is not None:
-            names.insert(0, parent)
-        return names
-
-    def _scope(self, key: TaskKey) -> dict[str, Any]:
-        return self.values.scope(key, {"step": {"idempotency_key": self.idempotency_key(key)}})
-
-    def work(self, key: TaskKey, call: Call) -> Work:
-        """What the call's action says is to be done. Raises ExpressionError."""
-        context = _Context(self._scope(key), self._clock)
-        return ACTIONS[call.action.kind](call.action.spec, call.shell, context)
-
-    def idempotency_key(self, key: TaskKey) -> str:
-        """The same for every attempt of the task in this run, as long as its step stays the same: 32 of a-z, 2-7."""
-        definition = self._definitions.get(key.step)
-        if definition is None:
-            definition = self._definitions[key.step] = definition_of(self.step(key))
-        name = (self.values.state.record.id, key.step, key.target, key.round, definition)
-        return base64.b32encode(hashlib.sha256(json.dumps(name).encode()).digest()).decode().lower()[:32]
 
     def launch(
         self,
@@ -120,7 +64,7 @@ class Preparer:
         `kind` (`run`, or the purpose of a probe) is part of the script file's name. Raises ExpressionError,
         StorageFailed.
         """
-        scope = self._scope(key)
+        scope = self.scope(key)
         explicit = self._explicit_env(call, outer, scope)
         folder = (
             call.working_directory if call.working_directory is not None or outer is None else outer.working_directory
@@ -204,31 +148,6 @@ class Preparer:
         created = self.values.state.created
         base = self._run_folder / FOLDER if created.files else Path(created.place)
         return str(base if given is None else base / to_text(render(given, scope)))
-
-
-class _Context:
-    """What actions may ask (`durun.actions.api.Context`)."""
-
-    def __init__(self, scope: Mapping[str, Any], clock: Clock) -> None:
-        self._scope = scope
-        self._clock = clock
-
-    def render(self, value: Value) -> Json:
-        return render(value, self._scope)
-
-    def holds(self, expression: Expression) -> bool:
-        return evaluate_condition(expression, self._scope)
-
-    def now(self) -> float:
-        return self._clock.now()
-
-    def random_bytes(self, count: int) -> bytes:
-        return os.urandom(count)
-
-
-def definition_of(step: Step) -> str:
-    """A digest of what a step does: equal as long as nothing that matters to its effect was changed."""
-    return hashlib.sha256(repr(step.call).encode(errors="surrogatepass")).hexdigest()
 
 
 def _target_env(target: Json) -> dict[str, str]:

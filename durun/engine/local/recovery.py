@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from durun.engine.ledger import Ledger
 from durun.engine.local.examine import Alive, NeverBegan, Orphaned, Recorded, Unknown, examine
 from durun.engine.local.landing import Landing
-from durun.engine.local.ledger import Ledger
 from durun.engine.local.performer import Flight
 from durun.engine.local.place import Place
 from durun.model.event import SessionStarted

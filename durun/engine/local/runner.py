@@ -11,10 +11,10 @@ import selectors
 from pathlib import Path
 
 from durun.engine.api import Observer, Outcome
+from durun.engine.ledger import Ledger
 from durun.engine.local.folder import STOP
 from durun.engine.local.hands import Hands
 from durun.engine.local.landing import Landing
-from durun.engine.local.ledger import Ledger
 from durun.engine.local.performer import Flight, Performer
 from durun.engine.local.recovery import Recovery
 from durun.engine.local.session import Session

@@ -3,45 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from durun.config import Config
 from durun.engine.api import Observer
+from durun.engine.beginning import Beginning
+from durun.engine.ledger import Ledger
+from durun.engine.local.files import read_listed
 from durun.engine.local.hands import Hands
 from durun.engine.local.landing import Landing
-from durun.engine.local.ledger import Ledger
 from durun.engine.local.performer import Performer
 from durun.engine.local.place import Place, here
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.recovery import Recovery
-from durun.engine.local.targets import Targets
+from durun.engine.targets import Targets
 from durun.errors import StorageFailed
 from durun.journal.api import Journal
 from durun.model.clock import Clock
-from durun.model.event import Event, RoundStarted, SessionStarted, TaskRetried
+from durun.model.event import SessionStarted
 from durun.model.plan import Plan
-from durun.model.resume import failed_tasks
-from durun.model.runbook import Json, Runbook
+from durun.model.runbook import Runbook
 from durun.model.state import RunState
-from durun.model.status import ENDED
-
-Reason = Literal["start", "resume", "cancel", "settle"]
 
 STOP_GRACE = "DURUN_STOP_GRACE"
 """The environment variable that sets the seconds between INT, TERM and KILL (default 5)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Beginning:
-    """Why a session begins, and what is recorded with it. `fresh`: failed tasks get a new budget."""
-
-    reason: Reason
-    by: Mapping[str, Json]
-    fresh: bool = False
-    events: Sequence[Event] = ()
 
 
 class Session:
@@ -65,7 +50,7 @@ class Session:
         self._beginning = beginning
         self._here: Place = here(self.run_folder)
         preparer = Preparer(state, plan, runbook, self.run_folder, clock)
-        self.targets = targets = Targets(self.ledger, preparer, self.run_folder)
+        self.targets = targets = Targets(self.ledger, preparer, self._read_listed)
         self.performer = Performer(self.ledger, preparer, runbook, targets, _stop_grace())
         self.landing = Landing(self.ledger, preparer, self.performer, targets, self.run_folder)
         self.recovery = Recovery(self.ledger, self.landing, self.run_folder, self._here)
@@ -73,32 +58,26 @@ class Session:
 
     def emit_start(self) -> None:
         """Record that this process drives the run from now on, and under which conditions."""
-        record, beginning = self.ledger.state.record, self._beginning
-        ended = record.status in ENDED
-        events: list[Event] = [
-            SessionStarted(
-                session=record.sessions + 1,
-                reason=beginning.reason,
-                pid=os.getpid(),
-                host=self._here.host,
-                boot_id=self._here.boot_id,
-                pid_namespace=self._here.pid_namespace,
-                mount_id=self._here.mount_id,
-                by=beginning.by,
-            )
-        ]
-        if ended:
-            events.append(RoundStarted(round=record.round + 1, by=beginning.by))
-        events.extend(beginning.events)
-        if beginning.fresh and ended:
-            failed = failed_tasks(self.ledger.plan, self.ledger.state)
-            events += [TaskRetried(**key._asdict(), due=self.ledger.now, fresh=True) for key in failed]
-        self.ledger.emit_all(events)
+        ledger = self.ledger
+        session = SessionStarted(
+            session=ledger.state.record.sessions + 1,
+            reason=self._beginning.reason,
+            pid=os.getpid(),
+            host=self._here.host,
+            boot_id=self._here.boot_id,
+            pid_namespace=self._here.pid_namespace,
+            mount_id=self._here.mount_id,
+            by=self._beginning.by,
+        )
+        ledger.emit_all(self._beginning.opening(session, ledger.state, ledger.plan, ledger.now))
 
     def renew(self) -> None:
         """Go on with another supervisor, for the first one was killed."""
         self.hands = Hands.start()
         self._beginning = Beginning("resume", self._beginning.by)
+
+    def _read_listed(self, name: str) -> bytes:
+        return read_listed(name, self.ledger.state.created, self.run_folder)
 
     def _make_work(self) -> None:
         try:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-from durun.engine.local.files import FOLDER
-from durun.engine.local.ledger import Ledger
-from durun.engine.local.prepare import Preparer
+from durun.engine.ledger import Ledger
+from durun.engine.tasks import Tasks
 from durun.errors import DurunError
 from durun.language.expressions import render
 from durun.language.plain import to_text
@@ -18,39 +16,30 @@ from durun.model.task import TaskKey
 
 
 class Targets:
-    """Resolves the fan-outs of one run."""
+    """Resolves the fan-outs of one run. `read_file` gives a listed file as the run has it, and raises TargetError."""
 
-    def __init__(self, ledger: Ledger, preparer: Preparer, run_folder: Path) -> None:
+    def __init__(self, ledger: Ledger, tasks: Tasks, read_file: Callable[[str], bytes]) -> None:
         self._ledger = ledger
-        self._preparer = preparer
-        self._run_folder = run_folder
+        self._tasks = tasks
+        self._read_file = read_file
 
     def listed(self, key: TaskKey, source: TargetsValue | TargetsFile | TargetsMatrix) -> Json:
         """The values of the targets, as the runbook says them. Raises ExpressionError, TargetError."""
-        scope = self._preparer.values.scope(key)
+        scope = self._tasks.values.scope(key)
         match source:
             case TargetsValue(value):
                 return render(value, scope)
             case TargetsMatrix(axes):
                 return matrix({name: render(values, scope) for name, values in axes.items()})
             case TargetsFile(path):
-                return self._from_file(to_text(render(path, scope)))
-
-    def _from_file(self, name: str) -> Json:
-        """A listed file's copy, so that a resume reads what the start read; else the file beside the runbook."""
-        created = self._ledger.state.created
-        copy = self._run_folder / FOLDER / name
-        path = copy if name in created.files else Path(created.place) / name
-        try:
-            return parse_targets_file(path.read_bytes(), name)
-        except OSError as error:
-            raise TargetError(f"targets: {path}: {error.strerror}", "correct the path, or make the file") from error
+                name = to_text(render(path, scope))
+                return parse_targets_file(self._read_file(name), name)
 
     def differing(self) -> list[str]:
         """A line for each fan-out whose file lists other targets now than when they were fixed."""
         lines = []
         for (step, round_), resolved in self._ledger.state.resolved.items():
-            fan_out = self._preparer.values.steps[step].fan_out if step in self._ledger.plan.nodes else None
+            fan_out = self._tasks.values.steps[step].fan_out if step in self._ledger.plan.nodes else None
             if fan_out is None or not isinstance(fan_out.source, TargetsFile) or resolved.skipped:
                 continue
             try:
@@ -71,9 +60,9 @@ class Targets:
 
     def resolve(self, key: TaskKey, values: Json) -> None:
         """Fix the targets. Raises TargetError."""
-        fan_out = self._preparer.step(key).fan_out
+        fan_out = self._tasks.step(key).fan_out
         assert fan_out is not None
-        outside = self._preparer.values.scope(TaskKey(key.step, None, key.round))
+        outside = self._tasks.values.scope(TaskKey(key.step, None, key.round))
         targets = as_targets(
             values, fan_out.target_key, key.step, lambda value, scope: render(value, {**outside, **scope})
         )

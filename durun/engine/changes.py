@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from durun.engine.local.prepare import definition_of
+from durun.engine.tasks import definition_of
 from durun.errors import Changed
+from durun.model.plan import Plan
 from durun.model.runbook import Runbook, Step
 from durun.model.state import RunState
 
@@ -31,6 +32,19 @@ def changes_of(old: Runbook, new: Runbook, state: RunState) -> list[str]:
             lines.append(f"~ {step_id}: {_what(step, other)}")
     lines += [f"+ {step_id}: added" for step_id in after if step_id not in before]
     return lines
+
+
+def tasks_added(before: Plan, after: Plan, state: RunState) -> int:
+    """By how much the tasks of a run become more (or fewer) under the changed plan, with the targets that are known."""
+    return _tasks(after, state) - _tasks(before, state)
+
+
+def _tasks(plan: Plan, state: RunState) -> int:
+    total = plan.task_count(plan.roots)
+    for (step, round_), resolved in state.resolved.items():
+        if round_ == 0 and step in plan.nodes:
+            total += len(resolved.index) * len(plan.leaves(step)) - 1
+    return total
 
 
 def _refuse_other_inputs(old: Runbook, new: Runbook, state: RunState) -> None:

@@ -1,0 +1,38 @@
+"""How a session of a run begins, whoever drives it: why, and the events with which it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from durun.model.event import Event, RoundStarted, SessionStarted, TaskRetried
+from durun.model.plan import Plan
+from durun.model.resume import failed_tasks
+from durun.model.runbook import Json
+from durun.model.state import RunState
+from durun.model.status import ENDED
+
+Reason = Literal["start", "resume", "cancel", "settle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Why a session begins, and what is recorded with it. `fresh`: failed tasks get a new budget."""
+
+    reason: Reason
+    by: Mapping[str, Json]
+    fresh: bool = False
+    events: Sequence[Event] = ()
+
+    def opening(self, session: SessionStarted, state: RunState, plan: Plan, now: float) -> list[Event]:
+        """The first events; of a run that had ended, they open a new round. Retries are due `now`."""
+        record = state.record
+        events: list[Event] = [session]
+        if record.status in ENDED:
+            events.append(RoundStarted(round=record.round + 1, by=self.by))
+        events.extend(self.events)
+        if self.fresh and record.status in ENDED:
+            failed = failed_tasks(plan, state)
+            events += [TaskRetried(**key._asdict(), due=now, fresh=True) for key in failed]
+        return events

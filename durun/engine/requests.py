@@ -1,0 +1,71 @@
+"""What the four verbs may do to a run, and the events that they record: the same in every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from durun.engine.api import CancelRequest, SettleRequest
+from durun.engine.ledger import read_state
+from durun.errors import NotAllowed
+from durun.journal.api import Journal, SequenceConflict
+from durun.language.load import load
+from durun.model.clock import Clock
+from durun.model.event import CancelRequested, Event, TaskSettled
+from durun.model.runbook import Runbook
+from durun.model.state import RunState
+from durun.model.status import FINAL
+from durun.model.task import RunRecord
+
+
+def append_newest(journal: Journal, clock: Clock, run_id: str, make: Callable[[RunState], Event]) -> None:
+    """Append one event that is made from the newest state, however often others are faster. Raises NoSuchRun."""
+    while True:
+        state = read_state(journal, run_id)
+        event = make(state)
+        try:
+            journal.append(run_id, state.record.sequence, [event], clock.now())
+        except SequenceConflict:
+            continue
+        return
+
+
+def stored_runbook(state: RunState) -> Runbook:
+    """The runbook that the run is under, as the journal has it."""
+    created = state.created
+    return load(created.text.encode("utf-8"), created.file, created.place).runbook
+
+
+def refuse_final(record: RunRecord, verb: str, hint: str = "") -> None:
+    """Raise NotAllowed for a run that has ended for good. `verb` completes "there is nothing to …"."""
+    if record.status in FINAL:
+        raise NotAllowed(f"run {record.id} has {record.status}", f"there is nothing to {verb}{hint}")
+
+
+def cancelled(state: RunState, request: CancelRequest) -> CancelRequested:
+    """The wish that a run be stopped. Raises NotAllowed."""
+    refuse_final(state.record, "cancel")
+    return CancelRequested(reason=request.reason, by=request.by)
+
+
+def settled(state: RunState, request: SettleRequest, lives: Callable[[int], bool]) -> TaskSettled:
+    """An operator's word on a doubt. `lives` says whether a process is there. Raises NotAllowed."""
+    task = state.tasks.get(request.task)
+    if task is None or task.status != "in_doubt":
+        status = "pending" if task is None else task.status
+        doubts = [str(key) for key, other in state.tasks.items() if other.status == "in_doubt"]
+        raise NotAllowed(
+            f"{request.task} is not in doubt, it is {status}",
+            f"in doubt: {', '.join(doubts)}" if doubts else "nothing in this run is in doubt",
+        )
+    if request.resolution != "done" and task.pid is not None and lives(task.pid):
+        raise NotAllowed(
+            f"process {task.pid} of {request.task} still runs, and may still do its work",
+            f"wait for it to end, or stop it: kill {task.pid}",
+        )
+    return TaskSettled(
+        **request.task._asdict(),
+        resolution=request.resolution,
+        reason=request.reason,
+        by=request.by,
+        outputs=request.outputs,
+    )

@@ -1,0 +1,107 @@
+"""From a task to what its step asks for: conditions, rendered call, idempotency key. The same in every engine."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from durun.actions.api import Work
+from durun.actions.table import ACTIONS
+from durun.engine.values import Values
+from durun.language.expressions import evaluate_condition, references, render
+from durun.model.clock import Clock
+from durun.model.plan import Plan
+from durun.model.runbook import Call, Expression, Json, Runbook, Step, Value
+from durun.model.state import RunState
+from durun.model.task import TaskKey
+
+
+class Tasks:
+    """The tasks of one run. It reads the state and changes nothing."""
+
+    def __init__(self, state: RunState, plan: Plan, runbook: Runbook, clock: Clock) -> None:
+        self.values = Values(state, plan, runbook)
+        self._plan = plan
+        self._clock = clock
+        self._definitions: dict[str, str] = {}
+
+    def step(self, key: TaskKey) -> Step:
+        """The step of a task."""
+        return self.values.steps[key.step]
+
+    def unmet(self, key: TaskKey) -> str | None:
+        """Why the task is to be skipped: the `if` of its step, or of a group around it, that is false.
+
+        Raises ExpressionError.
+        """
+        scope = self.values.scope(key)
+        for name in self._around(key.step):
+            condition = self.values.steps[name].condition
+            if condition is not None and not evaluate_condition(condition, scope):
+                where = "" if name == key.step else f" of {name}"
+                return f"if{where} is false: {condition.source}"
+        return None
+
+    def unmet_without_target(self, key: TaskKey) -> str | None:
+        """Like `unmet`, for a fan-out whose targets are not known: only the `if`s that do not ask the target."""
+        scope = self.values.scope(TaskKey(key.step, None, key.round))
+        for name in self._around(key.step):
+            condition = self.values.steps[name].condition
+            if condition is None or any(ref.path[0] == "target" for ref in references(condition)):
+                continue
+            if not evaluate_condition(condition, scope):
+                return f"if is false: {condition.source}"
+        return None
+
+    def _around(self, step_id: str) -> list[str]:
+        """The step and the groups around it, the outermost first."""
+        names = [step_id]
+        while (parent := self._plan.nodes[names[0]].parent) is not None:
+            names.insert(0, parent)
+        return names
+
+    def scope(self, key: TaskKey) -> dict[str, Any]:
+        """The names that the call of a task may use."""
+        return self.values.scope(key, {"step": {"idempotency_key": self.idempotency_key(key)}})
+
+    def work(self, key: TaskKey, call: Call) -> Work:
+        """What the call's action says is to be done. Raises ExpressionError."""
+        context = _Context(self.scope(key), self._clock)
+        return ACTIONS[call.action.kind](call.action.spec, call.shell, context)
+
+    def idempotency_key(self, key: TaskKey) -> str:
+        """The same for every attempt of the task in this run, as long as its step stays the same: 32 of a-z, 2-7."""
+        definition = self._definitions.get(key.step)
+        if definition is None:
+            definition = self._definitions[key.step] = definition_of(self.step(key))
+        name = (self.values.state.record.id, key.step, key.target, key.round, definition)
+        return base64.b32encode(hashlib.sha256(json.dumps(name).encode()).digest()).decode().lower()[:32]
+
+
+class _Context:
+    """What actions may ask (`durun.actions.api.Context`)."""
+
+    def __init__(self, scope: Mapping[str, Any], clock: Clock) -> None:
+        self._scope = scope
+        self._clock = clock
+
+    def render(self, value: Value) -> Json:
+        return render(value, self._scope)
+
+    def holds(self, expression: Expression) -> bool:
+        return evaluate_condition(expression, self._scope)
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def random_bytes(self, count: int) -> bytes:
+        return os.urandom(count)
+
+
+def definition_of(step: Step) -> str:
+    """A digest of what a step does: equal as long as nothing that matters to its effect was changed."""
+    return hashlib.sha256(repr(step.call).encode(errors="surrogatepass")).hexdigest()
