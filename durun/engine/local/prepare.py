@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from durun.actions.api import Process
 from durun.engine.local.files import FOLDER
@@ -28,8 +28,7 @@ PROBE_TIMEOUT = 60.0
 """Seconds that a verify, or a `targets: {run: …}`, may take that sets no timeout itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(NamedTuple):
     """A process that is ready to be started. `request` is the digest of all that was asked of it."""
 
     argv: list[str]
@@ -98,7 +97,8 @@ class Preparer(Tasks):
             draft.write_text(script, encoding="utf-8", errors="surrogatepass")
             draft.replace(path)
         except OSError as error:
-            raise StorageFailed(f"{path}: {error.strerror}", "make room, then resume the run") from error
+            run_id = self.values.state.record.id
+            raise StorageFailed(f"{path}: {error.strerror}", f"make room, then: durun resume {run_id}") from error
         self._written.add(path)
 
     def _explicit_env(self, call: Call, outer: Call | None, scope: Mapping[str, Any]) -> dict[str, str | None]:
