@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import hashlib
 import hmac
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from durun.errors import Changed
+from durun.errors import Changed, StorageFailed
 from durun.model.runbook import Json, Runbook
 
 _ALWAYS = ("HOME", "LANG", "LANGUAGE", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES")
@@ -69,26 +70,28 @@ def refuse_differences(
 
 
 def fingerprint_key(home: Path) -> bytes:
-    """The state directory's own key for fingerprints, made when it is first wanted."""
+    """The state directory's own key for fingerprints, made when it is first wanted. Raises StorageFailed."""
     path = home / "fingerprint.key"
     try:
+        if not path.exists():
+            _make_key(path)
         return path.read_bytes()
-    except FileNotFoundError:
-        pass
-    draft = home / f"fingerprint.{os.urandom(6).hex()}"
+    except OSError as error:
+        raise StorageFailed(f"{path}: {error.strerror}", "see to the disk, then try again") from error
+
+
+def _make_key(path: Path) -> None:
+    """Written under another name and linked: nobody ever reads half a key, and the first one stays."""
+    draft = path.with_name(f"fingerprint.{os.urandom(6).hex()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, os.urandom(32))
         os.fsync(descriptor)
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
     finally:
         os.close(descriptor)
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
         draft.unlink()
-    return path.read_bytes()
 
 
 def _patterns(runbook: Runbook) -> list[str]:
