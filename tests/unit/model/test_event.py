@@ -1,0 +1,125 @@
+"""Stored names are for ever: every event goes to JSON and back, under the names of this list."""
+
+from __future__ import annotations
+
+import json
+from typing import get_args
+
+import pytest
+
+from durun.model import event as ev
+from durun.model.event import Event, Target, decode, encode, type_of
+
+TASK = {"step": "a", "target": "t", "round": 2}
+BY = {"uid": 1000, "user": "ada"}
+DIGEST = "9f" * 32
+
+EXAMPLES = [
+    ev.RunCreated(
+        runbook="r",
+        digest=DIGEST,
+        text="durun: 1",
+        file="r.yaml",
+        place="/srv",
+        inputs={"a": [1, None, "é"]},
+        inputs_digest=DIGEST,
+        tasks=3,
+        by=BY,
+        version="0.1",
+        surroundings={"host": "h", "env": {"A": "b"}},
+        files={"x.sh": {"sha256": DIGEST, "mode": "755"}},
+        only_targets=["t"],
+        request_id="q",
+    ),
+    ev.SessionStarted(session=2, reason="resume", pid=7, host="h", boot_id="b", pid_namespace="p", mount_id="m", by=BY),
+    ev.SurroundingsAccepted(names=["HOME"], by=BY),
+    ev.RunbookChanged(
+        digest=DIGEST,
+        text="durun: 1",
+        file="r",
+        place="/",
+        changes=["a: run"],
+        tasks=-1,
+        by=BY,
+        files={},
+        env={"A": "b"},
+    ),
+    ev.RoundStarted(round=2, by=BY),
+    ev.TargetsResolved(
+        step="a", targets=(Target("t", {"name": "t"}), Target("u", "u")), tasks=2, round=1, skipped=True
+    ),
+    ev.TaskSkipped(**TASK, reason="if"),
+    ev.TaskStarted(**TASK, attempt=2, folder=3, nonce="n", session=1, idempotency_key="k", request=DIGEST),
+    ev.TaskNeverBegan(**TASK, attempt=1, reason="no gate"),
+    ev.ProbeStarted(**TASK, purpose="after", folder=4, nonce="p", session=1),
+    ev.ProbeAnswered(**TASK, purpose="in_doubt", answer="not_done", reason="exit code 2", exit_code=2),
+    ev.TaskSucceeded(**TASK, how="adopted", outputs={"x": 1.5}, exit_code=0, reason="", log={"stdout": {"bytes": 1}}),
+    ev.TaskFailed(**TASK, code="exit", reason="exit code 1", how="ran", exit_code=1, retryable=False, log=None),
+    ev.TaskRetried(**TASK, due=12.5, fresh=True),
+    ev.TaskInDoubt(**TASK, reason="lost", how="adopted", exit_code=76, gone=False, pid=9, log=None),
+    ev.TaskRepeated(**TASK, proof="idempotent"),
+    ev.TaskSettled(**TASK, resolution="not_done", reason="looked", by=BY, outputs={"x": "y"}),
+    ev.TaskCancelled(**TASK, reason="stopped", exit_code=None, log=None),
+    ev.CancelRequested(reason="enough", by=BY),
+    ev.FinallyStarted(round=1, status="failed", tasks=2),
+    ev.RunParked(status="in_doubt", reason="a doubt"),
+    ev.RunInterrupted(reason="SIGINT"),
+    ev.RunEnded(status="succeeded", exit_code=0, outputs={"url": "x"}, reason=""),
+    ev.ClockJumped(expected=2.0, found=1.0),
+]
+
+STORED = {
+    "cancel_requested": "reason by",
+    "clock_jumped": "expected found",
+    "finally_started": "round status tasks",
+    "probe_answered": "step target round purpose answer reason exit_code",
+    "probe_started": "step target round purpose folder nonce session",
+    "round_started": "round by",
+    "run_created": "runbook digest text file place inputs inputs_digest tasks by version surroundings files"
+    " only_targets request_id",
+    "run_ended": "status exit_code outputs reason",
+    "run_interrupted": "reason",
+    "run_parked": "status reason",
+    "runbook_changed": "digest text file place changes tasks by files env",
+    "session_started": "session reason pid host boot_id pid_namespace mount_id by",
+    "surroundings_accepted": "names by",
+    "targets_resolved": "step targets tasks round skipped",
+    "task_cancelled": "step target round reason exit_code log",
+    "task_failed": "step target round code reason how exit_code retryable log",
+    "task_in_doubt": "step target round reason how exit_code gone pid log",
+    "task_never_began": "step target round attempt reason",
+    "task_repeated": "step target round proof",
+    "task_retried": "step target round due fresh",
+    "task_settled": "step target round resolution reason by outputs",
+    "task_skipped": "step target round reason",
+    "task_started": "step target round attempt folder nonce session idempotency_key request",
+    "task_succeeded": "step target round how outputs exit_code reason log",
+}
+
+
+def test_every_event_has_an_example():
+    assert {type(event) for event in EXAMPLES} == set(get_args(Event))
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=type_of)
+def test_an_event_goes_to_json_and_back(event):
+    stored = json.loads(json.dumps(encode(event)))
+    assert decode(type_of(event), stored) == event
+
+
+def test_stored_names_are_only_ever_added_to():
+    assert {type_of(event): " ".join(encode(event)) for event in EXAMPLES} == STORED
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=type_of)
+def test_an_event_of_an_older_durun_may_lack_what_has_a_default(event):
+    from dataclasses import MISSING, fields
+
+    defaults = {f.name for f in fields(event) if f.default is not MISSING or f.default_factory is not MISSING}
+    stored = {name: value for name, value in encode(event).items() if name not in defaults}
+    assert type(decode(type_of(event), stored)) is type(event)
+
+
+def test_an_event_of_a_newer_durun_is_refused():
+    with pytest.raises(KeyError):
+        decode("task_teleported", {})

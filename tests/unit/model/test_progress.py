@@ -1,0 +1,489 @@
+"""What is open and what may start: special cases of groups, fan-outs, doubts, resumes, and what a turn costs."""
+
+from __future__ import annotations
+
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from types import FrameType
+
+import pytest
+
+from durun.model import event as ev
+from durun.model.decide import (
+    Ask,
+    BeginFinally,
+    End,
+    GiveUpOn,
+    Park,
+    Repeat,
+    Resolve,
+    Retry,
+    Start,
+    Stop,
+    WakeAt,
+    decide,
+)
+from durun.model.plan import FanOutPolicy, Node, Share, VerifyPolicy
+from durun.model.plan import Retry as RetryPolicy
+from durun.model.progress import Progress
+from durun.model.task import TaskKey, TaskState
+
+FAN = FanOutPolicy(max_parallel=2)
+
+
+def fan(policy: FanOutPolicy = FAN, **more) -> Node:
+    return Node("f", fan="f", fan_out=policy, **more)
+
+
+def chain_in_fan(policy: FanOutPolicy = FAN, **more) -> list[Node]:
+    return [
+        fan(policy, children=("x", "y"), **more),
+        Node("x", parent="f", fan="f"),
+        Node("y", parent="f", fan="f", needs=("x",)),
+    ]
+
+
+def cancel(run) -> None:
+    run.fold(ev.CancelRequested(reason="enough", by={}))
+
+
+# -- order, groups, forgiveness ---------------------------------------------------------------------------------
+
+
+def test_steps_start_in_the_order_of_the_file_however_they_became_ready(new_run):
+    run = new_run([Node("a"), Node("b", needs=("a",)), Node("c")], max_parallel=1)
+    run.start("a")
+    run.succeed("a")
+    assert run.starts() == ["b"]
+
+
+def test_a_failure_stops_everything_new_and_what_runs_is_finished(new_run):
+    run = new_run([Node("a"), Node("b"), Node("c", needs=("b",))])
+    run.start("a")
+    run.start("b")
+    run.fail("a")
+    assert run.decide() == []
+    run.succeed("b")
+    assert run.decide() == [End("failed")]
+
+
+def test_a_forgiven_failure_counts_as_done(new_run):
+    run = new_run([Node("a", continue_on_error=True), Node("b", needs=("a",))])
+    run.fail("a")
+    assert run.starts() == ["b"]
+    run.fold(ev.TaskSkipped(step="b", reason="if"))
+    assert run.decide() == [End("succeeded")]
+
+
+def test_a_forgiving_group_waits_for_what_runs_in_it(new_run):
+    group = Node("g", children=("a", "b", "c"), continue_on_error=True)
+    run = new_run([group, *(Node(name, parent="g") for name in "abc"), Node("d", needs=("g",))])
+    run.start("a")
+    run.start("b")
+    run.fail("a")
+    assert run.decide() == []
+    run.succeed("b")
+    assert run.starts() == ["d"]
+
+
+def test_something_that_begins_in_a_group_that_just_ended_reopens_it(new_run):
+    group = Node("g", children=("a", "b"), continue_on_error=True)
+    run = new_run([group, Node("a", parent="g"), Node("b", parent="g"), Node("c"), Node("d", needs=("g", "c"))])
+    run.fail("a", retryable=False)  # its `if` failed, and `b` was to be started in the same turn
+    run.start("b")
+    run.start("c")
+    run.succeed("c")
+    assert run.starts() == []
+    run.succeed("b")
+    assert run.starts() == ["d"]
+
+
+def test_nobody_forgives_a_doubt(new_run):
+    run = new_run([Node("a", continue_on_error=True), Node("b", needs=("a",))])
+    run.start("a")
+    run.doubt("a")
+    assert run.decide() == [Park("in_doubt")]
+
+
+def test_a_group_does_not_end_over_a_doubt_that_its_fan_out_put_up_with(new_run):
+    policy = FanOutPolicy(max_parallel=2, max_failures=Share(1))
+    nodes = [
+        Node("g", children=("a", "f"), continue_on_error=True),
+        Node("a", parent="g"),
+        Node("f", parent="g", fan="f", fan_out=policy),
+        Node("z", needs=("g",)),
+    ]
+    run = new_run(nodes)
+    run.targets("f", 3)
+    run.start("f", "t0")
+    run.doubt("f", "t0")
+    run.fail("a")
+    assert run.decide() == [Park("in_doubt")]
+    run.settle("f", "done", "t0")
+    assert run.starts() == ["z"]
+
+
+# -- fan-outs ---------------------------------------------------------------------------------------------------
+
+
+def test_targets_are_asked_for_once(new_run):
+    run = new_run([fan()])
+    assert run.decide() == [Resolve(TaskKey("f"))]
+    run.ask("f", "targets")
+    assert run.decide() == []
+    run.session()
+    assert run.decide() == [Resolve(TaskKey("f"))]
+
+
+def test_targets_that_cannot_be_had_fail_the_step_and_are_not_retried_by_policy(new_run):
+    run = new_run([fan(retry=RetryPolicy(max_attempts=5))])
+    run.fail("f")
+    assert run.decide() == [End("failed")]
+    run.fold(ev.TaskRetried(step="f", due=0.0, fresh=True))
+    assert run.decide() == [Resolve(TaskKey("f"))]
+
+
+def test_a_skipped_fan_out_is_done(new_run):
+    run = new_run([fan(), Node("b", needs=("f",))])
+    run.fold(ev.TaskSkipped(step="f", reason="if"))
+    assert run.starts() == ["b"]
+
+
+def test_a_fan_out_without_targets_is_done(new_run):
+    run = new_run([fan(), Node("b", needs=("f",))])
+    run.targets("f", 0)
+    assert run.starts() == ["b"]
+
+
+def test_a_target_keeps_its_place_between_its_steps(new_run):
+    run = new_run(chain_in_fan(FanOutPolicy(max_parallel=1)))
+    run.targets("f", 2)
+    run.start("x", "t0")
+    run.succeed("x", "t0")
+    assert run.starts() == ["y[t0]"]
+
+
+def test_no_new_target_while_more_than_max_failures_stand(new_run):
+    run = new_run([fan(FanOutPolicy(max_parallel=1, max_failures=Share(1)))])
+    run.targets("f", 4)
+    run.fail("f", "t0")
+    assert run.starts() == ["f[t1]"]
+    run.fail("f", "t1")
+    assert run.decide() == [End("failed")]
+
+
+def test_failures_within_the_limit_fail_the_step_at_its_end(new_run):
+    run = new_run([fan(FanOutPolicy(max_parallel=1, max_failures=Share(1))), Node("b", needs=("f",))])
+    run.targets("f", 2)
+    run.fail("f", "t0")
+    run.start("f", "t1")
+    run.succeed("f", "t1")
+    assert run.decide() == [End("failed")]
+
+
+@pytest.mark.fault(45)
+def test_max_failures_count_what_stands_failed_now_also_after_a_resume(new_run):
+    run = new_run([fan(FanOutPolicy(max_parallel=1, max_failures=Share(1)))])
+    run.targets("f", 4)
+    run.fail("f", "t0")
+    run.fail("f", "t1")
+    run.fold(ev.TaskRetried(step="f", target="t1", due=0.0, fresh=True))
+    run.session()
+    assert run.starts() == ["f[t1]"]
+    run.start("f", "t1")
+    run.fail("f", "t1")
+    assert run.starts() == []
+
+
+def test_a_resume_with_many_failed_targets_keeps_max_parallel(new_run):
+    run = new_run([fan(FanOutPolicy(max_parallel=2, max_failures=Share(100, percent=True)))])
+    for name in run.targets("f", 6)[:5]:
+        run.fail("f", name)
+    for name in ("t0", "t2", "t3", "t4"):
+        run.fold(ev.TaskRetried(step="f", target=name, due=0.0, fresh=True))
+    run.session()
+    assert run.starts() == ["f[t0]", "f[t2]"]
+    run.start("f", "t0")
+    assert run.starts() == ["f[t2]"]
+    run.start("f", "t2")
+    assert run.starts() == []
+    run.succeed("f", "t0")
+    assert run.starts() == ["f[t3]"]
+
+
+def test_after_a_resume_the_targets_at_work_go_on_before_the_others(new_run):
+    run = new_run(chain_in_fan(FanOutPolicy(max_parallel=1, max_failures=Share(9))))
+    run.targets("f", 3)
+    run.fail("x", "t0")
+    run.start("x", "t1")
+    run.fold(ev.TaskRetried(step="x", target="t0", due=0.0, fresh=True))
+    run.session()
+    assert run.starts() == []
+    run.succeed("x", "t1")
+    assert run.starts() == ["x[t0]"]
+
+
+def test_a_wave_waits_for_every_target_of_the_wave_before(new_run):
+    run = new_run([fan(FanOutPolicy(max_parallel=8, serial=(Share(1), Share(2))))])
+    run.targets("f", 5)
+    assert run.starts() == ["f[t0]"]
+    run.start("f", "t0")
+    run.succeed("f", "t0")
+    assert run.starts() == ["f[t1]", "f[t2]"]
+    run.start("f", "t1")
+    run.start("f", "t2")
+    run.succeed("f", "t2")
+    assert run.starts() == []
+
+
+def test_a_canary_that_is_tried_again_holds_back_the_later_waves(new_run):
+    run = new_run([fan(FanOutPolicy(max_parallel=8, max_failures=Share(1), serial=(Share(1), Share(2))))])
+    run.targets("f", 7)
+    run.fail("f", "t0")
+    for name in ("t1", "t2", "t3"):
+        run.start("f", name)
+        run.succeed("f", name)
+    assert run.starts() == ["f[t4]"]
+    run.fold(ev.TaskRetried(step="f", target="t0", due=0.0, fresh=True))
+    run.session()
+    assert run.starts() == ["f[t0]"]
+
+
+def test_a_doubt_within_the_limit_lets_the_others_go_on_and_then_parks(new_run):
+    run = new_run([fan(FanOutPolicy(max_parallel=1, max_failures=Share(1))), Node("b", needs=("f",))])
+    run.targets("f", 2)
+    run.start("f", "t0")
+    run.doubt("f", "t0")
+    assert run.starts() == ["f[t1]"]
+    run.start("f", "t1")
+    run.succeed("f", "t1")
+    assert run.decide() == [Park("in_doubt")]
+
+
+def test_a_run_with_a_doubt_within_the_limit_parks_also_when_another_step_failed(new_run):
+    run = new_run([fan(FanOutPolicy(max_parallel=1, max_failures=Share(1))), Node("b")])
+    run.targets("f", 3)
+    run.start("f", "t0")
+    run.doubt("f", "t0")
+    run.fail("b")
+    assert run.decide() == [Park("in_doubt")]
+
+
+def test_verify_before_is_asked_for_each_new_target(new_run):
+    run = new_run([fan(verify=VerifyPolicy(before=True))])
+    run.targets("f", 3)
+    assert run.decide() == [Ask(TaskKey("f", "t0"), "before"), Ask(TaskKey("f", "t1"), "before")]
+    run.ask("f", "before", "t0")
+    run.answer("f", "before", "unknown", "t0")
+    assert run.starts() == ["f[t0]"]
+
+
+# -- doubts, retries, cancel ------------------------------------------------------------------------------------
+
+
+def test_a_question_that_died_with_its_session_is_asked_again(new_run):
+    run = new_run([Node("a", verify=VerifyPolicy(before=True), on_in_doubt="verify")])
+    run.ask("a", "before")
+    run.session()
+    assert run.decide() == [Ask(TaskKey("a"), "before")]
+    run.start("a")
+    run.doubt("a")
+    run.ask("a", "in_doubt")
+    assert run.decide() == []
+    run.session()
+    assert run.decide() == [Ask(TaskKey("a"), "in_doubt")]
+
+
+def test_questions_keep_max_parallel(new_run):
+    nodes = [Node(name, verify=VerifyPolicy(), on_in_doubt="verify") for name in "abcd"]
+    run = new_run(nodes, max_parallel=3)
+    for name in "abcd":
+        run.start(name)
+        run.doubt(name)
+    assert len(run.decide()) == 3
+
+
+def test_what_may_be_done_about_doubts(new_run):
+    run = new_run([Node("a", idempotent=True, on_in_doubt="rerun"), Node("b", on_in_doubt="fail"), Node("c")])
+    for name in "abc":
+        run.start(name)
+        run.doubt(name)
+    assert run.decide() == [Repeat(TaskKey("a"), "idempotent"), GiveUpOn(TaskKey("b"))]
+
+
+def test_a_retry_is_due_from_its_failure_however_late_it_is_decided(new_run):
+    policy = RetryPolicy(max_attempts=2, delay=10.0, jitter=0.0)
+    run = new_run([Node("a", retry=policy)])
+    run.start("a")
+    run.fail("a", exit_code=1)
+    run.now = 300.0
+    run.session()
+    assert run.decide() == [Retry(TaskKey("a"), 10.0)]
+    run.fold(ev.TaskRetried(step="a", due=310.0))
+    assert run.decide() == [WakeAt(310.0)]
+    run.now = 310.0
+    assert run.decide() == [Start(TaskKey("a"))]
+
+
+def test_an_operator_who_says_failed_is_not_overruled_by_the_retry_policy(new_run):
+    run = new_run([Node("a", retry=RetryPolicy(max_attempts=3))])
+    run.start("a")
+    run.doubt("a")
+    run.settle("a", "failed")
+    assert run.decide() == [End("failed")]
+
+
+def test_a_cancel_stops_attempts_and_waits_for_the_verify_that_ends_a_doubt(new_run):
+    run = new_run([Node(name, verify=VerifyPolicy(), on_in_doubt="verify") for name in "abcd"])
+    run.start("a")
+    run.start("b")
+    run.doubt("b")
+    run.ask("b", "in_doubt")
+    run.ask("c", "before")
+    run.start("d")
+    run.ask("d", "after")
+    cancel(run)
+    assert run.decide() == [Stop(TaskKey("a")), Stop(TaskKey("c"))]
+
+
+def test_a_cancelled_run_with_a_doubt_parks_and_ends_cancelled_when_it_is_settled(new_run):
+    run = new_run([Node("a"), Node("b", needs=("a",)), Node("z", final=True)])
+    run.start("a")
+    run.doubt("a")
+    cancel(run)
+    assert run.decide() == [Park("in_doubt")]
+    run.settle("a", "not_done")
+    assert run.decide() == [BeginFinally("cancelled")]
+
+
+# -- finally ----------------------------------------------------------------------------------------------------
+
+
+def test_finally_steps_run_to_the_end_whatever_fails_and_spoil_a_success(new_run):
+    run = new_run([Node("a"), Node("y", final=True), Node("z", final=True, needs=("y",))])
+    run.start("a")
+    run.succeed("a")
+    assert run.decide() == [BeginFinally("succeeded")]
+    run.fold(ev.FinallyStarted(round=1, status="succeeded", tasks=2))
+    run.fail("y", None, 1)
+    assert run.decide() == [Start(TaskKey("z", None, 1))]
+    run.start("z", None, 1)
+    cancel(run)
+    assert run.decide() == []
+    run.succeed("z", None, 1)
+    assert run.decide() == [End("failed")]
+
+
+@pytest.mark.fault(55)
+def test_a_new_round_runs_finally_again(new_run):
+    run = new_run([Node("a"), Node("z", final=True)])
+    run.fail("a")
+    run.fold(ev.FinallyStarted(round=1, status="failed", tasks=1))
+    run.start("z", None, 1)
+    run.succeed("z", None, 1)
+    run.fold(ev.RunEnded(status="failed", exit_code=1))
+    run.session()
+    run.fold(ev.RoundStarted(round=2, by={}), ev.TaskRetried(step="a", due=0.0, fresh=True))
+    assert run.starts() == ["a"]
+    run.start("a")
+    run.succeed("a")
+    assert run.decide() == [BeginFinally("succeeded")]
+    run.fold(ev.FinallyStarted(round=2, status="succeeded", tasks=1))
+    assert run.decide() == [Start(TaskKey("z", None, 2))]
+
+
+# -- what it costs ----------------------------------------------------------------------------------------------
+
+
+def calls_of(work: Callable[[], None]) -> int:
+    """How many functions of the model are called (generators: resumed) by the work."""
+    count = 0
+
+    def watch(frame: FrameType, kind: str, _: object) -> None:
+        nonlocal count
+        count += kind == "call" and "/durun/model/" in frame.f_code.co_filename
+
+    sys.setprofile(watch)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def drive(run) -> None:
+    """Let everything succeed, one task at a time."""
+    while starts := [command for command in run.decide() if isinstance(command, Start)]:
+        for command in starts:
+            run.start(command.key.step, command.key.target)
+        for command in starts:
+            run.succeed(command.key.step, command.key.target)
+
+
+def a_chain(new_run, length: int):
+    return new_run([Node(f"s{i}", needs=(f"s{i - 1}",) if i else ()) for i in range(length)])
+
+
+def a_crowd(new_run, size: int):
+    return new_run([Node(f"s{i}") for i in range(size)])
+
+
+def a_fan_out(new_run, size: int):
+    run = new_run([fan()])
+    run.targets("f", size)
+    return run
+
+
+def waves(new_run, size: int):
+    run = new_run([fan(FanOutPolicy(max_parallel=4, serial=(Share(1), Share(3))))])
+    run.targets("f", size)
+    return run
+
+
+def reopened(new_run, size: int):
+    """Every target has failed, and is tried again after a resume."""
+    run = new_run([fan(FanOutPolicy(max_parallel=2, max_failures=Share(100, percent=True)))])
+    for name in run.targets("f", size):
+        run.fail("f", name)
+    for name in run.state.resolved["f", 0].index:
+        run.state.fold(
+            ev.Stamped(run.state.record.sequence + 1, 0.0, ev.TaskRetried(step="f", target=name, due=0.0, fresh=True))
+        )
+    run.session()
+    return run
+
+
+@pytest.mark.parametrize(
+    ("make", "size"), [(a_chain, 200), (a_crowd, 300), (a_fan_out, 1500), (waves, 500), (reopened, 300)]
+)
+def test_cost_grows_with_the_work_and_not_with_its_square(new_run, make, size):
+    small, large = make(new_run, size), make(new_run, 4 * size)
+    once, four_times = calls_of(lambda: drive(small)), calls_of(lambda: drive(large))
+    assert small.decide() == large.decide() == [End("succeeded")]
+    assert four_times < 4.2 * once
+
+
+@pytest.mark.fault(41)
+def test_a_hundred_thousand_targets_are_taken_up_within_a_moment(new_run):
+    run = new_run([fan()])
+    names = run.targets("f", 100_000)
+    done = TaskState(status="succeeded")
+    run.state.tasks.update((TaskKey("f", name), done) for name in names[:-1])
+    begun = time.process_time()
+    progress = Progress(run.plan, run.state)
+    assert decide(progress, 0.0) == [Start(TaskKey("f", names[-1]))]
+    assert time.process_time() - begun < 1.5  # 0.15 s where nothing else runs
+
+
+@pytest.mark.fault(41)
+def test_a_target_that_is_done_takes_little_memory(new_run):
+    run, size = a_fan_out(new_run, 4000), 4000
+    tracemalloc.start()
+    for number in range(size):
+        run.start("f", f"t{number}")
+        run.succeed("f", f"t{number}")
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken / size < 1000  # bytes, without the texts that the attempt names
