@@ -6,14 +6,12 @@ An action never does anything itself, so that timeouts, cancelling, logs, redact
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from durun.model.runbook import Expression, Json, Shell, Value
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     """A command to start: `argv`, or a `script` for `shell` (exactly one of the two)."""
 
     argv: tuple[str, ...] = ()
@@ -21,15 +19,13 @@ class Process:
     shell: Shell | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """Nothing is to be started: the step is done, with these outputs."""
 
     outputs: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """Nothing is to be started: the step fails."""
 
     code: str

@@ -6,8 +6,7 @@ Everything that crosses it is plain data, so that a distributed engine can stand
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from durun.model.event import Resolution, Stamped
 from durun.model.plan import Plan
@@ -17,8 +16,7 @@ from durun.model.status import RunStatus
 from durun.model.task import TaskKey
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A checked runbook and where it came from: `file` as it was named, `place` the absolute folder it stands in."""
 
     runbook: Runbook
@@ -26,8 +24,7 @@ class Source:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class StartRequest:
+class StartRequest(NamedTuple):
     """A run that is asked for. `inputs` are complete and checked. `by` says who asks (`durun.config.whoami`)."""
 
     source: Source
@@ -37,8 +34,7 @@ class StartRequest:
     only_targets: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeRequest:
+class ResumeRequest(NamedTuple):
     """A run that is to go on. `fresh`: failed tasks get a new budget (an operator asks, not cron).
 
     `change`: go on under this runbook instead of the stored one. `accept_env`: differences that are accepted.
@@ -51,8 +47,7 @@ class ResumeRequest:
     accept_env: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SettleRequest:
+class SettleRequest(NamedTuple):
     """An operator's word on a task in doubt."""
 
     run_id: str
@@ -60,11 +55,10 @@ class SettleRequest:
     resolution: Resolution
     reason: str
     by: Mapping[str, Json]
-    outputs: Mapping[str, Json] = field(default_factory=dict)
+    outputs: Mapping[str, Json] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class CancelRequest:
+class CancelRequest(NamedTuple):
     """A run that is to be stopped."""
 
     run_id: str
@@ -72,8 +66,7 @@ class CancelRequest:
     by: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a verb came back. `status` is the run's; `state` says more, where the engine drove the run itself.
 
     `driver` is `other` when the request was recorded and another process carries it out (its `holder`:

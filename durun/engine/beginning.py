@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from durun.model.event import Event, RoundStarted, SessionStarted, TaskRetried
 from durun.model.plan import Plan
@@ -16,8 +15,7 @@ from durun.model.status import ENDED
 Reason = Literal["start", "resume", "cancel", "settle"]
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(NamedTuple):
     """Why a session begins, and what is recorded with it. `fresh`: failed tasks get a new budget."""
 
     reason: Reason

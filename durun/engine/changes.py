@@ -75,7 +75,7 @@ def _differs(old: Step, new: Step) -> bool:
 
 def _comparable(step: Step) -> str:
     """Everything about a step but where it stands in the file, and the steps inside it."""
-    fields = (name for name in step.__slots__ if name not in ("line", "steps"))
+    fields = (name for name in step._fields if name not in ("line", "steps"))
     return repr([(name, getattr(step, name)) for name in fields])
 
 
@@ -88,7 +88,7 @@ def _rekeyed(old: Step, new: Step) -> bool:
 def _what(old: Step, new: Step) -> str:
     changed = [
         name
-        for name in old.__slots__
+        for name in old._fields
         if name not in ("line", "steps") and repr(getattr(old, name)) != repr(getattr(new, name))
     ]
     named = ", ".join("what it does" if name == "call" else name for name in changed)

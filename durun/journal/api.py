@@ -6,8 +6,7 @@ The contract suite is `tests/contract/test_journal.py`.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from durun.errors import DurunError
 from durun.model.event import Event, Stamped
@@ -22,8 +21,7 @@ class SequenceConflict(DurunError):
     exit_code = 11
 
 
-@dataclass(frozen=True, slots=True)
-class RunQuery:
+class RunQuery(NamedTuple):
     """Which runs to list, newest first. `since` is seconds since the epoch; None: no such filter."""
 
     statuses: Collection[RunStatus] | None = None

@@ -8,16 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import copy
-from dataclasses import MISSING, Field, fields, make_dataclass
-from functools import cache
 from sys import intern
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias, cast, overload
 
 from durun.errors import JournalDamaged
 from durun.journal.api import Projection
 from durun.journal.chain import RESTORE, canonical
 from durun.model.runbook import Json
+from durun.model.status import How, TaskStatus
 from durun.model.task import Attempt, Probe, RunRecord, TaskKey, TaskState
 
 RunRow: TypeAlias = tuple[Any, ...]
@@ -35,18 +33,16 @@ def _readable() -> Iterator[None]:
         raise JournalDamaged("a state in the journal can't be read", RESTORE) from error
 
 
-def _default(field: Field[Any]) -> Any:
-    return field.default if field.default_factory is MISSING else field.default_factory()
-
-
-_RUN_FIELDS = tuple(field.name for field in fields(RunRecord))
+_RUN_FIELDS = RunRecord._fields
 _COUNTS, _CANCEL, _OUTPUTS = (_RUN_FIELDS.index(name) for name in ("counts", "cancel_requested", "outputs"))
 _RUN_FIXED = {"id", "runbook", "status", "created_at", "request_id", "inputs_digest", "uid"}
 _RUN_CHANGES = tuple(name for name in _RUN_FIELDS if name not in _RUN_FIXED)
 _COLUMNS = {"status", "how", "exit_code", "changed_at", "attempts"}
-_MORE = tuple((field.name, _default(field)) for field in fields(TaskState) if field.name not in _COLUMNS)
+_MORE = tuple((name, value) for name, value in TaskState._field_defaults.items() if name not in _COLUMNS)
 _NOTHING: dict[str, Any] = {}
-_ATTEMPT = tuple((field.name, _default(field)) for field in fields(Attempt))
+_REQUIRED = object()
+"""Equal to no value: a field without a default is always written."""
+_ATTEMPT = tuple((name, Attempt._field_defaults.get(name, _REQUIRED)) for name in Attempt._fields)
 
 
 class StoredAttempts(Sequence[Attempt]):
@@ -139,27 +135,19 @@ def read_tasks(rows: Iterable[TaskRow]) -> dict[TaskKey, TaskState]:
     """The tasks of many rows, in their order. Raises JournalDamaged."""
     found = list(rows)
     tasks: dict[TaskKey, TaskState] = {}
-    draft, key = _draft(), TaskKey._make
+    key = TaskKey._make
     with _readable():
         mores = iter(json.loads(f"[{','.join([row[7] for row in found if row[7] is not None])}]"))
         for step, target, number, status, how, exit_code, changed_at, more, attempts in found:
-            state = draft(
-                status=intern(status),
-                how=None if how is None else intern(how),
+            tasks[key((intern(step), target or None, number))] = TaskState(
+                status=cast(TaskStatus, intern(status)),
+                how=None if how is None else cast(How, intern(how)),
                 exit_code=exit_code,
                 changed_at=changed_at,
                 attempts=() if attempts is None else StoredAttempts(attempts),
                 **(_NOTHING if more is None else _more(next(mores))),
             )
-            state.__class__ = TaskState
-            tasks[key((intern(step), target or None, number))] = state
     return tasks
-
-
-@cache
-def _draft() -> Any:
-    """A TaskState that is not frozen, and becomes one when it is filled: filling a frozen one takes twice as long."""
-    return make_dataclass("TaskState", [(field.name, Any, copy(field)) for field in fields(TaskState)], slots=True)
 
 
 def compare(
@@ -203,7 +191,7 @@ def _attempts(attempts: Sequence[Attempt]) -> str | None:
 
 
 def _json(value: Any) -> Json:
-    return {name: getattr(value, name) for name in value.__slots__} if isinstance(value, Probe) else value
+    return value._asdict() if isinstance(value, Probe) else value
 
 
 def _column(value: Any) -> Any:

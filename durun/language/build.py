@@ -44,7 +44,7 @@ def build(reader: Reader, document: dict[str, Json], raw: Any, text: str) -> Run
         outputs=reader.value(document.get("outputs", {}), ("outputs",)),
     )
     reader.problems.extend(check_references(runbook))
-    return replace(runbook, env_names=env_names(runbook))
+    return runbook._replace(env_names=env_names(runbook))
 
 
 def _defaults(reader: Reader, raw: dict[str, Json]) -> Around:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from durun.model.runbook import (
     Call,
@@ -27,8 +26,7 @@ before it starts. `attempt`, `verify`: with the step's idempotency key. `group`:
 the run has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """An expression, where in the document it stands, whose it is, and when it is rendered.
 
     `condition`: its value must be a boolean.
@@ -89,7 +87,7 @@ def _own(verify: Call, call: Call | None) -> Call:
         return verify
     env = {name: value for name, value in verify.env.items() if call.env.get(name) is not value}
     inherited = verify.working_directory is call.working_directory
-    return replace(verify, env=env, working_directory=None if inherited else verify.working_directory)
+    return verify._replace(env=env, working_directory=None if inherited else verify.working_directory)
 
 
 def _of_call(call: Call, path: Path, step: Step, when: When) -> Iterator[Place]:

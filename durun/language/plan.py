@@ -6,7 +6,6 @@ The same runbook and inputs always give the same plan; a resume derives it again
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from durun.errors import InvalidInput
@@ -34,7 +33,7 @@ def make_plan(runbook: Runbook, inputs: Mapping[str, Json], env: Mapping[str, st
         planner.add(step, None, None, False)
     before: tuple[str, ...] = ()
     for step in runbook.finally_steps:
-        planner.add(replace(step, needs=before), None, None, True)
+        planner.add(step._replace(needs=before), None, None, True)
         before = (step.id,)
     return Plan(
         nodes=planner.nodes,

@@ -59,7 +59,7 @@ class StepReader:
         steps = []
         for index, item in enumerate(items):
             step = self._step(item, raws[index], (*path, index), around)
-            steps.append(replace(step, id=ids[index], needs=needs[index]))
+            steps.append(step._replace(id=ids[index], needs=needs[index]))
         return tuple(steps)
 
     def _id(self, item: Mapping[str, Json], raw: Mapping[str, Json], path: Path) -> str:
@@ -97,7 +97,7 @@ class StepReader:
         if kind == "steps":
             return self._group(step, item, raw, path, around)
         if kind in ("assert", "generate"):
-            return replace(step, call=Call(self._pure(kind, item, path), around.shell))
+            return step._replace(call=Call(self._pure(kind, item, path), around.shell))
         return self._command(step, item, path, around)
 
     def _action(self, raw: Mapping[str, Json], path: Path) -> str:
@@ -124,8 +124,8 @@ class StepReader:
         steps = self.read(item["steps"], raw["steps"], (*path, "steps"), inside) if "steps" in item else ()
         outputs = reader.value(item.get("outputs", {}), (*path, "outputs"))
         if not steps:
-            return replace(step, call=Call(_NOTHING, around.shell), group_outputs=outputs)
-        return replace(step, steps=steps, group_outputs=outputs)
+            return step._replace(call=Call(_NOTHING, around.shell), group_outputs=outputs)
+        return step._replace(steps=steps, group_outputs=outputs)
 
     def _pure(self, kind: str, item: dict[str, Json], path: Path) -> Action:
         reader, spec, at = self._reader, item.get(kind, {}), (*path, kind)
@@ -148,8 +148,7 @@ class StepReader:
             reader.problem(f"exit code {both[0]} can't be both ok and ambiguous", (*path, "ambiguous_exit_codes"))
         for name in item.get("inherit_env", ()):
             reader.env_name(name, (*path, "inherit_env", item["inherit_env"].index(name)))
-        return replace(
-            step,
+        return step._replace(
             call=call,
             verify=verify,
             retry=read_retry(reader, {**(around.retry or {}), **item.get("retry", {})}, (*path, "retry")),
@@ -189,7 +188,7 @@ class StepReader:
             reader.problem(message, (*path, "targets"), hint, at_key=True)
         fan_out = FanOut(read_targets(reader, item.get("targets", []), (*path, "targets"), around.shell))
         given = {key: reader.value(item[key], (*path, key)) for key in _FAN_OUT if key in item}
-        return replace(fan_out, **given)
+        return fan_out._replace(**given)
 
 
 def read_retry(reader: Reader, raw: Mapping[str, Json], path: Path) -> RetrySpec:

@@ -7,11 +7,10 @@ event that the task's state does not permit is refused, so that no bug elsewhere
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, assert_never
 
 from durun.model import event as ev
-from durun.model.event import Event, TaskEvent
+from durun.model.event import Event, TaskEvent, key_of
 from durun.model.status import TaskStatus
 from durun.model.task import Attempt, AttemptStatus, Probe, RunRecord, TaskKey, TaskState
 
@@ -40,7 +39,7 @@ class IllegalTransition(Exception):
 def task_of(event: Event) -> TaskKey | None:
     """The task whose state the event changes, if it is about one."""
     if isinstance(event, TaskEvent):
-        return event.key
+        return key_of(event)
     if isinstance(event, ev.TargetsResolved):
         return TaskKey(event.step, None, event.round)
     return None
@@ -66,12 +65,12 @@ def apply(
             changes["counts"] = _recount(run.counts, before.status, after.status)
         if isinstance(event, (ev.TaskStarted, ev.ProbeStarted)):
             changes["folders"] = max(run.folders, event.folder)
-        return replace(run, **changes), after
+        return run._replace(**changes), after
     if isinstance(event, ev.TargetsResolved):
         if task is not None and task.status != "pending":
             raise IllegalTransition(f"targets_resolved for {event.step}, which is {task.status}")
-        resolved = replace(run, sequence=sequence, total=run.total + event.tasks - 1)
-        return resolved, None if task is None else replace(task, probe=None)
+        resolved = run._replace(sequence=sequence, total=run.total + event.tasks - 1)
+        return resolved, None if task is None else task._replace(probe=None)
     return _apply_run(run, event, at, sequence), None
 
 
@@ -146,13 +145,13 @@ def _apply_run(run: RunRecord, event: RunEvent, at: float, sequence: int) -> Run
             changes = {}
         case _:
             assert_never(event)
-    return replace(run, sequence=sequence, **changes)
+    return run._replace(sequence=sequence, **changes)
 
 
 def _apply_task(task: TaskState, event: TaskEvent, at: float) -> TaskState:
     if task.status not in _PERMITTED[type(event)]:
-        raise IllegalTransition(f"{ev.type_of(event)} for {event.key}, which is {task.status}")  # type: ignore[arg-type]
-    return replace(task, changed_at=at, **_changes(task, event, at))
+        raise IllegalTransition(f"{ev.type_of(event)} for {key_of(event)}, which is {task.status}")
+    return task._replace(changed_at=at, **_changes(task, event, at))
 
 
 _Changes = dict[str, Any]
@@ -213,13 +212,13 @@ def _started(task: TaskState, event: ev.TaskStarted, at: float) -> _Changes:
 def _asked(task: TaskState, event: ev.ProbeStarted) -> _Changes:
     """A probe that a session left open is dropped by the next one that asks."""
     if task.probe is not None and task.probe.session == event.session:
-        raise IllegalTransition(f"probe_started for {event.key}, which is being asked already")
+        raise IllegalTransition(f"probe_started for {key_of(event)}, which is being asked already")
     return {"probe": Probe(event.purpose, event.folder, event.nonce, event.session)}
 
 
 def _answered(task: TaskState, event: ev.ProbeAnswered, at: float) -> _Changes:
     if task.probe is None or task.probe.purpose != event.purpose:
-        raise IllegalTransition(f"probe_answered for {event.key}, which was not asked ({event.purpose})")
+        raise IllegalTransition(f"probe_answered for {key_of(event)}, which was not asked ({event.purpose})")
     if event.purpose != "in_doubt":
         return {"probe": None, "checked_before": task.checked_before or event.purpose == "before"}
     since = task.not_done_since if task.not_done_since is not None else at
@@ -281,8 +280,7 @@ def _end_attempt(
     changes: _Changes = {"reason": reason, "exit_code": exit_code}
     attempt = task.attempt
     if attempt is not None and task.status in ("running", "in_doubt"):
-        closed = replace(
-            attempt,
+        closed = attempt._replace(
             status=status,
             ended_at=attempt.ended_at or at,
             reason=reason,

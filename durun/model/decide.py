@@ -7,8 +7,7 @@ is to be done but to wait.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from durun.model.doubt import AskAt, AskNow, GiveUp, RepeatIt, way_out
 from durun.model.parts import FAILING, FanPart, TaskPart, being_asked
@@ -19,81 +18,70 @@ from durun.model.status import RunStatus
 from durun.model.task import Purpose, TaskKey, TaskState
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """Ask the `if`s of the task; if they hold, record the intent and start an attempt."""
 
     key: TaskKey
 
 
-@dataclass(frozen=True, slots=True)
-class Resolve:
+class Resolve(NamedTuple):
     """Fix the targets of a fan-out."""
 
     key: TaskKey
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """Ask the step's `verify`. With purpose `before`, ask the `if`s of the task first, as for a start."""
 
     key: TaskKey
     purpose: Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """Try a failed task again at `due` (seconds since the epoch)."""
 
     key: TaskKey
     due: float
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(NamedTuple):
     """A task in doubt may be tried again."""
 
     key: TaskKey
     proof: Literal["verify", "idempotent"]
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUpOn:
+class GiveUpOn(NamedTuple):
     """A task in doubt is failed, because its step says so."""
 
     key: TaskKey
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """Stop what runs of this task: the run is being cancelled."""
 
     key: TaskKey
 
 
-@dataclass(frozen=True, slots=True)
-class BeginFinally:
+class BeginFinally(NamedTuple):
     """The steps are over: run `finally`, then end with `status`."""
 
     status: RunStatus
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """The run is over."""
 
     status: RunStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Park:
+class Park(NamedTuple):
     """Nothing can be done before a person or a time."""
 
     status: Literal["waiting", "in_doubt"]
 
 
-@dataclass(frozen=True, slots=True)
-class WakeAt:
+class WakeAt(NamedTuple):
     """Ask again at this time (seconds since the epoch), if nothing happens before."""
 
     time: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from durun.model.plan import FREE_REPEATS, Node
 from durun.model.task import TaskState
@@ -14,15 +14,13 @@ class AskNow:
     """Ask the step's verify."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskAt:
+class AskAt(NamedTuple):
     """Ask the step's verify once more, not before this time (seconds since the epoch)."""
 
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class RepeatIt:
+class RepeatIt(NamedTuple):
     """A new attempt is safe, because `proof` says so."""
 
     proof: Literal["verify", "idempotent"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args
 
 from durun.model.runbook import Json
@@ -18,22 +17,7 @@ from durun.model.task import Purpose, Target, TaskKey
 Resolution = Literal["done", "not_done", "failed"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskEvent:
-    """Something that happened to one task."""
-
-    step: str
-    target: str | None = None
-    round: int = 0
-
-    @property
-    def key(self) -> TaskKey:
-        """The task."""
-        return TaskKey(self.step, self.target, self.round)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunCreated:
+class RunCreated(NamedTuple):
     """A run was asked for. Everything that must not change under it is fixed here.
 
     `tasks` counts the tasks of the steps, a fan-out as one. `place` is the folder of the runbook file,
@@ -53,13 +37,12 @@ class RunCreated:
     by: Mapping[str, Json]
     version: str
     surroundings: Mapping[str, Json]
-    files: Mapping[str, Json] = field(default_factory=dict)
+    files: Mapping[str, Json] = {}
     only_targets: Sequence[str] = ()
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionStarted:
+class SessionStarted(NamedTuple):
     """A process began to drive the run; its attempts name the session, and so this place."""
 
     session: int
@@ -72,16 +55,14 @@ class SessionStarted:
     by: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SurroundingsAccepted:
+class SurroundingsAccepted(NamedTuple):
     """An operator accepted that these differ from the start's."""
 
     names: Sequence[str]
     by: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunbookChanged:
+class RunbookChanged(NamedTuple):
     """The run goes on under a changed runbook. `changes` says what, step by step."""
 
     digest: str
@@ -91,20 +72,18 @@ class RunbookChanged:
     changes: Sequence[str]
     tasks: int
     by: Mapping[str, Json]
-    files: Mapping[str, Json] = field(default_factory=dict)
-    env: Mapping[str, Json] = field(default_factory=dict)
+    files: Mapping[str, Json] = {}
+    env: Mapping[str, Json] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoundStarted:
+class RoundStarted(NamedTuple):
     """An ended run was taken up again: `finally` will run once more at its end."""
 
     round: int
     by: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetsResolved:
+class TargetsResolved(NamedTuple):
     """The targets of a fan-out, fixed for the run. `tasks` counts the tasks that they make.
 
     Until then, and where they can't be had, the fan-out counts as one task without a target.
@@ -117,92 +96,110 @@ class TargetsResolved:
     skipped: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSkipped(TaskEvent):
+class TaskSkipped(NamedTuple):
     """`if` was false, for the step or for a group around it."""
 
+    step: str
     reason: str
+    target: str | None = None
+    round: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskStarted(TaskEvent):
+class TaskStarted(NamedTuple):
     """The intent of an attempt: recorded before anything is started."""
 
+    step: str
     attempt: int
     folder: int
     nonce: str
     session: int
     idempotency_key: str
     request: str
+    target: str | None = None
+    round: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskNeverBegan(TaskEvent):
+class TaskNeverBegan(NamedTuple):
     """It is proved that the attempt was not started."""
 
+    step: str
     attempt: int
     reason: str
+    target: str | None = None
+    round: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeStarted(TaskEvent):
+class ProbeStarted(NamedTuple):
     """A read-only command is asked: a verify, or for a fan-out's targets."""
 
+    step: str
     purpose: Purpose
     folder: int
     nonce: str
     session: int
+    target: str | None = None
+    round: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeAnswered(TaskEvent):
+class ProbeAnswered(NamedTuple):
     """A verify answered (or could not)."""
 
+    step: str
     purpose: Purpose
     answer: Answer
+    target: str | None = None
+    round: int = 0
     reason: str = ""
     exit_code: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSucceeded(TaskEvent):
+class TaskSucceeded(NamedTuple):
     """The task is done, for good."""
 
+    step: str
     how: How
-    outputs: Mapping[str, Json] = field(default_factory=dict)
+    target: str | None = None
+    round: int = 0
+    outputs: Mapping[str, Json] = {}
     exit_code: int | None = None
     reason: str = ""
     log: Json = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskFailed(TaskEvent):
+class TaskFailed(NamedTuple):
     """The attempt failed. `code` is the kind of failure, `retryable` whether the retry policy may look at it."""
 
+    step: str
     code: str
     reason: str
+    target: str | None = None
+    round: int = 0
     how: How | None = None
     exit_code: int | None = None
     retryable: bool = True
     log: Json = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRetried(TaskEvent):
+class TaskRetried(NamedTuple):
     """A failed task is to be tried again at `due` (seconds since the epoch). `fresh`: with a new budget."""
 
+    step: str
     due: float
+    target: str | None = None
+    round: int = 0
     fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskInDoubt(TaskEvent):
+class TaskInDoubt(NamedTuple):
     """Nobody can tell whether the attempt had its effect.
 
     `gone`: no process of it is left. Otherwise `pid` names one that lives, where it can be seen.
     """
 
+    step: str
     reason: str
+    target: str | None = None
+    round: int = 0
     how: How | None = None
     exit_code: int | None = None
     gone: bool = True
@@ -210,42 +207,46 @@ class TaskInDoubt(TaskEvent):
     log: Json = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRepeated(TaskEvent):
+class TaskRepeated(NamedTuple):
     """A task in doubt may be tried again, because `proof` says that it is safe."""
 
+    step: str
     proof: Literal["verify", "idempotent"]
+    target: str | None = None
+    round: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSettled(TaskEvent):
+class TaskSettled(NamedTuple):
     """An operator ended a doubt."""
 
+    step: str
     resolution: Resolution
     reason: str
     by: Mapping[str, Json]
-    outputs: Mapping[str, Json] = field(default_factory=dict)
+    target: str | None = None
+    round: int = 0
+    outputs: Mapping[str, Json] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskCancelled(TaskEvent):
+class TaskCancelled(NamedTuple):
     """The attempt was stopped by a cancel, and may be forgotten: the step is idempotent, or had not begun."""
 
+    step: str
     reason: str
+    target: str | None = None
+    round: int = 0
     exit_code: int | None = None
     log: Json = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelRequested:
+class CancelRequested(NamedTuple):
     """Someone asked that the run be stopped. A request: any process may append it."""
 
     reason: str
     by: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinallyStarted:
+class FinallyStarted(NamedTuple):
     """The steps are over; `finally` runs, and then the run has `status`."""
 
     round: int
@@ -253,47 +254,37 @@ class FinallyStarted:
     tasks: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunParked:
+class RunParked(NamedTuple):
     """No process stays: the run waits for a person or a time."""
 
     status: Literal["waiting", "in_doubt"]
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunInterrupted:
+class RunInterrupted(NamedTuple):
     """The runner left at a signal; what runs goes on, and a resume adopts it."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEnded:
+class RunEnded(NamedTuple):
     """The run is over."""
 
     status: RunStatus
     exit_code: int
-    outputs: Mapping[str, Json] = field(default_factory=dict)
+    outputs: Mapping[str, Json] = {}
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockJumped:
+class ClockJumped(NamedTuple):
     """The wall clock stood at `found` when at least `expected` was due. Times go on from the latest seen."""
 
     expected: float
     found: float
 
 
-Event: TypeAlias = (
-    RunCreated
-    | SessionStarted
-    | SurroundingsAccepted
-    | RunbookChanged
-    | RoundStarted
-    | TargetsResolved
-    | TaskSkipped
+TaskEvent: TypeAlias = (
+    TaskSkipped
     | TaskStarted
     | TaskNeverBegan
     | ProbeStarted
@@ -305,6 +296,17 @@ Event: TypeAlias = (
     | TaskRepeated
     | TaskSettled
     | TaskCancelled
+)
+"""Something that happened to one task: `step`, `target` and `round` say which."""
+
+Event: TypeAlias = (
+    TaskEvent
+    | RunCreated
+    | SessionStarted
+    | SurroundingsAccepted
+    | RunbookChanged
+    | RoundStarted
+    | TargetsResolved
     | CancelRequested
     | FinallyStarted
     | RunParked
@@ -329,9 +331,12 @@ class _Codec:
         re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower(): kind for kind in get_args(Event)
     }
     names: ClassVar[dict[type[Any], str]] = {kind: name for name, kind in by_type.items()}
-    fields: ClassVar[dict[type[Any], tuple[str, ...]]] = {
-        kind: tuple(f.name for f in fields(kind)) for kind in get_args(Event)
-    }
+    fields: ClassVar[dict[type[Any], tuple[str, ...]]] = {kind: kind._fields for kind in get_args(Event)}
+
+
+def key_of(event: TaskEvent) -> TaskKey:
+    """The task that the event is about."""
+    return TaskKey(event.step, event.target, event.round)
 
 
 def type_of(event: Event) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from durun.model.event import TaskCancelled, TaskFailed, TaskInDoubt
 from durun.model.plan import Node
@@ -14,8 +13,7 @@ from durun.model.status import Answer, How, RunStatus
 from durun.model.task import TaskKey, TaskState
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(NamedTuple):
     """How a process ended. `cause` is what made it end, `error` says why it was not started.
 
     `leftover` are processes that could not be stopped.
@@ -29,8 +27,7 @@ class Exit:
     log: Mapping[str, Json] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ExitCodes:
+class ExitCodes(NamedTuple):
     """Which exit codes of a step are good, and which say nothing."""
 
     ok: tuple[int, ...] = (0,)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from durun.model.runbook import InDoubtPolicy
 
@@ -15,8 +15,7 @@ FREE_REPEATS = 5
 """How often an attempt that never began, or that a verify proved not done, is repeated for free."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """When a failed attempt is tried again. Delays in seconds; `jitter` is the share that may be added at random.
 
     `on_exit_codes`: only after these (None: after any failure).
@@ -30,8 +29,7 @@ class Retry:
     on_exit_codes: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyPolicy:
+class VerifyPolicy(NamedTuple):
     """When `verify` is asked. `settle`: seconds between two equal "not done" answers, or None."""
 
     before: bool = False
@@ -39,8 +37,7 @@ class VerifyPolicy:
     settle: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """A number of targets: a count, or a percentage of all."""
 
     amount: float
@@ -51,8 +48,7 @@ class Share:
         return math.floor(total * self.amount / 100 + 1e-9) if self.percent else int(self.amount)
 
 
-@dataclass(frozen=True, slots=True)
-class FanOutPolicy:
+class FanOutPolicy(NamedTuple):
     """How targets are worked through. `serial`: sizes of the waves, the last one repeated; empty: one wave."""
 
     max_parallel: int = 1
@@ -71,8 +67,7 @@ class FanOutPolicy:
         return starts
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One step in the graph. A leaf is a task (one per target in a fan-out); a group has `children`.
 
     `needs` are siblings' ids. `fan` is the id of the step, itself or one around it, whose targets multiply it.
@@ -98,8 +93,7 @@ class Node:
         return not self.children
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The whole graph. `roots` and `finals` are the top-level steps and the `finally` steps, in file order."""
 
     nodes: Mapping[str, Node]

@@ -1,13 +1,15 @@
 """A checked runbook: what the YAML file says, as frozen data. Made by `durun.language`, read by everyone.
 
-Whatever may hold an expression is a `Value`: JSON data in which a string with `${{ … }}` is a `Template`.
+Whatever may hold an expression is a `Value`: JSON data in which a string with `${{ … }}` is a `Template`. What is
+a value in such data is a dataclass, so that nobody takes it for a list; all the rest are NamedTuples, which a
+start and a copy with changes cost a tenth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, and lists and string-keyed dicts of them."""
@@ -38,24 +40,21 @@ class Template:
         return only if isinstance(only, Expression) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """What a step does: the action's name (`run`, `assert`, `generate`, …) and what stands under it."""
 
     kind: str
     spec: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Shell:
+class Shell(NamedTuple):
     """How a script is started: `argv` with `{0}` for the script's path, and the script file's ending."""
 
     argv: tuple[str, ...]
     suffix: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """An action with its surroundings. A step, a verify and a `targets: {run: …}` each hold one.
 
     `timeout` is a Value that renders to a duration such as `30s`; None: no limit.
@@ -63,14 +62,13 @@ class Call:
 
     action: Action
     shell: Shell
-    env: Mapping[str, Value] = field(default_factory=dict)
+    env: Mapping[str, Value] = {}
     stdin: Value | None = None
     working_directory: Value | None = None
     timeout: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """A declared output. `source` is `file` ($DURUN_OUTPUT) or `stdout`; `json` a JMESPath pick, or None."""
 
     type: Literal["string", "integer", "number", "boolean", "array", "object"] = "string"
@@ -78,8 +76,7 @@ class Output:
     json: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verify:
+class Verify(NamedTuple):
     """How to ask the outside world whether a step is done. `settle` is seconds (a Value, a duration) or None."""
 
     call: Call
@@ -90,8 +87,7 @@ class Verify:
     settle: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RetrySpec:
+class RetrySpec(NamedTuple):
     """`retry` as written; every field is a Value (numbers, durations). See `durun.model.plan.Retry`."""
 
     max_attempts: Value = 1
@@ -102,29 +98,25 @@ class RetrySpec:
     on_exit_codes: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TargetsValue:
+class TargetsValue(NamedTuple):
     """A literal list or an expression that gives one."""
 
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class TargetsFile:
+class TargetsFile(NamedTuple):
     """A YAML or JSON file that holds a list; a relative path is relative to the runbook."""
 
     path: Value
 
 
-@dataclass(frozen=True, slots=True)
-class TargetsRun:
+class TargetsRun(NamedTuple):
     """A read-only command whose stdout is a JSON array, or one target a line."""
 
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class TargetsMatrix:
+class TargetsMatrix(NamedTuple):
     """Every combination of the axes, the last axis changing fastest."""
 
     axes: Mapping[str, Value]
@@ -133,8 +125,7 @@ class TargetsMatrix:
 TargetSource: TypeAlias = TargetsValue | TargetsFile | TargetsRun | TargetsMatrix
 
 
-@dataclass(frozen=True, slots=True)
-class FanOut:
+class FanOut(NamedTuple):
     """`targets` and what goes with it; numbers are Values until the plan is made.
 
     `max_failures` None: not said. That is none, but with `continue_on_error` all.
@@ -147,8 +138,7 @@ class FanOut:
     max_failures: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step: a leaf with a `call`, or a group with `steps`.
 
     `needs` holds siblings' ids (the step before it where the file says nothing). `outputs` are a leaf's
@@ -164,8 +154,8 @@ class Step:
     description: str = ""
     condition: Expression | None = None
     retry: RetrySpec = RetrySpec()
-    outputs: Mapping[str, Output] = field(default_factory=dict)
-    group_outputs: Mapping[str, Value] = field(default_factory=dict)
+    outputs: Mapping[str, Output] = {}
+    group_outputs: Mapping[str, Value] = {}
     ok_exit_codes: tuple[int, ...] = (0,)
     ambiguous_exit_codes: tuple[int, ...] = ()
     verify: Verify | None = None
@@ -179,8 +169,7 @@ class Step:
     redact: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """A declared input: a JSON Schema fragment, and whether it must be given."""
 
     schema: Mapping[str, Json]
@@ -197,8 +186,7 @@ class Input:
         return "anyOf" not in self.schema and all(isinstance(value, str) for value in self.schema.get("enum", ()))
 
 
-@dataclass(frozen=True, slots=True)
-class Requires:
+class Requires(NamedTuple):
     """What must be there before the first effect: commands on PATH, one of these unix groups; and what to tell."""
 
     commands: tuple[str, ...] = ()
@@ -206,8 +194,7 @@ class Requires:
     privileges: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Runbook:
+class Runbook(NamedTuple):
     """A whole checked runbook. `text` is the file as read, `digest` its SHA-256 in hex.
 
     `files` are the globs of helper files; `env_names` every `env.X` that an expression reads.
@@ -220,14 +207,14 @@ class Runbook:
     finally_steps: tuple[Step, ...] = ()
     description: str = ""
     controls: tuple[str, ...] = ()
-    inputs: Mapping[str, Input] = field(default_factory=dict)
-    env: Mapping[str, Value] = field(default_factory=dict)
+    inputs: Mapping[str, Input] = {}
+    env: Mapping[str, Value] = {}
     inherit_env: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     requires: Requires = Requires()
     max_parallel: Value = 8
     on_failure: Literal["stop"] = "stop"
-    outputs: Mapping[str, Value] = field(default_factory=dict)
+    outputs: Mapping[str, Value] = {}
     env_names: tuple[str, ...] = ()
 
     def every_step(self) -> list[Step]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 
 from durun.model import event as ev
 from durun.model.apply import apply, task_of
@@ -84,8 +84,7 @@ class RunState:
                 self.accepted.update(event.names)
             case ev.RunbookChanged():
                 surroundings = {**self.created.surroundings, "env": {**self.created.surroundings["env"], **event.env}}
-                self.created = replace(
-                    self.created,
+                self.created = self.created._replace(
                     digest=event.digest,
                     text=event.text,
                     file=event.file,

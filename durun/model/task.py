@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from durun.model.runbook import Json
@@ -34,8 +33,7 @@ class Target(NamedTuple):
     value: Json
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One try of a task. Times are seconds since the epoch; `folder` is the number of its folder, 0 for none.
 
     `key` is the idempotency key, `request` the digest of what was asked for, `log` what was written
@@ -57,8 +55,7 @@ class Attempt:
     log: Json = None
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(NamedTuple):
     """A read-only command that is being asked."""
 
     purpose: Purpose
@@ -67,8 +64,7 @@ class Probe:
     session: int
 
 
-@dataclass(frozen=True, slots=True)
-class TaskState:
+class TaskState(NamedTuple):
     """Where one task stands.
 
     `failures` counts attempts that ended failed since the budget was last fresh; `fences` those proved
@@ -83,7 +79,7 @@ class TaskState:
     code: str = ""
     reason: str = ""
     exit_code: int | None = None
-    outputs: Mapping[str, Json] = field(default_factory=dict)
+    outputs: Mapping[str, Json] = {}
     attempts: Sequence[Attempt] = ()
     failures: int = 0
     fences: int = 0
@@ -105,8 +101,7 @@ class TaskState:
         return self.attempts[-1] if self.attempts else None
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(NamedTuple):
     """The run itself. `counts` is tasks by status (without `pending`), `total` all tasks known so far.
 
     `sequence` is the newest event's number, `folders` the highest folder number given out, `sessions` how
@@ -121,7 +116,7 @@ class RunRecord:
     sequence: int = 0
     round: int = 1
     total: int = 0
-    counts: Mapping[TaskStatus, int] = field(default_factory=dict)
+    counts: Mapping[TaskStatus, int] = {}
     folders: int = 0
     sessions: int = 0
     final_status: RunStatus | None = None
@@ -132,7 +127,7 @@ class RunRecord:
     request_id: str | None = None
     inputs_digest: str = ""
     uid: int = 0
-    outputs: Mapping[str, Json] = field(default_factory=dict)
+    outputs: Mapping[str, Json] = {}
 
     @property
     def pending(self) -> int:

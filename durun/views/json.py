@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from durun.model import event as ev
 from durun.model.clock import to_iso
-from durun.model.event import Event, Stamped, TaskEvent, encode, type_of
+from durun.model.event import Event, Stamped, TaskEvent, encode, key_of, type_of
 from durun.model.runbook import Json
 from durun.model.state import RunState
 from durun.model.status import RunStatus
@@ -20,6 +20,7 @@ _HIDDEN = frozenset(
     "text surroundings files env nonce boot_id pid_namespace mount_id request tasks folder".split()  # noqa: SIM905
 )
 """Fields of events that are durun's own business, or too long for a line."""
+
 
 def dump(value: Json) -> str:
     """One object as one line."""
@@ -130,5 +131,5 @@ class AttemptNumbers:
     def of(self, event: Event) -> int | None:
         """The attempt's number; None before the first."""
         if isinstance(event, ev.TaskStarted):
-            self._numbers[event.key] = event.attempt
-        return self._numbers.get(event.key) or None if isinstance(event, TaskEvent) else None
+            self._numbers[key_of(event)] = event.attempt
+        return self._numbers.get(key_of(event)) or None if isinstance(event, TaskEvent) else None

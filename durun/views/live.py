@@ -13,7 +13,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from durun.model.event import Stamped, TaskEvent
+from durun.model.event import Stamped, TaskEvent, key_of
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
@@ -73,7 +73,7 @@ class LiveView:
         for _, at, event in events:
             if self._tally is not None:
                 self._tally.note(event, state, at)
-            line = line_of(event, state.tasks.get(event.key) if isinstance(event, TaskEvent) else None)
+            line = line_of(event, state.tasks.get(key_of(event)) if isinstance(event, TaskEvent) else None)
             if line.wrong:
                 self._tell(line.text)
         if events:
@@ -189,5 +189,3 @@ def _size(descriptor: int) -> tuple[int, int]:
     except OSError:
         columns, rows = 80, 24
     return max(20, columns - 1), rows
-
-

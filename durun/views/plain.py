@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from durun.model.event import Stamped, TaskEvent
+from durun.model.event import Stamped, TaskEvent, key_of
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
@@ -34,7 +34,7 @@ class PlainView:
         """A line for each event that an operator would want to know."""
         lines = []
         for _, at, event in events:
-            task = state.tasks.get(event.key) if isinstance(event, TaskEvent) else None
+            task = state.tasks.get(key_of(event)) if isinstance(event, TaskEvent) else None
             line = line_of(event, task)
             if line.wrong or not (line.minor or self._quiet):
                 lines.append(f"{clock_time(at)} {line.text}\n")

@@ -66,7 +66,7 @@ def next_commands(run_id: str, status: RunStatus, tasks: Mapping[TaskKey, TaskSt
     if status == "in_doubt" and doubts:
         return [
             logs_command(run_id, doubts[0]),
-            f"durun settle {run_id} {_task_words(doubts[0])} --done|--not-done|--failed --reason \"…\"",
+            f'durun settle {run_id} {_task_words(doubts[0])} --done|--not-done|--failed --reason "…"',
         ]
     if status in ("failed", "rollback_failed"):
         return [*([logs_command(run_id, failed[0])] if failed else []), f"durun resume {run_id}"]

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from durun.model import event as ev
-from durun.model.event import Event, TaskEvent
+from durun.model.event import Event, TaskEvent, key_of
 from durun.model.plan import Plan
 from durun.model.state import RunState
 from durun.model.status import TaskStatus
@@ -74,10 +74,10 @@ class Tally:
             self._resolve(event.step, len(event.targets))
         if not isinstance(event, TaskEvent):
             return
-        task = state.tasks.get(event.key)
+        task = state.tasks.get(key_of(event))
         if task is None:
             return
-        self._move(event.key, task.status)
+        self._move(key_of(event), task.status)
         if event.step in self.steps:
             self._at_work(self.steps[event.step], at, at)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from durun.model import event as ev
-from durun.model.event import Event, TaskEvent
+from durun.model.event import Event, TaskEvent, key_of
 from durun.model.task import TaskState
 from durun.views.text import counted, duration, one_line, task_name
 
@@ -50,7 +50,7 @@ def line_of(event: Event, task: TaskState | None = None) -> Line:  # noqa: C901 
 
 
 def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
-    name = task_name(event.key)
+    name = task_name(key_of(event))
     match event:
         case ev.TaskSkipped():
             return Line(f"{name} skipped: {one_line(event.reason)}")
@@ -77,8 +77,6 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
             return Line(f"{name} settled as {event.resolution.replace('_', ' ')}: {one_line(event.reason)}")
         case ev.TaskCancelled():
             return Line(f"{name} cancelled: {one_line(event.reason)}", wrong=True)
-        case _:
-            return Line(f"{name}: {type(event).__name__}", minor=True)
 
 
 _PROBES = {

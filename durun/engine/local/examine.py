@@ -10,9 +10,8 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from durun.engine.local.folder import attempt_folder, lock_path, make_folder, make_gate, read_gate, sync_results
 from durun.engine.local.place import Place
@@ -22,29 +21,25 @@ from durun.engine.local.records import ExitRecord, Gate, MainProcess, Records
 from durun.errors import StorageFailed
 
 
-@dataclass(frozen=True, slots=True)
-class Alive:
+class Alive(NamedTuple):
     """Its supervisor lives: wait for it, and look again."""
 
     supervisor_pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """It ended like this, and all that the record names is durable."""
 
     record: ExitRecord
 
 
-@dataclass(frozen=True, slots=True)
-class NeverBegan:
+class NeverBegan(NamedTuple):
     """It was not started and never will be: a fence stands before it."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Orphaned:
+class Orphaned(NamedTuple):
     """Processes of it live without their supervisor. `main`: the step itself is among them, not only what it left."""
 
     pids: tuple[int, ...]
@@ -52,8 +47,7 @@ class Orphaned:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(NamedTuple):
     """Nobody can tell how it ended. `gone`: no process of it is left, so a verify may be asked."""
 
     reason: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
-from typing import Literal, assert_never
+from typing import Literal, NamedTuple, assert_never
 
 from durun.actions.api import Done, Failed, Process
 from durun.engine.ledger import Ledger
@@ -35,8 +34,7 @@ TARGETS_CAP = 64 << 20
 """Bytes of stdout that a list of targets may have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flight:
+class Flight(NamedTuple):
     """A process that works for a task. `adopted`: an earlier session's supervisor has it in hand."""
 
     key: TaskKey
@@ -208,7 +206,7 @@ class Performer:
             raise ExpressionError(f"{key}: only `run` can ask", "write verify: {run: …}")
         outer = self._preparer.step(key).call if purpose != "targets" else None
         launch = self._preparer.launch(key, call, work, max(1, self._next_attempt(key) - 1), outer, purpose)
-        launch = replace(launch, timeout=launch.timeout or PROBE_TIMEOUT)
+        launch = launch._replace(timeout=launch.timeout or PROBE_TIMEOUT)
         record = self._ledger.state.record
         nonce, folder = _nonce(), record.folders + 1
         started = ProbeStarted(**key._asdict(), purpose=purpose, folder=folder, nonce=nonce, session=record.sessions)

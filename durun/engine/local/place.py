@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from durun.engine.local import procs
 
@@ -16,8 +16,7 @@ _SIZE, _AT_MASK, _AT_MNT_ID = 256, 0, 0x90
 _AT_FDCWD = -100
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A machine since its start, a space of pids, the mount that holds the state, and the machine's name."""
 
     boot_id: str

@@ -286,7 +286,7 @@ class Promises:
                 pass
 
     def _task_event(self, event: ev.TaskEvent, at: float) -> None:
-        key = event.key
+        key = ev.key_of(event)
         promise(key not in self._finished, f"{key} had finished: {event}")
         promise((key.round == 0) == (self._round not in self._finally) or not isinstance(event, ev.TaskStarted),
                 f"{event} outside its time")  # fmt: skip

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-from dataclasses import replace
 
 import pytest
 
@@ -393,7 +392,7 @@ def test_cancel_of_a_living_run_names_who_stops_it(durun, engine, recorded, monk
     asked = Outcome("aaaa", "running", 0, driver="other", holder={"pid": 4711})
     monkeypatch.setattr(Engine, "cancel", lambda *_: asked)
     assert durun("cancel", "aaaa", "--reason", "x").out == "run aaaa: cancel asked for; process 4711 stops it\n"
-    monkeypatch.setattr(Engine, "cancel", lambda *_: replace(asked, driver="self", status="in_doubt"))
+    monkeypatch.setattr(Engine, "cancel", lambda *_: asked._replace(driver="self", status="in_doubt"))
     assert durun("cancel", "aaaa", "--reason", "x").code == 3
 
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from dataclasses import replace
 
 import pytest
 
@@ -20,7 +19,7 @@ def find(tmp_path):
     now = here(tmp_path)
 
     def do(rig, number=1, **then):
-        return examine(rig.run_folder, number, rig.nonce(number), 1, replace(now, **then), now)
+        return examine(rig.run_folder, number, rig.nonce(number), 1, now._replace(**then), now)
 
     return do
 
@@ -173,7 +172,7 @@ def test_a_daemon_that_a_finished_step_left_is_told_apart_from_the_step(rig, fin
 def test_a_gate_of_another_pid_namespace_is_unknown_and_nothing_is_known_to_be_gone(rig, find, tmp_path):
     started = rig.start("sleep", "100")
     rig.kill()
-    now = replace(here(tmp_path), pid_namespace="pid:[1]@2")
+    now = here(tmp_path)._replace(pid_namespace="pid:[1]@2")
     found = examine(rig.run_folder, 1, rig.nonce(), 1, here(tmp_path), now)
     assert isinstance(found, Unknown) and not found.gone and "pid namespace" in found.reason
     os.kill(started.pid, 9)

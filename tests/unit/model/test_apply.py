@@ -158,8 +158,9 @@ def test_what_never_began_is_no_failure(new_run):
 
 
 @pytest.mark.parametrize(
-    ("resolution", "status", "how"), [("done", "succeeded", "settled"), ("not_done", "pending", None), ("failed", "failed", "settled")]
-)  # fmt: skip
+    ("resolution", "status", "how"),
+    [("done", "succeeded", "settled"), ("not_done", "pending", None), ("failed", "failed", "settled")],
+)
 @pytest.mark.fault(18)
 def test_a_settled_doubt_leaves_nothing_of_the_doubt(new_run, resolution, status, how):
     run = new_run([Node("a")])

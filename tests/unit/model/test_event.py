@@ -108,15 +108,13 @@ def test_an_event_goes_to_json_and_back(event):
 
 
 def test_stored_names_are_only_ever_added_to():
-    assert {type_of(event): " ".join(encode(event)) for event in EXAMPLES} == STORED
+    stored = {kind: set(names.split()) for kind, names in STORED.items()}
+    assert {type_of(event): set(encode(event)) for event in EXAMPLES} == stored
 
 
 @pytest.mark.parametrize("event", EXAMPLES, ids=type_of)
 def test_an_event_of_an_older_durun_may_lack_what_has_a_default(event):
-    from dataclasses import MISSING, fields
-
-    defaults = {f.name for f in fields(event) if f.default is not MISSING or f.default_factory is not MISSING}
-    stored = {name: value for name, value in encode(event).items() if name not in defaults}
+    stored = {name: value for name, value in encode(event).items() if name not in event._field_defaults}
     assert type(decode(type_of(event), stored)) is type(event)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from durun.model.event import TaskCancelled, TaskFailed, TaskInDoubt
+from durun.model.event import TaskCancelled, TaskFailed, TaskInDoubt, key_of
 from durun.model.outcome import Exit, ExitCodes, answer_of, exit_code_of, judge
 from durun.model.plan import Node
 from durun.model.task import TaskKey, TaskState

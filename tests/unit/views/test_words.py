@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from typing import get_args
 
 import pytest
@@ -21,11 +20,7 @@ SAMPLES = {
 
 
 def sample(kind):
-    return kind(**{f.name: SAMPLES.get(f.name, "x") for f in fields(kind) if _wanted(f)})
-
-
-def _wanted(f):
-    return f.default is MISSING and f.default_factory is MISSING
+    return kind(**{name: SAMPLES.get(name, "x") for name in kind._fields if name not in kind._field_defaults})
 
 
 @pytest.mark.parametrize("kind", get_args(Event), ids=lambda kind: kind.__name__)
