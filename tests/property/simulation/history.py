@@ -46,7 +46,7 @@ class History:
     def _session(self) -> None:
         runner = Runner(self.world, self.store, self.promises)
         try:
-            runner.drive()
+            runner.drive(give_up=self.weather.requests > 0 and self.rng.random() < 0.1)
         except Crash:
             self.promises.trace.append("     -- crash --")
             self._aftermath()

@@ -185,7 +185,7 @@ class Promises:
     def decided(self, state: RunState, progress: Progress, commands: Sequence[do.Command], now: float) -> None:
         self.turns += 1
         again = do.decide(Progress(self.plan, state), now)
-        promise(list(commands) == again, f"kept up: {commands}\nbuilt anew: {again}")
+        promise(str(commands) == str(again), f"kept up: {commands}\nbuilt anew: {again}")
         moves = [c.key for c in commands if isinstance(c, (do.Start, do.Resolve, do.Retry))]
         moves += [c.key for c in commands if isinstance(c, do.Ask) and c.purpose == "before"]
         oracle = Oracle(self.plan, state)

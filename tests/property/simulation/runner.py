@@ -88,10 +88,13 @@ class Runner:
 
     # -- the beginning --------------------------------------------------------------------------------------
 
-    def take_up(self) -> None:
-        """Begin a session: a fresh budget where the run had failed, then every attempt left open is settled."""
+    def take_up(self, give_up: bool) -> None:
+        """Begin a session: a fresh budget where the run had failed, then every attempt left open is settled.
+
+        Or `give_up` on a failed run: cancel it.
+        """
         record = self.state.record
-        failed = failed_tasks(self.plan, self.state) if record.status == "failed" else []
+        failed = failed_tasks(self.plan, self.state) if record.status == "failed" and not give_up else []
         self.emit(
             ev.SessionStarted(
                 session=record.sessions + 1, reason="resume", pid=1, host="h", boot_id="b", pid_namespace="p",
@@ -100,6 +103,8 @@ class Runner:
         )  # fmt: skip
         if record.status == "failed":
             self.emit(ev.RoundStarted(round=record.round + 1, by=BY))
+            if give_up:
+                self.emit(ev.CancelRequested(reason="given up", by=BY))
         for key in failed:
             self.emit(ev.TaskRetried(**about(key), due=self.world.now, fresh=True))
         while not self.commit():
@@ -139,9 +144,9 @@ class Runner:
 
     # -- the loop -------------------------------------------------------------------------------------------
 
-    def drive(self) -> None:
+    def drive(self, give_up: bool = False) -> None:
         """Drive the run until it ends, parks or is interrupted. Raises Crash."""
-        self.take_up()
+        self.take_up(give_up)
         for _ in range(TURNS):
             if self.turn():
                 return

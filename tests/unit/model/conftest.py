@@ -84,6 +84,10 @@ class Run:
     def decide(self):
         return decide(self.progress, self.now)
 
+    def expect(self, *commands) -> None:
+        """Check what is to be done next, by its words: commands of different kinds may be equal as tuples."""
+        assert [repr(command) for command in self.decide()] == [repr(command) for command in commands]
+
     def starts(self) -> list[str]:
         return [str(command.key) for command in self.decide() if isinstance(command, Start)]
 

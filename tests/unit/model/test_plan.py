@@ -9,9 +9,16 @@ from durun.model.plan import FanOutPolicy, Node, Plan, Share
 
 @pytest.mark.parametrize(
     ("share", "total", "count"),
-    [(Share(3), 10, 3), (Share(30, percent=True), 10, 3), (Share(35, percent=True), 10, 3), (Share(1, percent=True), 10, 0),
-     (Share(29, percent=True), 100, 29), (Share(100, percent=True), 7, 7), (Share(20, percent=True), 0, 0)],
-)  # fmt: skip
+    [
+        (Share(3), 10, 3),
+        (Share(30, percent=True), 10, 3),
+        (Share(35, percent=True), 10, 3),
+        (Share(1, percent=True), 10, 0),
+        (Share(29, percent=True), 100, 29),
+        (Share(100, percent=True), 7, 7),
+        (Share(20, percent=True), 0, 0),
+    ],
+)
 def test_a_share_rounds_down(share, total, count):
     assert share.of(total) == count
 

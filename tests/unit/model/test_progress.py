@@ -64,9 +64,9 @@ def test_a_failure_stops_everything_new_and_what_runs_is_finished(new_run):
     run.start("a")
     run.start("b")
     run.fail("a")
-    assert run.decide() == []
+    run.expect()
     run.succeed("b")
-    assert run.decide() == [End("failed")]
+    run.expect(End("failed"))
 
 
 def test_a_forgiven_failure_counts_as_done(new_run):
@@ -74,7 +74,7 @@ def test_a_forgiven_failure_counts_as_done(new_run):
     run.fail("a")
     assert run.starts() == ["b"]
     run.fold(ev.TaskSkipped(step="b", reason="if"))
-    assert run.decide() == [End("succeeded")]
+    run.expect(End("succeeded"))
 
 
 def test_a_forgiving_group_waits_for_what_runs_in_it(new_run):
@@ -83,7 +83,7 @@ def test_a_forgiving_group_waits_for_what_runs_in_it(new_run):
     run.start("a")
     run.start("b")
     run.fail("a")
-    assert run.decide() == []
+    run.expect()
     run.succeed("b")
     assert run.starts() == ["d"]
 
@@ -104,7 +104,7 @@ def test_nobody_forgives_a_doubt(new_run):
     run = new_run([Node("a", continue_on_error=True), Node("b", needs=("a",))])
     run.start("a")
     run.doubt("a")
-    assert run.decide() == [Park("in_doubt")]
+    run.expect(Park("in_doubt"))
 
 
 def test_a_group_does_not_end_over_a_doubt_that_its_fan_out_put_up_with(new_run):
@@ -120,7 +120,7 @@ def test_a_group_does_not_end_over_a_doubt_that_its_fan_out_put_up_with(new_run)
     run.start("f", "t0")
     run.doubt("f", "t0")
     run.fail("a")
-    assert run.decide() == [Park("in_doubt")]
+    run.expect(Park("in_doubt"))
     run.settle("f", "done", "t0")
     assert run.starts() == ["z"]
 
@@ -130,19 +130,19 @@ def test_a_group_does_not_end_over_a_doubt_that_its_fan_out_put_up_with(new_run)
 
 def test_targets_are_asked_for_once(new_run):
     run = new_run([fan()])
-    assert run.decide() == [Resolve(TaskKey("f"))]
+    run.expect(Resolve(TaskKey("f")))
     run.ask("f", "targets")
-    assert run.decide() == []
+    run.expect()
     run.session()
-    assert run.decide() == [Resolve(TaskKey("f"))]
+    run.expect(Resolve(TaskKey("f")))
 
 
 def test_targets_that_cannot_be_had_fail_the_step_and_are_not_retried_by_policy(new_run):
     run = new_run([fan(retry=RetryPolicy(max_attempts=5))])
     run.fail("f")
-    assert run.decide() == [End("failed")]
+    run.expect(End("failed"))
     run.fold(ev.TaskRetried(step="f", due=0.0, fresh=True))
-    assert run.decide() == [Resolve(TaskKey("f"))]
+    run.expect(Resolve(TaskKey("f")))
 
 
 def test_a_skipped_fan_out_is_done(new_run):
@@ -171,7 +171,7 @@ def test_no_new_target_while_more_than_max_failures_stand(new_run):
     run.fail("f", "t0")
     assert run.starts() == ["f[t1]"]
     run.fail("f", "t1")
-    assert run.decide() == [End("failed")]
+    run.expect(End("failed"))
 
 
 def test_failures_within_the_limit_fail_the_step_at_its_end(new_run):
@@ -180,7 +180,7 @@ def test_failures_within_the_limit_fail_the_step_at_its_end(new_run):
     run.fail("f", "t0")
     run.start("f", "t1")
     run.succeed("f", "t1")
-    assert run.decide() == [End("failed")]
+    run.expect(End("failed"))
 
 
 @pytest.mark.fault(45)
@@ -259,7 +259,7 @@ def test_a_doubt_within_the_limit_lets_the_others_go_on_and_then_parks(new_run):
     assert run.starts() == ["f[t1]"]
     run.start("f", "t1")
     run.succeed("f", "t1")
-    assert run.decide() == [Park("in_doubt")]
+    run.expect(Park("in_doubt"))
 
 
 def test_a_run_with_a_doubt_within_the_limit_parks_also_when_another_step_failed(new_run):
@@ -268,13 +268,13 @@ def test_a_run_with_a_doubt_within_the_limit_parks_also_when_another_step_failed
     run.start("f", "t0")
     run.doubt("f", "t0")
     run.fail("b")
-    assert run.decide() == [Park("in_doubt")]
+    run.expect(Park("in_doubt"))
 
 
 def test_verify_before_is_asked_for_each_new_target(new_run):
     run = new_run([fan(verify=VerifyPolicy(before=True))])
     run.targets("f", 3)
-    assert run.decide() == [Ask(TaskKey("f", "t0"), "before"), Ask(TaskKey("f", "t1"), "before")]
+    run.expect(Ask(TaskKey("f", "t0"), "before"), Ask(TaskKey("f", "t1"), "before"))
     run.ask("f", "before", "t0")
     run.answer("f", "before", "unknown", "t0")
     assert run.starts() == ["f[t0]"]
@@ -287,13 +287,13 @@ def test_a_question_that_died_with_its_session_is_asked_again(new_run):
     run = new_run([Node("a", verify=VerifyPolicy(before=True), on_in_doubt="verify")])
     run.ask("a", "before")
     run.session()
-    assert run.decide() == [Ask(TaskKey("a"), "before")]
+    run.expect(Ask(TaskKey("a"), "before"))
     run.start("a")
     run.doubt("a")
     run.ask("a", "in_doubt")
-    assert run.decide() == []
+    run.expect()
     run.session()
-    assert run.decide() == [Ask(TaskKey("a"), "in_doubt")]
+    run.expect(Ask(TaskKey("a"), "in_doubt"))
 
 
 def test_questions_keep_max_parallel(new_run):
@@ -310,7 +310,7 @@ def test_what_may_be_done_about_doubts(new_run):
     for name in "abc":
         run.start(name)
         run.doubt(name)
-    assert run.decide() == [Repeat(TaskKey("a"), "idempotent"), GiveUpOn(TaskKey("b"))]
+    run.expect(Repeat(TaskKey("a"), "idempotent"), GiveUpOn(TaskKey("b")))
 
 
 def test_a_retry_is_due_from_its_failure_however_late_it_is_decided(new_run):
@@ -320,11 +320,11 @@ def test_a_retry_is_due_from_its_failure_however_late_it_is_decided(new_run):
     run.fail("a", exit_code=1)
     run.now = 300.0
     run.session()
-    assert run.decide() == [Retry(TaskKey("a"), 10.0)]
+    run.expect(Retry(TaskKey("a"), 10.0))
     run.fold(ev.TaskRetried(step="a", due=310.0))
-    assert run.decide() == [WakeAt(310.0)]
+    run.expect(WakeAt(310.0))
     run.now = 310.0
-    assert run.decide() == [Start(TaskKey("a"))]
+    run.expect(Start(TaskKey("a")))
 
 
 def test_an_operator_who_says_failed_is_not_overruled_by_the_retry_policy(new_run):
@@ -332,7 +332,7 @@ def test_an_operator_who_says_failed_is_not_overruled_by_the_retry_policy(new_ru
     run.start("a")
     run.doubt("a")
     run.settle("a", "failed")
-    assert run.decide() == [End("failed")]
+    run.expect(End("failed"))
 
 
 def test_a_cancel_stops_attempts_and_waits_for_the_verify_that_ends_a_doubt(new_run):
@@ -345,7 +345,7 @@ def test_a_cancel_stops_attempts_and_waits_for_the_verify_that_ends_a_doubt(new_
     run.start("d")
     run.ask("d", "after")
     cancel(run)
-    assert run.decide() == [Stop(TaskKey("a")), Stop(TaskKey("c"))]
+    run.expect(Stop(TaskKey("a")), Stop(TaskKey("c")))
 
 
 def test_a_cancelled_run_with_a_doubt_parks_and_ends_cancelled_when_it_is_settled(new_run):
@@ -353,9 +353,9 @@ def test_a_cancelled_run_with_a_doubt_parks_and_ends_cancelled_when_it_is_settle
     run.start("a")
     run.doubt("a")
     cancel(run)
-    assert run.decide() == [Park("in_doubt")]
+    run.expect(Park("in_doubt"))
     run.settle("a", "not_done")
-    assert run.decide() == [BeginFinally("cancelled")]
+    run.expect(BeginFinally("cancelled"))
 
 
 # -- finally ----------------------------------------------------------------------------------------------------
@@ -365,15 +365,15 @@ def test_finally_steps_run_to_the_end_whatever_fails_and_spoil_a_success(new_run
     run = new_run([Node("a"), Node("y", final=True), Node("z", final=True, needs=("y",))])
     run.start("a")
     run.succeed("a")
-    assert run.decide() == [BeginFinally("succeeded")]
+    run.expect(BeginFinally("succeeded"))
     run.fold(ev.FinallyStarted(round=1, status="succeeded", tasks=2))
     run.fail("y", None, 1)
-    assert run.decide() == [Start(TaskKey("z", None, 1))]
+    run.expect(Start(TaskKey("z", None, 1)))
     run.start("z", None, 1)
     cancel(run)
-    assert run.decide() == []
+    run.expect()
     run.succeed("z", None, 1)
-    assert run.decide() == [End("failed")]
+    run.expect(End("failed"))
 
 
 @pytest.mark.fault(55)
@@ -389,9 +389,9 @@ def test_a_new_round_runs_finally_again(new_run):
     assert run.starts() == ["a"]
     run.start("a")
     run.succeed("a")
-    assert run.decide() == [BeginFinally("succeeded")]
+    run.expect(BeginFinally("succeeded"))
     run.fold(ev.FinallyStarted(round=2, status="succeeded", tasks=1))
-    assert run.decide() == [Start(TaskKey("z", None, 2))]
+    run.expect(Start(TaskKey("z", None, 2)))
 
 
 # -- what it costs ----------------------------------------------------------------------------------------------
@@ -461,7 +461,8 @@ def reopened(new_run, size: int):
 def test_cost_grows_with_the_work_and_not_with_its_square(new_run, make, size):
     small, large = make(new_run, size), make(new_run, 4 * size)
     once, four_times = calls_of(lambda: drive(small)), calls_of(lambda: drive(large))
-    assert small.decide() == large.decide() == [End("succeeded")]
+    small.expect(End("succeeded"))
+    large.expect(End("succeeded"))
     assert four_times < 4.2 * once
 
 
