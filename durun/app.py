@@ -13,10 +13,10 @@ from durun.journal.api import Journal
 from durun.journal.claim import RunLock
 from durun.journal.sqlite import open_journal
 from durun.model.clock import Clock, SystemClock
-from durun.model.runbook import Json
 from durun.model.state import LANDMARKS, RunState
 from durun.model.status import RunStatus
 from durun.model.task import RunRecord
+from durun.model.values import Json
 
 if TYPE_CHECKING:
     from durun.engine.api import Engine

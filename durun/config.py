@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from durun.errors import Unsafe
-from durun.model.runbook import Json
+from durun.model.values import Json
 
 
 class Config(NamedTuple):

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol, TypeAlias
 
-from durun.model.runbook import Expression, Json, Shell, Value
+from durun.model.runbook import Expression, Shell
+from durun.model.values import Json, Value
 
 
 class Process(NamedTuple):

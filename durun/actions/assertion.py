@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from durun.actions.api import Context, Done, Failed, Work
-from durun.model.runbook import Shell, Value
+from durun.model.runbook import Shell
+from durun.model.values import Value
 
 
 def prepare(spec: Value, shell: Shell, context: Context) -> Work:

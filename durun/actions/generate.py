@@ -6,7 +6,8 @@ import uuid
 
 from durun.actions.api import Context, Done, Failed, Work
 from durun.model.clock import to_iso
-from durun.model.runbook import Json, Shell, Value
+from durun.model.runbook import Shell
+from durun.model.values import Json, Value
 
 
 def prepare(spec: Value, shell: Shell, context: Context) -> Work:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from durun.actions.api import Context, Process, Work
-from durun.model.runbook import Shell, Value
+from durun.model.runbook import Shell
+from durun.model.values import Value
 
 
 def prepare(spec: Value, shell: Shell, context: Context) -> Work:

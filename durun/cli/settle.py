@@ -17,8 +17,9 @@ from durun.config import whoami
 from durun.engine.api import SettleRequest
 from durun.errors import NotAllowed, UsageError
 from durun.model.event import Resolution
-from durun.model.runbook import Json, Output
+from durun.model.runbook import Output
 from durun.model.task import TaskKey, TaskState
+from durun.model.values import Json
 from durun.views.json import dump
 from durun.views.summary import next_commands
 from durun.views.text import task_name

@@ -11,7 +11,7 @@ import typer
 from durun.cli.arguments import JsonOption
 from durun.errors import DurunError, InvalidRunbook
 from durun.language.load import load, read_file
-from durun.model.runbook import Json
+from durun.model.values import Json
 from durun.views.json import dump
 
 

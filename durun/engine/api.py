@@ -10,10 +10,11 @@ from typing import Literal, NamedTuple, Protocol
 
 from durun.model.event import Resolution, Stamped
 from durun.model.plan import Plan
-from durun.model.runbook import Json, Runbook
+from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.model.status import RunStatus
 from durun.model.task import TaskKey
+from durun.model.values import Json
 
 
 class Source(NamedTuple):

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 from durun.model.event import Event, RoundStarted, SessionStarted, TaskRetried
 from durun.model.plan import Plan
 from durun.model.resume import failed_tasks
-from durun.model.runbook import Json
 from durun.model.state import RunState
 from durun.model.status import ENDED
+from durun.model.values import Json
 
 Reason = Literal["start", "resume", "cancel", "settle"]
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from durun.engine.api import Observer
 from durun.journal.api import Journal
 from durun.model.clock import Clock
-from durun.model.event import ClockJumped, Event, FinallyStarted, RoundStarted, SessionStarted, Stamped
+from durun.model.event import CancelRequested, ClockJumped, Event, FinallyStarted, RoundStarted, SessionStarted, Stamped
 from durun.model.plan import Plan
 from durun.model.progress import Progress
 from durun.model.state import LANDMARKS, RunState
@@ -22,9 +22,13 @@ _JUMP = 60.0
 
 
 def read_state(journal: Journal, run_id: str) -> RunState:
-    """The state of a run as the journal has it. Raises NoSuchRun."""
-    record = journal.record(run_id)
-    return RunState.from_projection(record, journal.tasks(run_id), journal.events(run_id, types=LANDMARKS))
+    """The state of a run as the journal has it, all of it at one event. Raises NoSuchRun."""
+    while True:
+        record = journal.record(run_id)
+        state = RunState.from_projection(record, journal.tasks(run_id), journal.events(run_id, types=LANDMARKS))
+        # Somebody may have appended between these reads: then the parts are of different moments.
+        if journal.head(run_id) == record.sequence:
+            return state
 
 
 class Ledger:
@@ -40,6 +44,7 @@ class Ledger:
         self.plan = plan
         self.progress = Progress(plan, state)
         self.now = self._latest()
+        self._highest = self._shown = self.now
 
     def _latest(self) -> float:
         """The time of the newest event: the floor under the clock."""
@@ -48,12 +53,16 @@ class Ledger:
 
     def begin_turn(self) -> None:
         """Read the time, and take in what others have appended."""
-        found = self._clock.now()
-        if found < self.now - _JUMP:
+        found = self._shown = self._clock.now()
+        if self._has_jumped():
             self.emit(ClockJumped(expected=self.now, found=found))
         self.now = max(self.now, found)
         if not self._pending:
             self.catch_up()
+
+    def _has_jumped(self) -> bool:
+        """Whether the clock went back since the last recorded jump: one that stays behind has jumped only once."""
+        return self._shown < self._highest - _JUMP
 
     def catch_up(self) -> None:
         """Fold the events that others have appended."""
@@ -94,18 +103,29 @@ class Ledger:
 
     def commit(self) -> None:
         """Make what was emitted durable. Raises SequenceConflict (then `reload`), StorageFailed."""
-        if not self._pending:
-            return
         events = self._pending
-        self._journal.append(self.state.record.id, self._committed, [e.event for e in events], self.now)
+        if events:
+            self._journal.append(self.state.record.id, self._committed, [e.event for e in events], self.now)
+        self._highest = self._shown if self._has_jumped() else max(self._highest, self._shown)
+        if not events:
+            return
         self._committed = self.state.record.sequence
         self._pending = []
         self._observer.saw(events, self.state)
 
+    def cancel_reason(self) -> str:
+        """Why the run is to be stopped, by the newest request: the record's reason is by now another one."""
+        events = [*self._journal.events(self.state.record.id, types=("cancel_requested",)), *self._pending]
+        return next((e.event.reason for e in reversed(events) if isinstance(e.event, CancelRequested)), "")
+
     def reload(self) -> None:
-        """Forget what was emitted and not committed, and read the state anew, in place."""
-        fresh = read_state(self._journal, self.state.record.id)
+        """Forget what was emitted and not committed, and read the state anew, in place, with what others appended."""
+        run_id = self.state.record.id
+        fresh = read_state(self._journal, run_id)
+        new = [e for e in self._journal.events(run_id, after=self._committed) if e.sequence <= fresh.record.sequence]
         self.state.replace_with(fresh)
         self._pending = []
         self._committed = self.state.record.sequence
         self.progress.rebuild()
+        if new:
+            self._observer.saw(new, self.state)

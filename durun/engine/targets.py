@@ -11,8 +11,9 @@ from durun.language.expressions import render
 from durun.language.plain import to_text
 from durun.language.targets import TargetError, as_targets, matrix, parse_targets_file, parse_targets_text
 from durun.model.event import TargetsResolved
-from durun.model.runbook import Json, TargetsFile, TargetsMatrix, TargetsValue
+from durun.model.runbook import TargetsFile, TargetsMatrix, TargetsValue
 from durun.model.task import TaskKey
+from durun.model.values import Json
 
 
 class Targets:

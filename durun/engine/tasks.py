@@ -15,9 +15,10 @@ from durun.engine.values import Values
 from durun.language.expressions import evaluate_condition, references, render
 from durun.model.clock import Clock
 from durun.model.plan import Plan
-from durun.model.runbook import Call, Expression, Json, Runbook, Step, Value
+from durun.model.runbook import Call, Expression, Runbook, Step
 from durun.model.state import RunState
 from durun.model.task import TaskKey
+from durun.model.values import Json, Value
 
 
 class Tasks:

@@ -12,10 +12,11 @@ from typing import Any
 from durun.language.expressions import render
 from durun.model.clock import to_iso
 from durun.model.plan import Plan
-from durun.model.runbook import Json, Runbook, Step
+from durun.model.runbook import Runbook, Step
 from durun.model.state import RunState
 from durun.model.status import TaskStatus
 from durun.model.task import TaskKey
+from durun.model.values import Json
 
 _WORST: tuple[TaskStatus, ...] = (
     "in_doubt",

@@ -17,8 +17,8 @@ from durun.errors import JournalDamaged
 from durun.journal.api import Projection
 from durun.model.apply import IllegalTransition, apply, task_of
 from durun.model.event import Event, Stamped, decode, encode, type_of
-from durun.model.runbook import Json
 from durun.model.task import RunRecord, TaskKey, TaskState
+from durun.model.values import Json
 
 RESTORE = "the journal is left untouched: restore it from a copy"
 ORIGIN = bytes(32)

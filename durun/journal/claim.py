@@ -16,7 +16,7 @@ from types import TracebackType
 
 from durun.errors import Busy, StorageFailed, Unsafe
 from durun.model.clock import Clock, SystemClock, to_iso
-from durun.model.runbook import Json
+from durun.model.values import Json
 
 PATIENCE = 10.0
 """Seconds for which the write mutex is tried."""

@@ -14,9 +14,9 @@ from typing import Any, TypeAlias, cast, overload
 from durun.errors import JournalDamaged
 from durun.journal.api import Projection
 from durun.journal.chain import RESTORE, canonical
-from durun.model.runbook import Json
 from durun.model.status import How, TaskStatus
 from durun.model.task import Attempt, Probe, RunRecord, TaskKey, TaskState
+from durun.model.values import Json
 
 RunRow: TypeAlias = tuple[Any, ...]
 """The columns of `run` but its number: the fields of a RunRecord in their order."""

@@ -10,7 +10,8 @@ from pathlib import Path as FilePath
 
 from durun.language.diagnostics import Path
 from durun.language.values import Reader
-from durun.model.runbook import Call, Runbook, Step, TargetsFile, TargetsRun, Value
+from durun.model.runbook import Call, Runbook, Step, TargetsFile, TargetsRun
+from durun.model.values import Value
 
 _WORD = re.compile(r"[\w.@%+~-]+(?:/[\w.@%+~-]+)*")
 _MOST = 5000

@@ -11,7 +11,8 @@ from durun.language.declarations import read_inputs
 from durun.language.references import check_references, env_names
 from durun.language.steps import Around, StepReader, read_retry
 from durun.language.values import Reader
-from durun.model.runbook import Json, Requires, Runbook
+from durun.model.runbook import Requires, Runbook
+from durun.model.values import Json
 
 
 def build(reader: Reader, document: dict[str, Json], raw: Any, text: str) -> Runbook:

@@ -11,16 +11,15 @@ from durun.language.values import Reader
 from durun.model.runbook import (
     Action,
     Call,
-    Json,
     Shell,
     TargetsFile,
     TargetsMatrix,
     TargetSource,
     TargetsRun,
     TargetsValue,
-    Value,
     Verify,
 )
+from durun.model.values import Json, Value
 
 SHELLS: Final[Mapping[str, Shell]] = {
     "bash": Shell(("bash", "--noprofile", "--norc", "-euo", "pipefail", "{0}"), ".sh"),

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from durun.model.runbook import Json
+from durun.model.values import Json
 
 _BIG = 1024 * 1024
 

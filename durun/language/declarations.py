@@ -11,7 +11,8 @@ from durun.language.diagnostics import Path, did_you_mean
 from durun.language.foreign import FOREIGN, NOT_YET
 from durun.language.schema import check_part
 from durun.language.values import Reader
-from durun.model.runbook import Input, Json, Output
+from durun.model.runbook import Input, Output
+from durun.model.values import Json
 
 _ANNOTATIONS: Final = frozenset({"description", "title", "default", "required", "examples", "deprecated"})
 _KEYWORDS: Final = frozenset(

@@ -25,7 +25,8 @@ from durun.language.plain import (
     plain,
     to_text,
 )
-from durun.model.runbook import Expression, Json, Template, Value
+from durun.model.runbook import Expression, Template
+from durun.model.values import Json, Value
 
 __all__ = [
     "ExpressionError",

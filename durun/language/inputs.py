@@ -19,7 +19,8 @@ from durun.errors import InvalidInput
 from durun.language.data import NotData, parse_json, read_data
 from durun.language.diagnostics import did_you_mean
 from durun.language.plain import kind_of
-from durun.model.runbook import Input, Json, Runbook
+from durun.model.runbook import Input, Runbook
+from durun.model.values import Json
 
 MAX_VARIABLE = 128 * 1024
 """Bytes of one `NAME=value` with its closing NUL: Linux's MAX_ARG_STRLEN, see execve(2)."""

@@ -13,7 +13,8 @@ from typing import Any
 from durun.errors import DurunError
 from durun.language.data import NotData, parse_json
 from durun.language.plain import kind_of
-from durun.model.runbook import Json, Output
+from durun.model.runbook import Output
+from durun.model.values import Json
 
 MAX_OUTPUT = 1024 * 1024
 """Bytes of one output."""

@@ -16,8 +16,8 @@ from durun.model.runbook import (
     TargetsRun,
     TargetsValue,
     Template,
-    Value,
 )
+from durun.model.values import Value
 
 Path = tuple[str | int, ...]
 When = Literal["plan", "run", "targets", "task", "attempt", "verify", "group", "end"]

@@ -13,7 +13,8 @@ from durun.language.expressions import ExpressionError, expressions_in, render
 from durun.language.plain import kind_of
 from durun.model.duration import parse_duration
 from durun.model.plan import FanOutPolicy, Node, Plan, Retry, Share, VerifyPolicy
-from durun.model.runbook import FanOut, Json, RetrySpec, Runbook, Step, Value, Verify
+from durun.model.runbook import FanOut, RetrySpec, Runbook, Step, Verify
+from durun.model.values import Json, Value
 
 MAX_PARALLEL = 1000
 MAX_ATTEMPTS = 1000

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 
-from durun.model.runbook import Json
+from durun.model.values import Json
 
 _NULLS = ("", "~", "null", "Null", "NULL")
 _TRUE = ("true", "True", "TRUE")

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from durun.language.diagnostics import Path, Problem, did_you_mean, harmless
 from durun.language.foreign import NOT_YET, TYPES, hint_for
-from durun.model.runbook import Json
+from durun.model.values import Json
 
 READ_KEYWORDS: Final = frozenset(
     {"$ref", "type", "const", "enum", "anyOf", "not", "pattern", "minLength", "maxLength", "minimum", "maximum"}

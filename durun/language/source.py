@@ -17,7 +17,7 @@ from durun.language.diagnostics import Diagnostic, Place
 from durun.language.mistakes import explain
 from durun.language.scalars import BadScalar, resolve
 from durun.language.text import Unreadable, decode
-from durun.model.runbook import Json
+from durun.model.values import Json
 
 MAX_DEPTH = 32
 MAX_VALUES = 50_000

@@ -15,7 +15,8 @@ from durun.language.diagnostics import Path
 from durun.language.needs import read_needs
 from durun.language.schema import document_schema
 from durun.language.values import Reader
-from durun.model.runbook import Action, Call, FanOut, InDoubtPolicy, Json, RetrySpec, Shell, Step, Verify
+from durun.model.runbook import Action, Call, FanOut, InDoubtPolicy, RetrySpec, Shell, Step, Verify
+from durun.model.values import Json
 
 ACTIONS: Final = ("run", "assert", "generate", "steps")
 _FAN_OUT: Final = ("target_key", "max_parallel", "serial", "max_failures")

@@ -10,8 +10,8 @@ from typing import Any
 from durun.errors import DurunError
 from durun.language.data import NotData, parse_json, read_data
 from durun.language.plain import kind_of, to_text
-from durun.model.runbook import Json, Value
 from durun.model.task import Target
+from durun.model.values import Json, Value
 
 MAX_KEY = 256
 """Characters of a key."""

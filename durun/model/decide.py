@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
 from durun.model.doubt import AskAt, AskNow, GiveUp, RepeatIt, way_out
-from durun.model.parts import FAILING, FanPart, TaskPart, being_asked
+from durun.model.fan import FanPart
+from durun.model.parts import FAILING, TaskPart, being_asked
 from durun.model.plan import Node
 from durun.model.progress import Progress
 from durun.model.retry import delay

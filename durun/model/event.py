@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args
 
-from durun.model.runbook import Json
 from durun.model.status import Answer, How, RunStatus
 from durun.model.task import Purpose, Target, TaskKey
+from durun.model.values import Json
 
 Resolution = Literal["done", "not_done", "failed"]
 

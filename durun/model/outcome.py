@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 from durun.model.event import TaskCancelled, TaskFailed, TaskInDoubt
 from durun.model.plan import Node
 from durun.model.retry import AMBIGUOUS
-from durun.model.runbook import Json
 from durun.model.status import Answer, How, RunStatus
 from durun.model.task import TaskKey, TaskState
+from durun.model.values import Json
 
 
 class Exit(NamedTuple):

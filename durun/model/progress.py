@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
-from durun.model.parts import FINE, IDLE, FanPart, GroupPart, Load, Part, TaskPart, being_asked, sum_of
+from durun.model.fan import FanPart
+from durun.model.group import GroupPart
+from durun.model.parts import FINE, IDLE, Load, Part, TaskPart, being_asked, sum_of
 from durun.model.plan import FanOutPolicy, Node, Plan
 from durun.model.state import RunState
 from durun.model.task import TaskKey
@@ -85,13 +87,18 @@ class Progress:
         return self._walk(self.root)
 
     def _walk(self, part: Part) -> Iterator[TaskPart | FanPart]:
-        if isinstance(part, TaskPart):
-            yield part
-        elif part.inner_severity == FINE:
-            for inner in part.children() if isinstance(part, GroupPart) else part.may_go_on():
-                yield from self._walk(inner)
-            if isinstance(part, FanPart):
+        match part:
+            case TaskPart():
                 yield part
+            case GroupPart() if part.inner_severity == FINE:
+                for inner in part.children():
+                    yield from self._walk(inner)
+            case FanPart() if part.inner_severity == FINE:
+                for inner in part.may_go_on():
+                    yield from self._walk(inner)
+                yield part
+            case _:
+                pass
 
     # -- building ---------------------------------------------------------------------------------------------
 

@@ -9,13 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-Json: TypeAlias = Any
-"""None, bool, int, float, str, and lists and string-keyed dicts of them."""
-
-Value: TypeAlias = Any
-"""Json whose strings may be `Template`s (sequences are tuples, mappings are dicts)."""
+from durun.model.values import Json, Value
 
 InDoubtPolicy = Literal["verify", "rerun", "ask", "fail"]
 

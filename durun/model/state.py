@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields
 from durun.model import event as ev
 from durun.model.apply import apply, task_of
 from durun.model.event import Event, Stamped
-from durun.model.runbook import Json
 from durun.model.task import RunRecord, TaskKey, TaskState
+from durun.model.values import Json
 
 LANDMARKS = ("run_created", "session_started", "targets_resolved", "runbook_changed", "surroundings_accepted")
 """The events that say more than the record and the tasks do."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from durun.model.runbook import Json
 from durun.model.status import Answer, How, RunStatus, TaskStatus
+from durun.model.values import Json
 
 Purpose = Literal["in_doubt", "before", "after", "targets"]
 """Why a read-only probe is run: the three moments of `verify`, and `targets: {run: …}`."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from durun.model.runbook import Json
 from durun.model.status import RunStatus
 from durun.model.task import RunRecord
+from durun.model.values import Json
 from durun.views.json import run_line
 from durun.views.summary import all_counts, ran_for
 from durun.views.text import duration, local_time, one_line, spoken, table

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from durun.model import event as ev
 from durun.model.clock import to_iso
 from durun.model.event import Event, Stamped, TaskEvent, encode, key_of, type_of
-from durun.model.runbook import Json
 from durun.model.state import RunState
 from durun.model.status import RunStatus
 from durun.model.task import Attempt, RunRecord, TaskKey, TaskState
+from durun.model.values import Json
 from durun.views.summary import all_counts
 
 SCHEMA = 1

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from durun.model import event as ev
 from durun.model.event import Stamped
-from durun.model.runbook import Json
 from durun.model.state import RunState
 from durun.model.task import RunRecord
+from durun.model.values import Json
 from durun.views.channel import Channel
 from durun.views.json import SCHEMA, AttemptNumbers, dump, event_line, iso
 from durun.views.summary import all_counts

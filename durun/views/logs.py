@@ -7,8 +7,8 @@ import re
 from typing import Protocol, TextIO
 
 from durun.model.clock import from_iso
-from durun.model.runbook import Json
 from durun.model.task import TaskKey
+from durun.model.values import Json
 from durun.views.json import dump
 from durun.views.text import clock_time, harmless, task_name
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from durun.model.event import Stamped
-from durun.model.runbook import Json
 from durun.model.state import RunState
 from durun.model.status import TASK_STATUSES, RunStatus
 from durun.model.task import TaskKey, TaskState
+from durun.model.values import Json
 from durun.views.summary import BAD, following, next_commands, outputs, ran_for, tasks_text
 from durun.views.text import (
     counted,

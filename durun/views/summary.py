@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from shlex import quote
 
-from durun.model.runbook import Json
 from durun.model.status import TASK_STATUSES, RunStatus, TaskStatus
 from durun.model.task import RunRecord, TaskKey, TaskState
+from durun.model.values import Json
 from durun.views.text import counted, counts_text, duration, one_line, spoken, task_name, value_text
 
 SHOWN = 10

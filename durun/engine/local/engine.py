@@ -31,9 +31,10 @@ from durun.language.plan import make_plan
 from durun.model.clock import Clock
 from durun.model.event import CancelRequested, Event, RunbookChanged, RunCreated, Stamped, SurroundingsAccepted
 from durun.model.plan import Plan
-from durun.model.runbook import Json, Runbook
+from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.model.task import TaskKey
+from durun.model.values import Json
 
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 _ID_LENGTH = 10

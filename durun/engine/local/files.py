@@ -10,7 +10,7 @@ from pathlib import Path
 from durun.errors import StorageFailed, UsageError
 from durun.language.targets import TargetError
 from durun.model.event import RunCreated
-from durun.model.runbook import Json
+from durun.model.values import Json
 
 FOLDER = "files"
 

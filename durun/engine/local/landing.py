@@ -17,9 +17,10 @@ from durun.language.outputs import MAX_STDOUT, OutputError, collect_outputs
 from durun.model.event import ProbeAnswered, TaskFailed, TaskInDoubt, TaskNeverBegan, TaskSucceeded
 from durun.model.outcome import NOT_STARTED, Exit, ExitCodes, answer_of, judge
 from durun.model.plan import FREE_REPEATS
-from durun.model.runbook import Json, Verify
+from durun.model.runbook import Verify
 from durun.model.status import Answer, How
 from durun.model.task import TaskKey
+from durun.model.values import Json
 
 
 class Landing:

@@ -26,9 +26,10 @@ from durun.model.event import (
     TaskSucceeded,
 )
 from durun.model.outcome import exit_code_of
-from durun.model.runbook import Call, Json, Runbook, TargetsRun
+from durun.model.runbook import Call, Runbook, TargetsRun
 from durun.model.status import RunStatus
 from durun.model.task import Purpose, TaskKey
+from durun.model.values import Json
 
 TARGETS_CAP = 64 << 20
 """Bytes of stdout that a list of targets may have."""
@@ -236,7 +237,7 @@ class Performer:
     def _end(self, status: RunStatus) -> None:
         state = self._ledger.state
         outputs: dict[str, Json] = {}
-        reason = state.record.reason if status == "cancelled" else ""
+        reason = self._ledger.cancel_reason() if status == "cancelled" else ""
         if status == "succeeded":
             try:
                 scope = self._preparer.values.scope(None)

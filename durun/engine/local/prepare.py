@@ -19,9 +19,10 @@ from durun.language.plain import to_text
 from durun.model.clock import Clock
 from durun.model.duration import parse_duration
 from durun.model.plan import Plan
-from durun.model.runbook import Call, Json, Runbook, Step, Value
+from durun.model.runbook import Call, Runbook, Step
 from durun.model.state import RunState
 from durun.model.task import TaskKey
+from durun.model.values import Json, Value
 
 PROBE_TIMEOUT = 60.0
 """Seconds that a verify, or a `targets: {run: …}`, may take that sets no timeout itself."""

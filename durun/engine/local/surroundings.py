@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from durun.errors import Changed, StorageFailed
-from durun.model.runbook import Json, Runbook
+from durun.model.runbook import Runbook
+from durun.model.values import Json
 
 _ALWAYS = ("HOME", "LANG", "LANGUAGE", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES")
 _NOT_COMPARED = frozenset({"SSH_AUTH_SOCK", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES"})
