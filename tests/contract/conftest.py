@@ -1,0 +1,48 @@
+"""The engines of the contract, and the helpers beside them as a package with a name of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+_FOLDER = Path(__file__).parent / "engines"
+
+if TYPE_CHECKING:
+    from contract_engines.rig import Rig
+
+
+def _load() -> None:
+    spec = importlib.util.spec_from_file_location(
+        "contract_engines", _FOLDER / "__init__.py", submodule_search_locations=[str(_FOLDER)]
+    )
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["contract_engines"] = module
+    spec.loader.exec_module(module)
+
+
+if "contract_engines" not in sys.modules:
+    _load()
+
+
+@pytest.fixture(params=["local", "memory"])
+def rig(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    """An engine with its world; at the end every run in its journal is checked."""
+    from contract_engines.rig import local_rig, memory_rig
+
+    if request.param == "memory":
+        found = memory_rig()
+        yield found
+        found.close()
+        return
+    found, close = local_rig(tmp_path, monkeypatch)
+    try:
+        yield found
+        found.close()
+    finally:
+        close()

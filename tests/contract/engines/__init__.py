@@ -1,0 +1,1 @@
+"""Engines to try, each with a world in which scripted steps happen."""

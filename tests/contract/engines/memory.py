@@ -1,0 +1,121 @@
+"""A second engine: no processes, no files, no locks. It shows that an engine needs no more than the seam gives."""
+
+from __future__ import annotations
+
+from contract_engines.memory_drive import Drive
+from contract_engines.memory_world import Clock, MemoryWorld
+
+from durun.engine.api import CancelRequest, Observer, Outcome, ResumeRequest, SettleRequest, StartRequest
+from durun.engine.beginning import Beginning
+from durun.engine.changes import changes_of, tasks_added
+from durun.engine.ledger import Ledger, read_state
+from durun.engine.requests import append_newest, cancelled, refuse_final, settled, stored_runbook
+from durun.errors import Busy
+from durun.journal.api import Journal
+from durun.language.inputs import digest_of
+from durun.language.plan import make_plan
+from durun.model import event as ev
+from durun.model.plan import Plan
+from durun.model.runbook import Runbook
+from durun.model.state import RunState
+
+
+class MemoryEngine:
+    """See `durun.engine.api.Engine`."""
+
+    def __init__(self, journal: Journal, clock: Clock, world: MemoryWorld) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._world = world
+
+    def start(self, request: StartRequest, observer: Observer) -> Outcome:
+        runbook, run_id = request.source.runbook, self._world.name("run")
+        plan = make_plan(runbook, request.inputs, {}, run_id)
+        created = ev.RunCreated(
+            runbook=runbook.name,
+            digest=runbook.digest,
+            text=runbook.text,
+            file=request.source.file,
+            place=request.source.place,
+            inputs=request.inputs,
+            inputs_digest=digest_of(request.inputs),
+            tasks=plan.task_count(plan.roots),
+            by=request.by,
+            version="memory",
+            surroundings={"env": {}},
+            only_targets=tuple(request.only_targets),
+            request_id=request.request_id,
+        )
+        with self._world.driving(run_id):
+            now = self._clock.now()
+            self._journal.append(run_id, 0, [created], now)
+            state = RunState.begin(run_id, ev.Stamped(1, now, created))
+            return self._drive(state, plan, runbook, Beginning("start", request.by), observer)
+
+    def resume(self, request: ResumeRequest, observer: Observer) -> Outcome:
+        refuse_final(self._journal.record(request.run_id), "resume")
+        with self._world.driving(request.run_id):
+            state = read_state(self._journal, request.run_id)
+            events: list[ev.Event] = []
+            runbook = stored_runbook(state)
+            if request.change is not None:
+                events.append(changed := _changed(state, runbook, request))
+                for line in changed.changes:
+                    observer.said(line)
+                runbook = request.change.runbook
+            plan = make_plan(runbook, state.created.inputs, {}, request.run_id)
+            beginning = Beginning("resume", request.by, request.fresh, events)
+            return self._drive(state, plan, runbook, beginning, observer)
+
+    def signal(self, request: SettleRequest, observer: Observer) -> Outcome:
+        append_newest(self._journal, self._clock, request.run_id, lambda state: settled(state, request, _nobody_lives))
+        record = self._journal.record(request.run_id)
+        if record.cancel_requested and record.status == "in_doubt" and not record.counts.get("in_doubt"):
+            return self._drive_if_free(request.run_id, Beginning("settle", request.by), observer)
+        return Outcome(record.id, record.status, 0)
+
+    def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:
+        if self._journal.record(request.run_id).status == "failed":
+            wish = ev.CancelRequested(reason=request.reason, by=request.by)
+            outcome = self._drive_if_free(request.run_id, Beginning("cancel", request.by, events=[wish]), observer)
+            if outcome.driver == "self":
+                return outcome
+        append_newest(self._journal, self._clock, request.run_id, lambda state: cancelled(state, request))
+        return self._drive_if_free(request.run_id, Beginning("cancel", request.by), observer)
+
+    def _drive_if_free(self, run_id: str, beginning: Beginning, observer: Observer) -> Outcome:
+        try:
+            with self._world.driving(run_id):
+                state = read_state(self._journal, run_id)
+                runbook = stored_runbook(state)
+                plan = make_plan(runbook, state.created.inputs, {}, run_id)
+                return self._drive(state, plan, runbook, beginning, observer)
+        except Busy:
+            return Outcome(run_id, self._journal.record(run_id).status, 0, driver="other", holder={})
+
+    def _drive(
+        self, state: RunState, plan: Plan, runbook: Runbook, beginning: Beginning, observer: Observer
+    ) -> Outcome:
+        ledger = Ledger(self._journal, state, plan, self._clock, observer)
+        observer.began(state, plan, runbook)
+        outcome = Drive(ledger, runbook, beginning, self._clock, self._world, observer).drive()
+        observer.ended(outcome)
+        return outcome
+
+
+def _changed(state: RunState, old: Runbook, request: ResumeRequest) -> ev.RunbookChanged:
+    assert request.change is not None
+    new, known, run_id = request.change.runbook, state.created.inputs, state.record.id
+    return ev.RunbookChanged(
+        digest=new.digest,
+        text=new.text,
+        file=request.change.file,
+        place=request.change.place,
+        changes=changes_of(old, new, state),
+        tasks=tasks_added(make_plan(old, known, {}, run_id), make_plan(new, known, {}, run_id), state),
+        by=request.by,
+    )
+
+
+def _nobody_lives(pid: int) -> bool:
+    return False

@@ -1,0 +1,232 @@
+"""An engine, its journal and its world, and a witness of all that is said: the same for every engine."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from contract_engines.local import LocalWorld, reap
+from contract_engines.memory import MemoryEngine
+from contract_engines.memory_world import Clock, MemoryWorld
+from contract_engines.script import Crash, World
+from contract_engines.wire_form import Posted
+
+from durun.config import Config
+from durun.engine.api import CancelRequest, Engine, Outcome, ResumeRequest, SettleRequest, Source, StartRequest
+from durun.engine.local.engine import LocalEngine
+from durun.engine.local.hands import Hands
+from durun.journal.api import Journal, RunQuery
+from durun.journal.memory import MemoryJournal
+from durun.journal.sqlite import open_journal
+from durun.language.load import load
+from durun.model.clock import SystemClock
+from durun.model.event import Event, Stamped, encode, type_of
+from durun.model.task import TaskKey, TaskState
+
+BY = {"uid": 1000, "user": "ada"}
+
+
+class Meddled:
+    """A journal in which a test may do something just before and just after a commit."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.before: Callable[[Sequence[Event]], None] = lambda events: None
+        self.after: Callable[[Sequence[Event]], None] = lambda events: None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    def append(self, run_id: str, expected: int, events: Sequence[Event], at: float) -> int:
+        self.before(events)
+        last = self._journal.append(run_id, expected, events, at)
+        self.after(events)
+        return last
+
+
+class Witness:
+    """An observer that keeps all it is told, and may do something at it."""
+
+    def __init__(self) -> None:
+        self.known = 0
+        self.told: list[Stamped] = []
+        self.notices: list[str] = []
+        self.outcome: Outcome | None = None
+        self.at_event: Callable[[Event], None] = lambda event: None
+        self.at_tick: Callable[[], None] = lambda: None
+
+    def began(self, state: Any, plan: Any, runbook: Any) -> None:
+        self.known = state.record.sequence
+        self.told = []
+        self.outcome = None
+
+    def saw(self, events: Sequence[Stamped], state: Any) -> None:
+        assert self.outcome is None
+        self.told += events
+        assert state.record.sequence == events[-1].sequence
+        for stamped in events:
+            self.at_event(stamped.event)
+
+    def said(self, notice: str) -> None:
+        self.notices.append(notice)
+
+    def tick(self, now: float) -> None:
+        self.at_tick()
+
+    def ended(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+
+class Rig:
+    """Verbs as a test says them. Every request and every outcome goes through JSON."""
+
+    def __init__(
+        self, world: World, open_it: Callable[[], Journal], engine: Callable[[Journal], Engine], leave: Any
+    ) -> None:
+        self.world = world
+        self._open = open_it
+        self._engine = engine
+        self._leave = leave
+        self._opened: list[Journal] = []
+        self.journal = Meddled(self._new_journal())
+        self.witness = Witness()
+        self.engine = Posted(engine(self.journal))  # type: ignore[arg-type]
+        self.run = ""
+
+    def _new_journal(self) -> Journal:
+        self._opened.append(self._open())
+        return self._opened[-1]
+
+    def another(self) -> Rig:
+        """Another process at the same state directory."""
+        other = Rig(self.world, self._open, self._engine, self._leave)
+        other.run = self.run or self.journal.find("@last")
+        return other
+
+    # -- the verbs ---------------------------------------------------------------------------------------------
+
+    def source(self, steps: str) -> Source:
+        place = self.world.folder if isinstance(self.world, LocalWorld) else "/nowhere"
+        text = self.world.text(steps)
+        return Source(load(text.encode(), "trial.yaml").runbook, "trial.yaml", str(place))
+
+    def start(self, steps: str, **more: Any) -> Outcome:
+        request = StartRequest(self.source(steps), more.pop("inputs", {}), BY, **more)
+        return self._witnessed(lambda: self.engine.start(request, self.witness))
+
+    def resume(self, **more: Any) -> Outcome:
+        if "change" in more:
+            more["change"] = self.source(more["change"])
+        request = ResumeRequest(self.run, BY, **more)
+        return self._witnessed(lambda: self.engine.resume(request, self.witness))
+
+    def settle(self, task: str, resolution: Any, target: str | None = None, **more: Any) -> Outcome:
+        request = SettleRequest(self.run, TaskKey(task, target), resolution, "looked", BY, **more)
+        return self._witnessed(lambda: self.engine.signal(request, self.witness))
+
+    def cancel(self) -> Outcome:
+        return self._witnessed(lambda: self.engine.cancel(CancelRequest(self.run, "enough", BY), self.witness))
+
+    def _witnessed(self, verb: Callable[[], Outcome]) -> Outcome:
+        self.witness.told = []
+        try:
+            outcome = verb()
+        finally:
+            self.run = self.run or self.journal.find("@last")
+        if outcome.state is not None:
+            assert self.witness.outcome is not None
+            self.told_everything()
+            assert outcome.state.record == self.journal.record(self.run)
+            assert outcome.state.tasks == self.journal.tasks(self.run)
+        assert outcome.run_id == self.run
+        assert outcome.status == self.journal.record(self.run).status
+        return outcome
+
+    def told_everything(self) -> None:
+        """The witness was told every event of this drive, in order, once."""
+        assert self.witness.told == self.journal.events(self.run, after=self.witness.known)
+
+    # -- crashes -----------------------------------------------------------------------------------------------
+
+    def crash(self, verb: Callable[[], Outcome]) -> None:
+        """Something in the verb raises Crash: the engine is gone, and another one takes its place."""
+        with pytest.raises(Crash):
+            verb()
+        self._leave()
+        self.journal = Meddled(self._new_journal())
+        self.witness = Witness()
+        self.engine = Posted(self._engine(self.journal))  # type: ignore[arg-type]
+        self.run = self.journal.find("@last")
+
+    def crash_at(self, kind: str, step: str | None = None, *, committed: bool) -> None:
+        """Crash just before or just after the commit of the first such event."""
+
+        def trap(events: Sequence[Event]) -> None:
+            if any(type_of(e) == kind and step in (None, getattr(e, "step", None)) for e in events):
+                raise Crash
+
+        setattr(self.journal, "after" if committed else "before", trap)
+
+    # -- what the journal says ---------------------------------------------------------------------------------
+
+    def task(self, step: str, target: str | None = None, round_: int = 0) -> TaskState:
+        found: TaskState = self.journal.tasks(self.run)[TaskKey(step, target, round_)]
+        return found
+
+    def statuses(self) -> dict[str, str]:
+        return {str(key): task.status for key, task in self.journal.tasks(self.run).items()}
+
+    def events(self) -> list[str]:
+        return [type_of(stamped.event) for stamped in self.journal.events(self.run)]
+
+    def event(self, kind: str) -> dict[str, Any]:
+        """The newest event of a type."""
+        return encode(self.journal.events(self.run, types=[kind])[-1].event)
+
+    def close(self) -> None:
+        for record in self.journal.runs(RunQuery()):
+            self.journal.check(record.id)
+        for journal in self._opened:
+            journal.close()
+
+
+def memory_rig() -> Rig:
+    world, clock, journal = MemoryWorld(), Clock(), MemoryJournal()
+    return Rig(world, lambda: journal, lambda found: MemoryEngine(found, clock, world), lambda: None)
+
+
+def local_rig(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Rig, Callable[[], None]]:
+    """The rig, and what is to be done at the end so that no process stays."""
+    started: list[Hands] = []
+    begin = Hands.start
+
+    def start() -> Hands:
+        started.append(begin())
+        return started[-1]
+
+    def leave() -> None:
+        """What a supervisor sees when its runner dies: the other end of the socket is closed."""
+        for hands in started:
+            hands._channel.close()
+            hands._gone = True
+        gc.collect()
+
+    def close() -> None:
+        leave()
+        for hands in started:
+            reap(hands)
+
+    monkeypatch.setattr(Hands, "start", start)
+    monkeypatch.setenv("DURUN_STOP_GRACE", "0.1")
+    config = Config(folder / "state")
+    world = LocalWorld(folder / "book", started)
+    rig = Rig(
+        world,
+        lambda: open_journal(config.journal_path),
+        lambda journal: LocalEngine(config, journal, SystemClock()),
+        leave,
+    )
+    return rig, close
