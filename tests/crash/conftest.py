@@ -21,6 +21,7 @@ def _load(name: str, file: Path) -> None:
 
 
 _load("crash_harness", Path(__file__).with_name("harness.py"))
+_load("crash_many_targets", Path(__file__).with_name("many_targets.py"))
 
 from crash_harness import Bench  # noqa: E402
 

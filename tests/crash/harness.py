@@ -88,7 +88,8 @@ class Bench:
         self.book.mkdir(exist_ok=True)
         self.effects_file = folder / "effects"
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(("DURUN_", "CRASH_"))}
-        self.env |= {"DURUN_HOME": str(self.home), "PYTHONPATH": str(ROOT), "DURUN_STOP_GRACE": "0.2"}
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        self.env |= {"DURUN_HOME": str(self.home), "PYTHONPATH": path, "DURUN_STOP_GRACE": "0.2"}
         self._started: list[subprocess.Popen[str]] = []
 
     # -- runbooks -----------------------------------------------------------------------------------------------
@@ -182,27 +183,31 @@ class Bench:
         return len(sprung) == len(tokens), ran
 
     def processes(self) -> dict[int, str]:
-        """All that works for this state directory: pid and command line."""
+        """All that works for this state directory: each pid, and what it is (`durun`, `supervisor`, `step`)."""
         wanted = f"DURUN_HOME={self.home}".encode()
         inside = f"DURUN_OUTPUT={self.home}/".encode()
         found = {}
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
-                if entry.name.isdigit() and int(entry.name) != os.getpid():
-                    variables = (entry / "environ").read_bytes().split(b"\0")
-                    if wanted in variables or any(v.startswith(inside) for v in variables):
-                        command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                        if lives(int(entry.name)):
-                            found[int(entry.name)] = command
+                if not entry.name.isdigit() or int(entry.name) == os.getpid():
+                    continue
+                variables = (entry / "environ").read_bytes().split(b"\0")
+                kind = (
+                    "step" if any(v.startswith(inside) for v in variables) else "durun" if wanted in variables else ""
+                )
+                if kind == "durun" and b"supervisor.main" in (entry / "cmdline").read_bytes():
+                    kind = "supervisor"
+                if kind and lives(int(entry.name)):
+                    found[int(entry.name)] = kind
         return found
 
     def supervisors(self) -> list[int]:
         """The supervisors that live."""
-        return [pid for pid, command in self.processes().items() if "supervisor.main" in command]
+        return [pid for pid, kind in self.processes().items() if kind == "supervisor"]
 
     def steps(self) -> list[int]:
         """The processes of steps that live."""
-        return [pid for pid, command in self.processes().items() if "supervisor.main" not in command]
+        return [pid for pid, kind in self.processes().items() if kind == "step"]
 
     def complaints(self) -> str:
         """What supervisors wrote to stderr: nothing, if all is well."""

@@ -1,0 +1,67 @@
+"""A run with very many targets, all of them done but the last: made by durun as far as a crash, then by the journal.
+
+For the test and the bench of row 41, so that both measure the same.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from durun.engine.ledger import read_state
+from durun.journal.sqlite import open_journal
+from durun.model.event import Event, TaskNeverBegan, TaskStarted, TaskSucceeded
+
+BOOK = """
+durun: 1
+name: many
+inputs:
+  effects: {type: string, required: true}
+steps:
+  - id: patch
+    targets: {file: names.json}
+    max_parallel: 2
+    shell: sh
+    run: echo "$TARGET" >> "$EFFECTS"
+    env: {EFFECTS: "${{ inputs.effects }}"}
+"""
+_LOG = {"stdout": {"bytes": 12, "sha256": "a" * 64, "cut": False}}
+
+
+def names(count: int) -> list[str]:
+    """The targets."""
+    return [f"host-{number:06}" for number in range(count)]
+
+
+def finish_all_but_one(home: Path, run: str, count: int) -> str:
+    """Append what a runner would have, had it come as far as the last target; that one's name.
+
+    The run was killed before its first orders were sent: its first two targets never began.
+    """
+    with open_journal(home / "journal.db") as journal:
+        state = read_state(journal, run)
+        head, at, folder = state.record.sequence, state.record.created_at + 1, state.record.folders
+        events: list[Event] = []
+        for key, task in state.tasks.items():
+            events.append(TaskNeverBegan(**key._asdict(), attempt=len(task.attempts), reason="it was not started"))
+        for number, target in enumerate(names(count)[:-1]):
+            attempt = 2 if number < len(state.tasks) else 1
+            folder += 1
+            events.append(
+                TaskStarted(
+                    step="patch",
+                    target=target,
+                    attempt=attempt,
+                    folder=folder,
+                    nonce=f"{number:032x}",
+                    session=1,
+                    idempotency_key=f"{number:043x}",
+                    request=f"{number:064x}",
+                )
+            )
+            events.append(TaskSucceeded(step="patch", target=target, how="ran", exit_code=0, log=_LOG))
+            if len(events) >= 5000:
+                head = journal.append(run, head, events, at)
+                events = []
+        if events:
+            journal.append(run, head, events, at)
+    return names(count)[-1]

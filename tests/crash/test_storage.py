@@ -1,0 +1,156 @@
+"""A disk that is full or broken, and a kill in the middle of a COMMIT: the real command on a real file system."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from crash_harness import Bench
+
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here")
+
+THREE = """
+steps:
+  - id: one
+    run: 'eval "$MARK"; echo x=1 >> "$DURUN_OUTPUT"'
+    outputs: {x: {type: integer}}
+  - id: hosts
+    targets: [a, b]
+    max_parallel: 2
+    run: eval "$MARK"
+  - id: three
+    run: 'test "$X" = 1; eval "$MARK"'
+    env: {X: "${{ steps.one.outputs.x }}"}
+"""
+ALL = {"one": 1, "hosts/a": 1, "hosts/b": 1, "three": 1}
+
+
+def strace(calls: str, inject: str) -> list[str]:
+    """Meddle with system calls of the runner only: what it starts is not followed."""
+    return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:{inject}"]
+
+
+def on(bench: Bench, room: Path) -> None:
+    """Put the state directory there."""
+    bench.home = room / "state"
+    bench.env["DURUN_HOME"] = str(bench.home)
+
+
+@pytest.mark.fault(21)
+def test_disk_full_at_the_journal_and_at_the_exit_record(bench: Bench, room: Path) -> None:
+    """The step itself fills the disk. Its exit record was reserved; its outcome can't be committed."""
+    on(bench, room)
+    book = bench.write(
+        f"""
+steps:
+  - id: one
+    run: |
+      eval "$MARK"
+      cat /dev/zero > {room}/fill 2> /dev/null || true
+      exit 0
+  - id: two
+    run: eval "$MARK"
+"""
+    )
+    ran = bench("run", str(book))
+    assert ran.code == 8, ran
+    assert "durun resume" in ran.err
+    bench.quiet()
+    assert bench.effects() == {"one": 1}
+    again = bench("resume", bench.last() or "")
+    assert again.code == 8, again
+    (room / "fill").unlink()
+    ran = bench("resume", bench.last() or "")
+    assert ran.code == 0, ran
+    assert bench.task("one")["how"] == "adopted"
+    assert bench.effects() == {"one": 1, "two": 1}
+    bench.check()
+
+
+@pytest.mark.fault(21)
+def test_disk_full_in_the_output_of_a_step(bench: Bench, room: Path) -> None:
+    """The log is cut with a mark, the step goes on; it makes room again before it ends."""
+    on(bench, room)
+    book = bench.write(
+        f"""
+steps:
+  - id: one
+    run: |
+      head -c 300000 /dev/zero > {room}/balloon
+      head -c 6000000 /dev/zero | tr '\\0' x
+      eval "$MARK"
+      rm {room}/balloon
+"""
+    )
+    ran = bench("run", str(book))
+    assert ran.code == 0, ran
+    assert bench.effects() == {"one": 1}
+    log = bench.task("one")["attempts"][0]["log"]["stdout"]
+    assert log["bytes"] == 6_000_000
+    assert log["cut"] is True
+    marks = [line for line in bench("logs", bench.last() or "", "--json").lines if line.get("stream") == "mark"]
+    assert "No space left" in marks[-1]["text"]
+
+
+@pytest.mark.fault(21)
+def test_disk_full_before_the_run(bench: Bench, room: Path) -> None:
+    on(bench, room)
+    book = str(bench.write(THREE))
+    with (room / "fill").open("wb", buffering=0) as fill, pytest.raises(OSError, match="No space"):
+        while True:
+            fill.write(bytes(4096))
+    ran = bench("run", book)
+    assert ran.code == 8, ran
+    assert not bench.effects()
+    (room / "fill").unlink()
+    assert bench("run", book).code == 0
+    assert bench.effects() == ALL
+
+
+@needs_strace
+@pytest.mark.fault(22)
+@pytest.mark.parametrize("when", ["2", "5", "9", "12+"])
+@pytest.mark.parametrize("call", ["fdatasync", "fsync", "pwrite64"])
+def test_broken_disk(bench: Bench, call: str, when: str) -> None:
+    """EIO: nothing more is started, nothing that was acknowledged is lost."""
+    book = str(bench.write(THREE))
+    ran = bench("run", book, prefix=strace(call, f"error=EIO:when={when}"))
+    assert ran.code in (0, 8), ran
+    if ran.code == 8:
+        assert len(ran.err.splitlines()) <= 2
+        run = bench.last()
+        ran = bench("run", book) if run is None else bench("resume", run)
+        assert ran.code == 0, ran
+    elif when == "12+":
+        # The run has fewer calls of this kind; else it had to notice.
+        assert call == "fsync"
+    assert bench.effects() == ALL
+    bench.check()
+
+
+@needs_strace
+@pytest.mark.fault(5)
+@pytest.mark.parametrize("first", range(1, 7))
+@pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
+def test_kill_in_the_middle_of_a_commit(bench: Bench, call: str, first: int) -> None:
+    """At every seventh or so system call with which the runner writes its journal."""
+    stride = {"fdatasync": 6, "pwrite64": 18}[call]
+    hit, killed = first * stride // 6, True
+    while killed and hit < 6 * stride:
+        folder = bench.folder / str(hit)
+        folder.mkdir()
+        trial = Bench(folder)
+        book = str(trial.write(THREE))
+        ran = trial("run", book, prefix=strace(call, f"signal=KILL:when={hit}"))
+        killed = ran.code != 0
+        run = trial.last()
+        if run is not None:
+            trial.check()
+        if killed:
+            ran = trial("run", book) if run is None else trial("resume", run)
+        assert ran.code == 0, ran
+        assert trial.effects() == ALL
+        trial.check()
+        trial.close()
+        hit += stride

@@ -1,0 +1,1 @@
+echo done; echo number=1 >> "$DURUN_OUTPUT"
