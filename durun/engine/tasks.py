@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
@@ -29,6 +28,8 @@ class Tasks:
         self._plan = plan
         self._clock = clock
         self._definitions: dict[str, str] = {}
+        # It is asked for several times in a row for the same task.
+        self._last_key: tuple[TaskKey | None, str] = (None, "")
 
     def step(self, key: TaskKey) -> Step:
         """The step of a task."""
@@ -75,12 +76,15 @@ class Tasks:
         return ACTIONS[call.action.kind](call.action.spec, call.shell, context)
 
     def idempotency_key(self, key: TaskKey) -> str:
-        """The same for every attempt of the task in this run, as long as its step stays the same: 32 of a-z, 2-7."""
+        """The same for every attempt of the task in this run, as long as its step stays the same: 32 hex digits."""
+        if self._last_key[0] == key:
+            return self._last_key[1]
         definition = self._definitions.get(key.step)
         if definition is None:
             definition = self._definitions[key.step] = definition_of(self.step(key))
         name = (self.values.state.record.id, key.step, key.target, key.round, definition)
-        return base64.b32encode(hashlib.sha256(json.dumps(name).encode()).digest()).decode().lower()[:32]
+        self._last_key = key, hashlib.sha256(json.dumps(name).encode()).hexdigest()[:32]
+        return self._last_key[1]
 
 
 class _Context:

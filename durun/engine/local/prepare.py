@@ -46,7 +46,9 @@ class Preparer(Tasks):
         super().__init__(state, plan, runbook, clock)
         self._runbook = runbook
         self._run_folder = run_folder
-        self._written: set[Path] = set()
+        self._work = str(run_folder / "work")
+        self._files = str(run_folder / FOLDER)
+        self._scripts: dict[tuple[str, str], str] = {}
         self._inherited: dict[str, dict[str, str]] = {}
 
     def launch(
@@ -83,14 +85,16 @@ class Preparer(Tasks):
         if process.script is None:
             return list(process.argv)
         shell = process.shell or call.shell
-        path = self._run_folder / "scripts" / f"{key.step}.{kind}{shell.suffix}"
-        self._write_script(path, process.script)
-        return [str(path) if word == "{0}" else word for word in shell.argv]
+        path = self._scripts.get((key.step, kind))
+        if path is None:
+            path = self._scripts[key.step, kind] = self._write_script(
+                f"{key.step}.{kind}{shell.suffix}", process.script
+            )
+        return [path if word == "{0}" else word for word in shell.argv]
 
-    def _write_script(self, path: Path, script: str) -> None:
+    def _write_script(self, name: str, script: str) -> str:
         """A file, so that errors name a line and `$0` is something; written anew by each process that drives."""
-        if path in self._written:
-            return
+        path = self._run_folder / "scripts" / name
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -99,7 +103,7 @@ class Preparer(Tasks):
         except OSError as error:
             run_id = self.values.state.record.id
             raise StorageFailed(f"{path}: {error.strerror}", f"make room, then: durun resume {run_id}") from error
-        self._written.add(path)
+        return str(path)
 
     def _explicit_env(self, call: Call, outer: Call | None, scope: Mapping[str, Any]) -> dict[str, str | None]:
         """The variables that the runbook names, rendered; None unsets."""
@@ -133,21 +137,21 @@ class Preparer(Tasks):
             "DURUN_STEP_ID": key.step,
             "DURUN_ATTEMPT": str(attempt),
             "DURUN_IDEMPOTENCY_KEY": self.idempotency_key(key),
-            "DURUN_WORK": str(self._run_folder / "work"),
+            "DURUN_WORK": self._work,
         }
         if key.target is not None:
             facts["DURUN_TARGET_KEY"] = key.target
         if record.final_status is not None:
             facts["DURUN_RUN_STATUS"] = record.final_status
         if created.files:
-            facts["DURUN_FILES"] = str(self._run_folder / FOLDER)
+            facts["DURUN_FILES"] = self._files
         return facts
 
     def _folder(self, given: Value | None, scope: Mapping[str, Any]) -> str:
         """Where the process starts: relative folders are relative to the runbook's, or to the copy of its files."""
         created = self.values.state.created
-        base = self._run_folder / FOLDER if created.files else Path(created.place)
-        return str(base if given is None else base / to_text(render(given, scope)))
+        base = self._files if created.files else created.place
+        return base if given is None else str(Path(base) / to_text(render(given, scope)))
 
 
 def _target_env(target: Json) -> dict[str, str]:

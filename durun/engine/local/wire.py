@@ -66,13 +66,6 @@ class NotOpened(NamedTuple):
     error: str
 
 
-class Started(NamedTuple):
-    """The attempt's process runs."""
-
-    folder: int
-    pid: int
-
-
 class Refused(NamedTuple):
     """The attempt was not started, and has no gate of ours: somebody `fenced` it, or the disk refused (`storage`)."""
 
@@ -94,12 +87,11 @@ class Gone(NamedTuple):
 
 
 Order: TypeAlias = OpenOrder | StartOrder | StopOrder | ShutdownOrder
-Reply: TypeAlias = Opened | NotOpened | Started | Refused | Ended | Gone
+Reply: TypeAlias = Opened | NotOpened | Refused | Ended | Gone
 Message: TypeAlias = Order | Reply
 
 _KINDS: Mapping[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (OpenOrder, StartOrder, StopOrder, ShutdownOrder, Opened, NotOpened, Started, Refused, Ended)
+    kind.__name__: kind for kind in (OpenOrder, StartOrder, StopOrder, ShutdownOrder, Opened, NotOpened, Refused, Ended)
 }
 _HANGUP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 

@@ -1,4 +1,4 @@
-"""A real supervisor, and a place to try it in."""
+"""A real supervisor and a place to try it in; and runs of which only the events are told."""
 
 from __future__ import annotations
 
@@ -13,11 +13,18 @@ from typing import Any
 
 import pytest
 
+from durun.engine.ledger import read_state
 from durun.engine.local import hands as hands_module
-from durun.engine.local.folder import attempt_folder
+from durun.engine.local.folder import attempt_folder, read_gate
 from durun.engine.local.hands import Hands
 from durun.engine.local.logs import read_log, read_stream
-from durun.engine.local.wire import Ended, Gone, Opened, Started, StartOrder, StopOrder
+from durun.engine.local.records import MainProcess
+from durun.engine.local.wire import Ended, Gone, Opened, StartOrder, StopOrder
+from durun.journal.memory import MemoryJournal
+from durun.language.load import load
+from durun.language.plan import make_plan
+from durun.model import event as ev
+from durun.model.task import Target
 
 PATIENCE = 20.0
 
@@ -63,11 +70,20 @@ class Rig:
         env = {"PATH": os.environ["PATH"], **more.pop("env", {})}
         return StartOrder(number, self.nonce(number), list(argv), env, more.pop("cwd", "/"), **more)
 
-    def start(self, *argv: str, **more: Any) -> Started:
+    def start(self, *argv: str, **more: Any) -> MainProcess:
         """Order a start and wait until it runs."""
         order = self.order(*argv, **more)
         self.hands.send([order])
-        return self.wait(Started, order.folder)
+        return self.wait_for_process(order.folder)
+
+    def wait_for_process(self, number: int = 1) -> MainProcess:
+        """Wait until the gate says which process was started."""
+
+        def found() -> MainProcess | None:
+            records = read_gate(self.folder(number))
+            return records.process if records else None
+
+        return wait_until(found)
 
     def run(self, *argv: str, **more: Any) -> Ended:
         """Order a start and wait until it is over."""
@@ -177,3 +193,91 @@ def wait() -> Callable[..., Any]:
 @pytest.fixture
 def alive() -> Callable[[int], bool]:
     return lives
+
+
+class Told:
+    """A run in memory of which only its events are told: nothing is driven."""
+
+    def __init__(self, text: str, inputs: dict[str, Any], place: str) -> None:
+        self.runbook = load(text.encode(), "book.yaml").runbook
+        self.plan = make_plan(self.runbook, inputs, {}, "r1")
+        self.journal = MemoryJournal()
+        self.clock = Stopped()
+        created = ev.RunCreated(
+            runbook=self.runbook.name,
+            digest=self.runbook.digest,
+            text=self.runbook.text,
+            file="book.yaml",
+            place=place,
+            inputs=inputs,
+            inputs_digest="i",
+            tasks=self.plan.task_count(self.plan.roots),
+            by={"uid": 1000},
+            version="1",
+            surroundings={"env": {"REGION": "north"}, "path": "/bin:/usr/bin"},
+        )
+        self.journal.append("r1", 0, [created], self.clock.time)
+        self.state = read_state(self.journal, "r1")
+        self.tell(session())
+
+    def tell(self, *events: ev.Event) -> None:
+        """These events happened."""
+        self.journal.append("r1", self.journal.head("r1"), events, self.clock.time)
+        self.state.replace_with(read_state(self.journal, "r1"))
+
+    def done(self, step: str, target: str | None = None, round_: int = 0, **outputs: Any) -> None:
+        """A task succeeded."""
+        self.begun(step, target, round_)
+        self.tell(ev.TaskSucceeded(step=step, target=target, round=round_, how="ran", outputs=outputs))
+
+    def failed(self, step: str, target: str | None = None) -> None:
+        """A task failed."""
+        self.begun(step, target)
+        self.tell(ev.TaskFailed(step=step, target=target, code="exit", reason="exit code 1"))
+
+    def doubtful(self, step: str, target: str | None = None, **more: Any) -> None:
+        """A task is in doubt."""
+        self.begun(step, target)
+        self.tell(ev.TaskInDoubt(step=step, target=target, reason="lost", **more))
+
+    def begun(self, step: str, target: str | None = None, round_: int = 0) -> None:
+        """An attempt of a task runs."""
+        folder = self.state.record.folders + 1
+        about: Any = {"step": step, "target": target, "round": round_}
+        self.tell(
+            ev.TaskStarted(
+                **about, attempt=1, folder=folder, nonce="n", session=1, idempotency_key="k", request="request"
+            )
+        )
+
+    def targets(self, step: str, *keys: str, **values: Any) -> None:
+        """The targets of a fan-out: keys that are their own values, and others."""
+        found = [Target(key, key) for key in keys] + [Target(key, value) for key, value in values.items()]
+        leaves = len(self.plan.leaves(step))
+        self.tell(ev.TargetsResolved(step=step, targets=found, tasks=len(found) * leaves))
+
+
+class Stopped:
+    """A clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.time = 1_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+
+def session(number: int = 1) -> ev.SessionStarted:
+    """A process drives the run."""
+    return ev.SessionStarted(
+        session=number, reason="start", pid=7, host="h", boot_id="b", pid_namespace="p", mount_id="m", by={}
+    )
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Callable[..., Told]:
+    """Make a run of these lines (after `durun` and `name`); keywords are inputs."""
+    return lambda text, **inputs: Told(f"durun: 1\nname: book\n{text}", inputs, str(tmp_path))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from durun.engine.local.wire import Ended, Started
+from durun.engine.local.wire import Ended
 
 
 def test_exit_code_and_both_streams_are_told(rig):
@@ -213,7 +213,7 @@ def test_a_full_disk_cuts_the_log_and_nothing_else(make_rig):
 def test_many_attempts_at_once(rig):
     rig.hands.send([rig.order("sh", "-c", "echo $DURUN_NONCE", number=number) for number in range(1, 41)])
     for number in range(1, 41):
-        assert rig.wait(Started, number)
+        assert rig.wait_for_process(number)
     for number in range(1, 41):
         assert rig.wait(Ended, number).record.exit_code == 0
         assert rig.text(number=number) == f"{rig.nonce(number)}\n"

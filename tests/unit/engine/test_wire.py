@@ -12,7 +12,6 @@ from durun.engine.local.wire import (
     OpenOrder,
     Refused,
     ShutdownOrder,
-    Started,
     StartOrder,
     StopOrder,
     decode,
@@ -31,7 +30,6 @@ ORDER = StartOrder(1, "n", ["sh", "-c", "ü\udc80"], {"A": "b\n"}, "/", "text", 
         StopOrder(3),
         ShutdownOrder(),
         NotOpened("no"),
-        Started(1, 2),
         Refused(1, "fenced", "x"),
         Ended(1, RECORD, "p"),
     ],
@@ -75,8 +73,8 @@ def test_the_end_is_seen_before_what_was_sent_is_read(ends):
 
 def test_sending_to_a_side_that_is_gone_loses_no_reply_of_it(ends):
     one, other = ends
-    other.send([Started(1, 2)])
+    other.send([StopOrder(1)])
     other.close()
     one.send([StopOrder(1)])
     assert not one.unsent
-    assert one.receive() == [Started(1, 2)] and one.ended
+    assert one.receive() == [StopOrder(1)] and one.ended

@@ -151,7 +151,6 @@ class Supervisor:
         self._children[order.folder] = child
         if child.start():
             self._watch(child)
-            self._channel.send([wire.Started(order.folder, child.pid)])
         self._finish_if_ended(child)
 
     def _watch(self, child: Child) -> None:
