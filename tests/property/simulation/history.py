@@ -6,7 +6,7 @@ from random import Random
 
 from durun.model import event as ev
 from simulation.plans import PlanMaker
-from simulation.promises import Promises, promise
+from simulation.promises import Promises
 from simulation.runner import BY, Crash, Runner
 from simulation.store import Store
 from simulation.world import Broken, Weather, World
@@ -81,6 +81,3 @@ def play(seed: int) -> str:
         plan = "\n".join(str(node) for node in history.plan.nodes.values())
         story = "\n".join([*history.promises.trace[-400:], plan, f"max_parallel {history.plan.max_parallel}"])
         raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}\n{story}") from error
-
-
-__all__ = ["History", "play", "promise"]

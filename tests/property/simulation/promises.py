@@ -8,154 +8,22 @@ from typing import NamedTuple
 
 from durun.model import decide as do
 from durun.model import event as ev
-from durun.model.doubt import stuck
 from durun.model.plan import FREE_REPEATS, Node, Plan
 from durun.model.progress import Progress
-from durun.model.retry import will_retry
 from durun.model.state import RunState
 from durun.model.status import FINAL
 from durun.model.task import TaskKey
+from simulation.oracle import Oracle, promise
 from simulation.store import Store
-from simulation.world import Broken, World
+from simulation.world import World
 
 
-def promise(kept: bool, what: str) -> None:
-    if not kept:
-        raise Broken(what)
+class Answered(NamedTuple):
+    """The newest answer about a doubt, who asked, and since when it has been the same."""
 
-
-class View(NamedTuple):
-    """How a step stands, read off the tasks.
-
-    `severity`: 1 failed, 2 in doubt. `over`: nothing moves in it by itself.
-    """
-
-    severity: int
-    good: bool
-    over: bool
-    busy: bool = False
-    resolving: bool = False
-    doubt: bool = False
-
-
-class Oracle:
-    """Looks at a whole run, slowly and plainly."""
-
-    def __init__(self, plan: Plan, state: RunState) -> None:
-        self.plan = plan
-        self.state = state
-        self.session = state.record.sessions
-        self.final = state.record.final_status is not None
-        self.round = state.record.round if self.final else 0
-        self._seen: dict[tuple[str, str | None], View] = {}
-
-    @property
-    def roots(self) -> tuple[str, ...]:
-        return self.plan.finals if self.final else self.plan.roots
-
-    def view(self, name: str, target: str | None) -> View:
-        if (name, target) not in self._seen:
-            self._seen[name, target] = self._view(self.plan.nodes[name], target)
-        return self._seen[name, target]
-
-    def _view(self, node: Node, target: str | None) -> View:
-        if node.fan_out is not None and target is None:
-            return self._fan(node)
-        if node.leaf:
-            return self._task(node, target)
-        return self._group([self.view(child, target) for child in node.children], self.forgives(node))
-
-    def forgives(self, node: Node) -> bool:
-        return node.continue_on_error and node.fan_out is None
-
-    def _task(self, node: Node, target: str | None) -> View:
-        task = self.state.tasks.get(TaskKey(node.id, target, self.round))
-        if task is None:
-            return View(0, False, False)
-        busy = task.status == "running" or (task.probe is not None and task.probe.session == self.session)
-        if task.status in ("succeeded", "skipped"):
-            return View(0, True, True)
-        if task.status == "cancelled" or (task.status == "failed" and not will_retry(node, task)):
-            forgiven = task.status == "failed" and self.forgives(node)
-            return View(0 if forgiven else 1, forgiven, True)
-        if task.status == "in_doubt":
-            left = stuck(node, task, self.session)
-            return View(2, False, left and not busy, busy, not left, True)
-        return View(0, False, False, busy)
-
-    def _group(self, views: list[View], forgiving: bool) -> View:
-        inner = max((view.severity for view in views), default=0)
-        busy = any(view.busy for view in views)
-        resolving = any(view.resolving for view in views)
-        doubt = any(view.doubt for view in views)
-        closed = inner > 0 and not busy and not resolving
-        good = (inner == 0 and all(view.good for view in views)) or (inner == 1 and forgiving and closed and not doubt)
-        if inner == 1 and forgiving:
-            inner = 2 if closed and doubt else 0
-        return View(inner, good, good or closed, busy, resolving, doubt)
-
-    def _fan(self, node: Node) -> View:
-        names = self.targets(node)
-        if names is None:
-            holder = self.state.tasks.get(TaskKey(node.id, None, self.round))
-            if holder is None or holder.status == "pending":
-                busy = bool(holder and holder.probe and holder.probe.session == self.session)
-                return View(0, False, False, busy)
-            good = holder.status == "skipped" or node.continue_on_error
-            return View(0 if good else 1, good, True)
-        views = [self.view(node.id, name) for name in names]
-        whole = all(view.over for view in views)
-        inner = max((view.severity for view in views), default=0) if whole else self.fan_severity(node)
-        busy, resolving = any(view.busy for view in views), any(view.resolving for view in views)
-        closed = inner > 0 and not busy and not resolving
-        good = (inner == 0 and whole) or (inner == 1 and node.continue_on_error and closed)
-        doubt = any(view.doubt for view in views)
-        return View(0 if inner == 1 and node.continue_on_error else inner, good, good or closed, busy, resolving, doubt)
-
-    def targets(self, node: Node) -> list[str] | None:
-        resolved = self.state.resolved.get((node.id, self.round))
-        return None if resolved is None else list(resolved.index)
-
-    def fan_severity(self, node: Node) -> int:
-        """Above 0 when more targets than max_failures stand failed or in doubt."""
-        names = self.targets(node) or []
-        bad = [view.severity for view in (self.view(node.id, name) for name in names) if view.severity]
-        return max(bad) if len(bad) > node.fan_out.max_failures.of(len(names)) else 0
-
-    # -- a start --------------------------------------------------------------------------------------------
-
-    def check_move(self, key: TaskKey) -> None:
-        """Whether something new may be done for this task, by what stands around it."""
-        promise(key.round == self.round, f"{key} of another round")
-        node: Node | None = self.plan.nodes[key.step]
-        while node is not None:
-            inside = node.fan is not None and node.fan != node.id
-            target = key.target if inside else None
-            for need in node.needs:
-                view = self.view(need, target)
-                kept = view.good or (node.parent is None and self.final and view.over and view.severity < 2)
-                promise(kept, f"{key}: {node.id} needs {need}, which stands {view}")
-            siblings = self.plan.nodes[node.parent].children if node.parent else self.roots
-            for sibling in siblings:
-                severity = self.view(sibling, target).severity
-                allowed = 1 if node.parent is None and self.final else 0
-                promise(severity <= allowed, f"{key} beside {sibling}, which stands {severity}")
-            if node.fan == node.id and key.target is not None:
-                self._check_target(node, key)
-            node = self.plan.nodes[node.parent] if node.parent else None
-
-    def _check_target(self, node: Node, key: TaskKey) -> None:
-        promise(self.fan_severity(node) == 0, f"{key}: more than max_failures stand")
-        names = self.targets(node)
-        if self.view(node.id, key.target).busy:
-            return  # it works already, and goes on
-        place, starts = names.index(key.target), node.fan_out.waves(len(names))
-        begin = max(start for start in starts if start <= place)
-        for earlier in names[:begin]:
-            promise(self.view(node.id, earlier).over, f"{key} before {earlier} of an earlier wave ended")
-
-    def begun(self, node: Node, target: str) -> bool:
-        return any(TaskKey(leaf, target, self.round) in self.state.tasks for leaf in self.plan.leaves(node.id))
+    answer: str
+    session: int
+    since: float
 
 
 class Promises:
@@ -172,13 +40,14 @@ class Promises:
         self._nonce: dict[TaskKey, str] = {}
         self._failures: Counter[TaskKey] = Counter()
         self._fences: Counter[TaskKey] = Counter()
-        self._answers: dict[TaskKey, tuple[str, int]] = {}
+        self._answers: dict[TaskKey, Answered] = {}
         self._first: dict[TaskKey, float] = {}
         self._given_up: set[TaskKey] = set()
         self._session = 0
         self._round = 1
         self._finally: set[int] = set()
         self._folds = 0
+        self._cancelled = False
 
     # -- a turn ---------------------------------------------------------------------------------------------
 
@@ -188,9 +57,14 @@ class Promises:
         promise(str(commands) == str(again), f"kept up: {commands}\nbuilt anew: {again}")
         moves = [c.key for c in commands if isinstance(c, (do.Start, do.Resolve, do.Retry))]
         moves += [c.key for c in commands if isinstance(c, do.Ask) and c.purpose == "before"]
+        for command in commands:
+            if isinstance(command, do.Stop):
+                task = state.tasks[command.key]
+                asked = task.probe is not None and task.probe.purpose in ("in_doubt", "after")
+                promise(not asked or task.probe.session != state.record.sessions, f"{command} ends a verify")
         oracle = Oracle(self.plan, state)
         if moves:
-            promise(oracle.final or not state.record.cancel_requested, "a cancelled run starts something")
+            promise(oracle.final or not self._cancelled, "a cancelled run starts something")
         for key in moves:
             oracle.check_move(key)
         self._check_new_targets(oracle, moves)
@@ -216,6 +90,7 @@ class Promises:
         promise(not any(view.busy for view in views), f"{command} while something runs")
         if isinstance(command, do.Park):
             promise(command.status == "in_doubt" and doubts, f"{command} without a doubt")
+            self._check_asked(state)
             return
         promise(not doubts, f"{command} with a doubt")
         record = state.record
@@ -223,12 +98,22 @@ class Promises:
             bad = any(not view.good for view in views)
             promise(all(view.over for view in views), "the run ends before its finally steps")
             expected = "failed" if bad and record.final_status == "succeeded" else record.final_status
-        elif record.cancel_requested:
+        elif self._cancelled:
             expected = "cancelled"
         else:
             expected = "succeeded" if all(view.good for view in views) else "failed"
             promise(expected == "succeeded" or any(view.severity for view in views), "failed without a failure")
         promise(command.status == expected, f"{command}, not {expected}")
+
+    def _check_asked(self, state: RunState) -> None:
+        """A run does not park before its verifies were asked, in every session anew."""
+        for key, task in state.tasks.items():
+            node = self.plan.nodes[key.step]
+            if task.status == "in_doubt" and task.gone and node.on_in_doubt == "verify" and node.verify is not None:
+                promise(
+                    task.answer is not None and task.asked_in == self._session,
+                    f"the run parks, and the verify of {key} was not asked",
+                )
 
     def performed(self, state: RunState, commands: Sequence[do.Command]) -> None:
         """After a turn's commands: the limits of what is at work at once."""
@@ -272,6 +157,9 @@ class Promises:
                 self._session = event.session
             case ev.RoundStarted():
                 self._round = event.round
+                self._cancelled = False
+            case ev.CancelRequested():
+                self._cancelled = True
             case ev.FinallyStarted():
                 promise(event.round == self._round, "finally of another round")
                 promise(event.round not in self._finally, f"finally twice in round {event.round}")
@@ -311,17 +199,14 @@ class Promises:
             case ev.TaskRetried():
                 self._retried(key, node, event)
             case ev.ProbeAnswered(purpose="in_doubt"):
-                self._answers[key] = (event.answer, self._session)
+                last = self._answers.get(key)
+                since = last.since if last is not None and last.answer == event.answer else at
+                self._answers[key] = Answered(event.answer, self._session, since)
             case ev.TaskInDoubt():
                 self._answers.pop(key, None)
                 self._licence[key] = ""
             case ev.TaskRepeated():
-                if event.proof == "verify":
-                    promise(self._answers.get(key) == ("not_done", self._session), f"{key} repeated without proof")
-                else:
-                    ttl = node.idempotent_ttl
-                    promise(node.idempotent, f"{key} repeated, and is not idempotent")
-                    promise(ttl is None or at - self._first[key] <= ttl, f"{key} repeated after its ttl")
+                self._repeated(key, node, event, at)
                 self._licence[key] = event.proof
             case ev.TaskSettled():
                 self._licence[key] = "settled" if event.resolution == "not_done" else ""
@@ -329,11 +214,28 @@ class Promises:
             case _:
                 pass
 
+    def _repeated(self, key: TaskKey, node: Node, event: ev.TaskRepeated, at: float) -> None:
+        if event.proof == "idempotent":
+            ttl = node.idempotent_ttl
+            promise(node.idempotent, f"{key} repeated, and is not idempotent")
+            promise(ttl is None or at - self._first[key] <= ttl, f"{key} repeated after its ttl")
+            return
+        answer = self._answers.get(key)
+        proved = answer is not None and answer.answer == "not_done" and answer.session == self._session
+        promise(proved, f"{key} repeated without proof: {answer}")
+        promise(at - answer.since >= (node.verify.settle or 0) - 1e-6, f"{key} repeated before it had settled")
+
     def _retried(self, key: TaskKey, node: Node, event: ev.TaskRetried) -> None:
         if event.fresh:
+            promise(key.round == 0, f"{key} of finally gets a fresh budget")
+            promise(not self._forgiven(key.step), f"{key} is forgiven, and gets a fresh budget")
             self._failures[key] = self._fences[key] = 0
         promise(self._failures[key] < node.retry.max_attempts, f"{key} retried without a budget")
         self._licence[key] = "fresh" if event.fresh else "retry"
+
+    def _forgiven(self, step: str) -> bool:
+        node = self.plan.nodes[step]
+        return node.continue_on_error or (node.parent is not None and self._forgiven(node.parent))
 
     # -- at crashes and at the end --------------------------------------------------------------------------
 

@@ -114,15 +114,19 @@ def test_a_group_does_not_end_over_a_doubt_that_its_fan_out_put_up_with(new_run)
         Node("a", parent="g"),
         Node("f", parent="g", fan="f", fan_out=policy),
         Node("z", needs=("g",)),
+        Node("v"),
+        Node("w", needs=("v",)),
     ]
     run = new_run(nodes)
+    run.start("v")
     run.targets("f", 3)
     run.start("f", "t0")
     run.doubt("f", "t0")
     run.fail("a")
+    run.succeed("v")
     run.expect(Park("in_doubt"))
     run.settle("f", "done", "t0")
-    assert run.starts() == ["z"]
+    assert run.starts() == ["z", "w"]
 
 
 # -- fan-outs ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,151 @@
+"""How a run stands and whether something may start in it, read off plan and tasks slowly and plainly."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from durun.model.doubt import stuck
+from durun.model.plan import Node, Plan
+from durun.model.retry import will_retry
+from durun.model.state import RunState
+from durun.model.task import TaskKey
+from simulation.world import Broken
+
+
+def promise(kept: bool, what: str) -> None:
+    if not kept:
+        raise Broken(what)
+
+
+class View(NamedTuple):
+    """How a step stands, read off the tasks.
+
+    `severity`: 1 failed, 2 in doubt. `over`: nothing moves in it by itself.
+    """
+
+    severity: int
+    good: bool
+    over: bool
+    busy: bool = False
+    resolving: bool = False
+    doubt: bool = False
+
+
+class Oracle:
+    """Looks at a whole run, slowly and plainly."""
+
+    def __init__(self, plan: Plan, state: RunState) -> None:
+        self.plan = plan
+        self.state = state
+        self.session = state.record.sessions
+        self.final = state.record.final_status is not None
+        self.round = state.record.round if self.final else 0
+        self._seen: dict[tuple[str, str | None], View] = {}
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        return self.plan.finals if self.final else self.plan.roots
+
+    def view(self, name: str, target: str | None) -> View:
+        if (name, target) not in self._seen:
+            self._seen[name, target] = self._view(self.plan.nodes[name], target)
+        return self._seen[name, target]
+
+    def _view(self, node: Node, target: str | None) -> View:
+        if node.fan_out is not None and target is None:
+            return self._fan(node)
+        if node.leaf:
+            return self._task(node, target)
+        return self._group([self.view(child, target) for child in node.children], self.forgives(node))
+
+    def forgives(self, node: Node) -> bool:
+        return node.continue_on_error and node.fan_out is None
+
+    def _task(self, node: Node, target: str | None) -> View:
+        task = self.state.tasks.get(TaskKey(node.id, target, self.round))
+        if task is None:
+            return View(0, False, False)
+        busy = task.status == "running" or (task.probe is not None and task.probe.session == self.session)
+        if task.status in ("succeeded", "skipped"):
+            return View(0, True, True)
+        if task.status == "cancelled" or (task.status == "failed" and not will_retry(node, task)):
+            forgiven = task.status == "failed" and self.forgives(node)
+            return View(0 if forgiven else 1, forgiven, True)
+        if task.status == "in_doubt":
+            left = stuck(node, task, self.session)
+            return View(2, False, left and not busy, busy, not left, True)
+        return View(0, False, False, busy)
+
+    def _group(self, views: list[View], forgiving: bool) -> View:
+        inner = max((view.severity for view in views), default=0)
+        busy = any(view.busy for view in views)
+        resolving = any(view.resolving for view in views)
+        doubt = any(view.doubt for view in views)
+        closed = inner > 0 and not busy and not resolving
+        good = (inner == 0 and all(view.good for view in views)) or (inner == 1 and forgiving and closed and not doubt)
+        if inner == 1 and forgiving:
+            inner = 2 if closed and doubt else 0
+        return View(inner, good, good or closed, busy, resolving, doubt)
+
+    def _fan(self, node: Node) -> View:
+        names = self.targets(node)
+        if names is None:
+            holder = self.state.tasks.get(TaskKey(node.id, None, self.round))
+            if holder is None or holder.status == "pending":
+                busy = bool(holder and holder.probe and holder.probe.session == self.session)
+                return View(0, False, False, busy)
+            good = holder.status == "skipped" or node.continue_on_error
+            return View(0 if good else 1, good, True)
+        views = [self.view(node.id, name) for name in names]
+        whole = all(view.over for view in views)
+        inner = max((view.severity for view in views), default=0) if whole else self.fan_severity(node)
+        busy, resolving = any(view.busy for view in views), any(view.resolving for view in views)
+        closed = inner > 0 and not busy and not resolving
+        good = (inner == 0 and whole) or (inner == 1 and node.continue_on_error and closed)
+        doubt = any(view.doubt for view in views)
+        return View(0 if inner == 1 and node.continue_on_error else inner, good, good or closed, busy, resolving, doubt)
+
+    def targets(self, node: Node) -> list[str] | None:
+        resolved = self.state.resolved.get((node.id, self.round))
+        return None if resolved is None else list(resolved.index)
+
+    def fan_severity(self, node: Node) -> int:
+        """Above 0 when more targets than max_failures stand failed or in doubt."""
+        names = self.targets(node) or []
+        bad = [view.severity for view in (self.view(node.id, name) for name in names) if view.severity]
+        return max(bad) if len(bad) > node.fan_out.max_failures.of(len(names)) else 0
+
+    # -- a start --------------------------------------------------------------------------------------------
+
+    def check_move(self, key: TaskKey) -> None:
+        """Whether something new may be done for this task, by what stands around it."""
+        promise(key.round == self.round, f"{key} of another round")
+        node: Node | None = self.plan.nodes[key.step]
+        while node is not None:
+            inside = node.fan is not None and node.fan != node.id
+            target = key.target if inside else None
+            for need in node.needs:
+                view = self.view(need, target)
+                kept = view.good or (node.parent is None and self.final and view.over and view.severity < 2)
+                promise(kept, f"{key}: {node.id} needs {need}, which stands {view}")
+            siblings = self.plan.nodes[node.parent].children if node.parent else self.roots
+            for sibling in siblings:
+                severity = self.view(sibling, target).severity
+                allowed = 1 if node.parent is None and self.final else 0
+                promise(severity <= allowed, f"{key} beside {sibling}, which stands {severity}")
+            if node.fan == node.id and key.target is not None:
+                self._check_target(node, key)
+            node = self.plan.nodes[node.parent] if node.parent else None
+
+    def _check_target(self, node: Node, key: TaskKey) -> None:
+        promise(self.fan_severity(node) == 0, f"{key}: more than max_failures stand")
+        names = self.targets(node)
+        if self.view(node.id, key.target).busy:
+            return  # it works already, and goes on
+        place, starts = names.index(key.target), node.fan_out.waves(len(names))
+        begin = max(start for start in starts if start <= place)
+        for earlier in names[:begin]:
+            promise(self.view(node.id, earlier).over, f"{key} before {earlier} of an earlier wave ended")
+
+    def begun(self, node: Node, target: str) -> bool:
+        return any(TaskKey(leaf, target, self.round) in self.state.tasks for leaf in self.plan.leaves(node.id))
