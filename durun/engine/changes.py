@@ -16,19 +16,21 @@ def changes_of(old: Runbook, new: Runbook, state: RunState) -> list[str]:
     """A line for each step that is added, removed or changed.
 
     Raises Changed for what a run under way can't take: another name, other inputs, and a step that is done or in
-    doubt that is removed, renamed, or has other targets.
+    doubt that is removed, renamed, moved in or out of a fan-out or `finally`, or whose targets have other keys.
     """
     _refuse_other_inputs(old, new, state)
     before = {step.id: step for step in old.every_step()}
     after = {step.id: step for step in new.every_step()}
     held = {key.step for key, task in state.tasks.items() if task.status in _OPEN}
+    then, now = _keyed(old), _keyed(new)
     lines = []
     for step_id, step in before.items():
         if step_id not in after:
             _refuse_if(step_id in held, step_id, "removed or renamed")
             lines.append(f"- {step_id}: removed")
-        elif step != (other := after[step_id]) and _differs(step, other):
-            _refuse_if(step_id in held and _rekeyed(step, other), step_id, "given other targets")
+            continue
+        _refuse_if(step_id in held and then[step_id] != now[step_id], step_id, "given other targets, or moved")
+        if step != (other := after[step_id]) and _differs(step, other):
             lines.append(f"~ {step_id}: {_what(step, other)}")
     lines += [f"+ {step_id}: added" for step_id in after if step_id not in before]
     return lines
@@ -79,10 +81,19 @@ def _comparable(step: Step) -> str:
     return repr([(name, getattr(step, name)) for name in fields])
 
 
-def _rekeyed(old: Step, new: Step) -> bool:
-    return repr(old.fan_out and old.fan_out.target_key) != repr(new.fan_out and new.fan_out.target_key) or (
-        bool(old.fan_out) != bool(new.fan_out)
-    )
+def _keyed(runbook: Runbook) -> dict[str, tuple[str, ...]]:
+    """What the tasks of each step are named by: the `finally` they belong to, and the fan-out around them."""
+    found: dict[str, tuple[str, ...]] = {}
+
+    def add(steps: tuple[Step, ...], around: tuple[str, ...]) -> None:
+        for step in steps:
+            fan_out = step.fan_out
+            found[step.id] = around if fan_out is None else (around[0], step.id, repr(fan_out.target_key))
+            add(step.steps, found[step.id])
+
+    add(runbook.steps, ("steps",))
+    add(runbook.finally_steps, ("finally",))
+    return found
 
 
 def _what(old: Step, new: Step) -> str:
