@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from durun.errors import Busy, Changed, InvalidRunbook, NoSuchRun, NotAllowed
+from durun.errors import Busy, Changed, NoSuchRun, NotAllowed
+from durun.journal.api import RunQuery, SequenceConflict
 from durun.model import event as ev
 from durun.model.task import TaskKey
 
@@ -378,6 +379,7 @@ def test_cancel_of_a_run_that_is_in_doubt_ends_with_the_last_settle(rig: Rig, do
     outcome = rig.settle("a", "not_done")
     assert (outcome.status, outcome.exit_code) == ("cancelled", 12)
     assert rig.world.calls() == ["a.run"]
+    assert rig.journal.record(rig.run).reason == "enough"
 
 
 def test_cancel_of_a_failed_run_gives_it_up(rig: Rig, does: Any) -> None:
@@ -385,6 +387,7 @@ def test_cancel_of_a_failed_run_gives_it_up(rig: Rig, does: Any) -> None:
     rig.start(ABC)
     assert rig.cancel().status == "cancelled"
     assert rig.world.calls() == ["a.run", "b.run"]
+    assert rig.journal.record(rig.run).reason == "enough"
     with pytest.raises(NotAllowed):
         rig.resume()
 
@@ -628,6 +631,11 @@ def crash_when_begun(rig: Rig, crash: type[BaseException]) -> None:
 def test_a_request_id_starts_one_run(rig: Rig) -> None:
     first = rig.start(ABC, request_id="ticket-1")
     assert rig.journal.record(first.run_id).request_id == "ticket-1"
+    with pytest.raises(SequenceConflict) as refused:
+        rig.start(ABC, request_id="ticket-1")
+    assert "ticket-1" in refused.value.message
+    assert [record.id for record in rig.journal.runs(RunQuery())] == [first.run_id]
+    assert len(rig.world.calls()) == 3
 
 
 def test_an_observer_hears_what_others_say_in_its_place(rig: Rig) -> None:
@@ -636,11 +644,6 @@ def test_an_observer_hears_what_others_say_in_its_place(rig: Rig) -> None:
     heard = [ev.type_of(stamped.event) for stamped in rig.witness.told]
     assert heard.count("clock_jumped") == 1
     assert heard == rig.events()[1:]
-
-
-def test_nothing_is_driven_where_the_runbook_is_wrong(rig: Rig) -> None:
-    with pytest.raises(InvalidRunbook):
-        rig.source("steps: []")
 
 
 def test_everything_that_crosses_the_seam_is_plain_data(rig: Rig, does: Any) -> None:

@@ -65,6 +65,8 @@ def test_a_step_that_is_done_can_not_go(changes: Callable[..., list[str]], new: 
     ("old", "new"),
     [
         ("    targets: [x, y]\n", ""),
+        ("    steps: [{id: one, run: make}]\n", "    run: x\n  - {id: one, run: make}\n"),
+        ("  - id: fan\n", "  - id: renamed\n"),
         ("    targets: [x, y]\n", "    targets: [x, y]\n    target_key: ${{ target ~ '1' }}\n"),
     ],
 )
@@ -75,8 +77,16 @@ def test_the_targets_of_what_is_done_keep_their_keys(changes: Callable[..., list
 
     with pytest.raises(Changed) as refused:
         changes(old, new, tell=fan_has_begun)
+    assert "step one is done or in doubt" in refused.value.message
     assert "given other targets" in refused.value.message
     assert changes(old, new)
+
+
+def test_what_is_done_can_not_become_a_finally_step(changes: Callable[..., list[str]]) -> None:
+    with pytest.raises(Changed) as refused:
+        changes("steps:\n  - {id: a, run: make}\n", "finally:\n  - {id: a, run: make}\nsteps:\n")
+    assert "step a is done" in refused.value.message
+    assert "moved" in refused.value.message
 
 
 def test_other_values_of_targets_that_are_fixed_do_not_matter(changes: Callable[..., list[str]]) -> None:

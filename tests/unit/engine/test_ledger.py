@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from durun.engine.ledger import Ledger, read_state
+from durun.journal.api import SequenceConflict
+from durun.model import event as ev
+from durun.model.decide import Start, decide
+from durun.model.event import Stamped
+from durun.model.progress import Progress
+from durun.model.task import TaskKey
+
+BOOK = "steps:\n  - {id: a, run: x}\n  - {id: b, run: x}\n"
+CANCEL = ev.CancelRequested(reason="enough", by={"uid": 7})
+
+
+class Hears:
+    """An observer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Stamped] = []
+
+    def saw(self, events: Sequence[Stamped], state: Any) -> None:
+        assert state.record.sequence >= events[-1].sequence
+        self.told += events
+
+    @property
+    def numbers(self) -> list[int]:
+        return [stamped.sequence for stamped in self.told]
+
+
+@pytest.fixture
+def run(told: Callable[..., Any]) -> Any:
+    return told(BOOK)
+
+
+@pytest.fixture
+def hears() -> Hears:
+    return Hears()
+
+
+@pytest.fixture
+def ledger(run: Any, hears: Any) -> Ledger:
+    return Ledger(run.journal, run.state, run.plan, run.clock, hears)
+
+
+def skip(step: str) -> ev.TaskSkipped:
+    return ev.TaskSkipped(step=step, reason="no")
+
+
+def foreign(run: Any, event: ev.Event) -> None:
+    """Somebody else appends."""
+    run.journal.append("r1", run.journal.head("r1"), [event], run.clock.time)
+
+
+def test_what_is_emitted_counts_at_once_and_is_durable_with_the_commit(run: Any, ledger: Ledger, hears: Hears) -> None:
+    ledger.begin_turn()
+    ledger.emit(skip("a"))
+    assert ledger.state.tasks[TaskKey("a")].status == "skipped"
+    assert (ledger.pending, run.journal.head("r1"), hears.told) == (1, 2, [])
+    ledger.emit(skip("b"))
+    ledger.commit()
+    assert (ledger.pending, run.journal.head("r1"), hears.numbers) == (0, 4, [3, 4])
+    ledger.commit()
+    assert run.journal.head("r1") == 4
+    assert read_state(run.journal, "r1").tasks == ledger.state.tasks
+
+
+def test_what_is_decided_follows_what_was_emitted(ledger: Ledger) -> None:
+    assert decide(ledger.progress, ledger.now) == [Start(TaskKey("a"))]
+    ledger.emit(skip("a"))
+    assert decide(ledger.progress, ledger.now) == [Start(TaskKey("b"))]
+
+
+def test_many_events_at_once_lead_to_the_same_place(run: Any, ledger: Ledger) -> None:
+    ledger.emit_all([skip("a"), CANCEL])
+    ledger.commit()
+    assert ledger.state.record.cancel_requested
+    fresh = Progress(run.plan, read_state(run.journal, "r1"))
+    assert decide(ledger.progress, 0.0) == decide(fresh, 0.0)
+
+
+def test_what_others_append_is_taken_in_at_the_next_turn(run: Any, ledger: Ledger, hears: Hears) -> None:
+    foreign(run, CANCEL)
+    assert not ledger.state.record.cancel_requested
+    ledger.begin_turn()
+    assert ledger.state.record.cancel_requested
+    assert hears.numbers == [3]
+    ledger.begin_turn()
+    assert hears.numbers == [3]
+    ledger.emit(skip("a"))
+    ledger.commit()
+    assert hears.numbers == [3, 4]
+
+
+def test_a_commit_that_is_refused_leaves_nothing_behind(run: Any, ledger: Ledger, hears: Hears) -> None:
+    held = ledger.state
+    ledger.begin_turn()
+    ledger.emit(skip("a"))
+    foreign(run, CANCEL)
+    with pytest.raises(SequenceConflict):
+        ledger.commit()
+    ledger.reload()
+    assert (ledger.pending, ledger.state.tasks, ledger.state is held) == (0, {}, True)
+    assert ledger.state.record.cancel_requested
+    assert decide(ledger.progress, ledger.now) == decide(Progress(run.plan, read_state(run.journal, "r1")), ledger.now)
+    assert hears.numbers == [3]
+    ledger.emit(skip("a"))
+    ledger.commit()
+    assert hears.numbers == [3, 4]
+
+
+def test_an_observer_is_told_of_a_refusal_without_new_events_nothing(ledger: Ledger, hears: Hears) -> None:
+    ledger.emit(skip("a"))
+    ledger.reload()
+    assert (hears.told, ledger.state.tasks) == ([], {})
+
+
+def test_time_never_goes_back(run: Any, ledger: Ledger) -> None:
+    begin = run.clock.time
+    run.clock.time = begin - 30
+    ledger.begin_turn()
+    ledger.emit(skip("a"))
+    ledger.commit()
+    assert (ledger.now, ledger.pending) == (begin, 0)
+    assert run.journal.events("r1")[-1].at == begin
+
+
+def test_a_new_ledger_goes_on_from_the_latest_time_that_was_seen(run: Any, hears: Any) -> None:
+    latest = run.clock.time
+    run.clock.time = latest - 10
+    assert Ledger(run.journal, run.state, run.plan, run.clock, hears).now == latest
+
+
+def test_a_jump_of_the_clock_is_recorded_once(run: Any, ledger: Ledger) -> None:
+    def turns() -> list[tuple[float, float]]:
+        for _ in range(3):
+            ledger.begin_turn()
+            ledger.commit()
+        jumps = [stamped.event for stamped in run.journal.events("r1", types=["clock_jumped"])]
+        return [(jump.expected, jump.found) for jump in jumps if isinstance(jump, ev.ClockJumped)]
+
+    begin = run.clock.time
+    run.clock.time = begin - 3600
+    assert turns() == [(begin, begin - 3600)]
+    run.clock.time += 5
+    assert turns() == [(begin, begin - 3600)]
+    run.clock.time -= 100
+    assert turns() == [(begin, begin - 3600), (begin, begin - 3695)]
+    assert ledger.now == begin
+
+
+def test_a_clock_that_goes_back_step_by_step_is_noticed(run: Any, ledger: Ledger) -> None:
+    for _ in range(3):
+        run.clock.time -= 40
+        ledger.begin_turn()
+        ledger.commit()
+    assert len(run.journal.events("r1", types=["clock_jumped"])) == 1
+
+
+def test_a_jump_that_could_not_be_committed_is_recorded_by_the_next_try(run: Any, ledger: Ledger) -> None:
+    run.clock.time -= 3600
+    ledger.begin_turn()
+    foreign(run, CANCEL)
+    with pytest.raises(SequenceConflict):
+        ledger.commit()
+    ledger.reload()
+    ledger.begin_turn()
+    ledger.commit()
+    assert len(run.journal.events("r1", types=["clock_jumped"])) == 1
+
+
+def test_why_a_run_is_to_be_stopped_is_what_was_said_last(run: Any, ledger: Ledger) -> None:
+    assert ledger.cancel_reason() == ""
+    foreign(run, CANCEL)
+    foreign(run, ev.RunParked(status="in_doubt", reason="in doubt: a"))
+    ledger.begin_turn()
+    assert ledger.cancel_reason() == "enough"
+    ledger.emit(ev.CancelRequested(reason="really", by={}))
+    assert ledger.cancel_reason() == "really"
+
+
+def test_a_state_is_never_read_half_before_and_half_after_somebody_elses_commit(run: Any) -> None:
+    run.doubtful("a")
+    journal = run.journal
+    read = journal.tasks
+    words = [ev.TaskSettled(step="a", resolution="done", reason="looked", by={})]
+
+    def tasks(run_id: str) -> Any:
+        if words:
+            foreign(run, words.pop())
+        return read(run_id)
+
+    journal.tasks = tasks
+    state = read_state(journal, "r1")
+    assert state.record.sequence == journal.head("r1")
+    assert state.record.counts == {"succeeded": 1}
+    assert state.tasks[TaskKey("a")].status == "succeeded"
