@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from durun.errors import Busy, Changed, NoSuchRun, NotAllowed
+from durun.errors import Busy, Changed, NoSuchRun, NotAllowed, StorageFailed
 from durun.journal.api import RunQuery, SequenceConflict
 from durun.model import event as ev
 from durun.model.task import TaskKey
@@ -181,6 +181,15 @@ def test_the_retry_policy_looks_at_exit_codes(rig: Rig, does: Any) -> None:
     assert [attempt.exit_code for attempt in rig.task("a").attempts] == [3, 75, 9]
 
 
+def test_a_retry_waits_for_its_time(rig: Rig, does: Any) -> None:
+    rig.world.will("a.run", does(1), does())
+    book = "steps:\n  - {id: a, run: [ACT, run], retry: {max_attempts: 2, delay: 100ms, jitter: 0}}"
+    assert rig.start(book).status == "succeeded"
+    first, second = rig.task("a").attempts
+    assert first.ended_at is not None
+    assert second.started_at - first.ended_at >= 0.0999
+
+
 def test_an_expression_that_has_no_value_fails_its_step_before_anything_begins(rig: Rig) -> None:
     book = """
 steps:
@@ -212,6 +221,7 @@ def test_failures_within_the_limit_let_the_fan_out_end_but_not_the_run_go_on(rig
     assert rig.world.calls() == [f"fan.t{n}.run" for n in (1, 2, 3, 4)]
 
 
+@pytest.mark.fault(44)
 def test_targets_are_listed_once_and_then_hold(rig: Rig, does: Any) -> None:
     rig.world.will("fan.list", does(stdout="t1\nt2\n"), does(stdout="other\n"))
     rig.world.will("fan.t2.run", does(1), does())
@@ -239,6 +249,7 @@ def test_only_chosen_targets_are_worked_at(rig: Rig) -> None:
 # -- verify ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(17)
 def test_a_verify_that_says_done_ends_a_doubt(rig: Rig, does: Any) -> None:
     rig.world.will("a.run", does(76))
     rig.world.will("a.verify", does(outputs={"x": "seen"}))
@@ -247,6 +258,7 @@ def test_a_verify_that_says_done_ends_a_doubt(rig: Rig, does: Any) -> None:
     assert (rig.task("a").how, rig.task("a").outputs) == ("verified", {"x": "seen"})
 
 
+@pytest.mark.fault(17)
 def test_a_verify_that_says_not_done_makes_the_attempt_repeated_for_free(rig: Rig, does: Any) -> None:
     rig.world.will("a.run", does(signal=9), does(outputs={"x": "2"}))
     rig.world.will("a.verify", does(4))
@@ -257,6 +269,7 @@ def test_a_verify_that_says_not_done_makes_the_attempt_repeated_for_free(rig: Ri
     assert first.key == second.key
 
 
+@pytest.mark.fault(17)
 def test_a_verify_that_can_not_tell_leaves_the_doubt_and_is_asked_again_at_a_resume(rig: Rig, does: Any) -> None:
     rig.world.will("a.run", does(76))
     rig.world.will("a.verify", does(1), does(outputs={"x": "1"}))
@@ -265,6 +278,15 @@ def test_a_verify_that_can_not_tell_leaves_the_doubt_and_is_asked_again_at_a_res
     assert rig.statuses() == {"a": "in_doubt"}
     assert rig.resume().status == "succeeded"
     assert rig.world.calls() == ["a.run", "a.verify", "a.verify", "b.run 1"]
+
+
+def test_not_done_counts_when_it_is_said_twice_with_a_pause(rig: Rig, does: Any) -> None:
+    rig.world.will("a.run", does(76), does(outputs={"x": "2"}))
+    rig.world.will("a.verify", does(4))
+    assert rig.start(verified(", settle: 100ms")).status == "succeeded"
+    assert rig.world.calls() == ["a.run", "a.verify", "a.verify", "a.run", "b.run 2"]
+    answers = [s.at for s in rig.journal.events(rig.run, types=["probe_answered"])]
+    assert answers[1] - answers[0] >= 0.0999
 
 
 def test_a_verify_before_finds_what_is_done_already(rig: Rig, does: Any) -> None:
@@ -392,6 +414,7 @@ def test_cancel_of_a_failed_run_gives_it_up(rig: Rig, does: Any) -> None:
         rig.resume()
 
 
+@pytest.mark.fault(13)
 @pytest.mark.parametrize("verb", ["resume", "cancel"])
 @pytest.mark.parametrize("end", ["succeeded", "cancelled"])
 def test_what_has_ended_for_good_stays_so(rig: Rig, does: Any, verb: str, end: str) -> None:
@@ -483,6 +506,7 @@ def test_a_step_that_is_done_can_not_be_removed_renamed_or_rekeyed(rig: Rig, doe
 # -- one driver, many voices ----------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(12)
 def test_two_engines_can_not_drive_one_run(rig: Rig) -> None:
     refused = []
 
@@ -547,6 +571,7 @@ def test_a_foreign_event_beside_an_outcome_loses_neither(rig: Rig, does: Any) ->
 # -- crashes --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(2)
 def test_an_intent_that_was_never_carried_out_is_free(rig: Rig) -> None:
     rig.crash_at("task_started", "b", committed=True)
     rig.crash(lambda: rig.start(ABC))
@@ -557,6 +582,7 @@ def test_an_intent_that_was_never_carried_out_is_free(rig: Rig) -> None:
     assert (rig.task("b").fences, rig.task("b").failures) == (1, 0)
 
 
+@pytest.mark.fault(1)
 def test_a_start_that_is_not_recorded_did_not_happen(rig: Rig) -> None:
     rig.crash_at("task_started", "b", committed=False)
     rig.crash(lambda: rig.start(ABC))
@@ -565,6 +591,7 @@ def test_a_start_that_is_not_recorded_did_not_happen(rig: Rig) -> None:
     assert len(rig.task("b").attempts) == 1
 
 
+@pytest.mark.fault(3, 4, 7)
 @pytest.mark.parametrize(("end", "status"), [(0, "succeeded"), (7, "failed"), (76, "in_doubt")])
 def test_a_step_that_outlived_its_engine_is_adopted(rig: Rig, does: Any, crash: Any, end: int, status: str) -> None:
     rig.world.will("a.run", does(end, waits=True, outputs={"x": "1"}))
@@ -595,6 +622,7 @@ def test_a_step_that_still_runs_is_waited_for(rig: Rig, does: Any, crash: Any) -
     assert rig.task("a").how == "adopted"
 
 
+@pytest.mark.fault(9)
 def test_what_nobody_can_tell_about_is_in_doubt(rig: Rig, does: Any, crash: Any) -> None:
     rig.world.will("a.run", does(waits=True), does())
     crash_when_begun(rig, crash)
@@ -623,6 +651,38 @@ def crash_when_begun(rig: Rig, crash: type[BaseException]) -> None:
             raise crash
 
     rig.witness.at_tick = at_tick
+
+
+@pytest.mark.fault(45)
+def test_a_crash_does_not_renew_the_limit_of_failures(rig: Rig, does: Any) -> None:
+    rig.world.will("fan.t1.run", does(1))
+    rig.world.will("fan.t2.run", does(1))
+    rig.crash_at("task_started", target="t2", committed=False)
+    rig.crash(lambda: rig.start(FAN))
+    assert rig.resume().status == "failed"
+    assert rig.world.calls() == ["fan.t1.run", "fan.t2.run"]
+
+
+@pytest.mark.fault(45)
+def test_a_crash_does_not_renew_the_budget_of_attempts(rig: Rig, does: Any) -> None:
+    rig.world.will("a.run", does(1))
+    rig.crash_at("task_retried", committed=False)
+    rig.crash(lambda: rig.start("steps:\n  - {id: a, run: [ACT, run], retry: {max_attempts: 2, delay: 0s}}"))
+    assert rig.resume().status == "failed"
+    assert rig.world.calls() == ["a.run", "a.run"]
+
+
+@pytest.mark.fault(21)
+def test_a_journal_that_refuses_stops_the_run_before_the_next_effect(rig: Rig) -> None:
+    def full(events: Any) -> None:
+        if any(isinstance(event, ev.TaskStarted) and event.step == "b" for event in events):
+            raise StorageFailed("the disk is full", "make room")
+
+    rig.journal.before = full
+    rig.crash(lambda: rig.start(ABC), StorageFailed)
+    assert rig.world.calls() == ["a.run"]
+    assert rig.resume().status == "succeeded"
+    assert rig.world.calls() == ["a.run", "b.run", "c.run"]
 
 
 # -- what the caller hears ------------------------------------------------------------------------------------

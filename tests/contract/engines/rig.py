@@ -137,7 +137,7 @@ class Rig:
         finally:
             self.run = self.run or self.journal.find("@last")
         if outcome.state is not None:
-            assert self.witness.outcome is not None
+            assert self.witness.outcome == outcome
             self.told_everything()
             assert outcome.state.record == self.journal.record(self.run)
             assert outcome.state.tasks == self.journal.tasks(self.run)
@@ -151,9 +151,9 @@ class Rig:
 
     # -- crashes -----------------------------------------------------------------------------------------------
 
-    def crash(self, verb: Callable[[], Outcome]) -> None:
-        """Something in the verb raises Crash: the engine is gone, and another one takes its place."""
-        with pytest.raises(Crash):
+    def crash(self, verb: Callable[[], Outcome], error: type[BaseException] = Crash) -> None:
+        """The verb raises this error: the engine is gone, and another one takes its place."""
+        with pytest.raises(error):
             verb()
         self._leave()
         self.journal = Meddled(self._new_journal())
@@ -161,11 +161,15 @@ class Rig:
         self.engine = Posted(self._engine(self.journal))  # type: ignore[arg-type]
         self.run = self.journal.find("@last")
 
-    def crash_at(self, kind: str, step: str | None = None, *, committed: bool) -> None:
+    def crash_at(self, kind: str, step: str | None = None, *, target: str | None = None, committed: bool) -> None:
         """Crash just before or just after the commit of the first such event."""
 
+        def meant(event: Event) -> bool:
+            about = getattr(event, "step", None), getattr(event, "target", None)
+            return type_of(event) == kind and step in (None, about[0]) and target in (None, about[1])
+
         def trap(events: Sequence[Event]) -> None:
-            if any(type_of(e) == kind and step in (None, getattr(e, "step", None)) for e in events):
+            if any(map(meant, events)):
                 raise Crash
 
         setattr(self.journal, "after" if committed else "before", trap)
