@@ -11,6 +11,7 @@ from typing import Any
 from durun.actions.api import Work
 from durun.actions.table import ACTIONS
 from durun.engine.values import Values
+from durun.errors import Changed
 from durun.language.expressions import evaluate_condition, references, render
 from durun.model.clock import Clock
 from durun.model.plan import Plan
@@ -85,6 +86,22 @@ class Tasks:
         name = (self.values.state.record.id, key.step, key.target, key.round, definition)
         self._last_key = key, hashlib.sha256(json.dumps(name).encode()).hexdigest()[:32]
         return self._last_key[1]
+
+    def refuse_other(self, key: TaskKey, request: str) -> None:
+        """Raise Changed for a repeat that asks for something else (`request` is a digest) under the same key.
+
+        One idempotency key must never carry two requests: the other side may have seen the first.
+        """
+        task = self.values.state.tasks.get(key)
+        last = task.attempt if task is not None else None
+        if last is None or last.status != "in_doubt" or last.request == request:
+            return
+        if last.key == self.idempotency_key(key):
+            raise Changed(
+                f"{key}: the request differs from that of the attempt that was in doubt",
+                "restore what its values are made of, or settle it: "
+                f"durun show {self.values.state.record.id} --step {key.step}",
+            )
 
 
 class _Context:

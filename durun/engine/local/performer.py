@@ -10,7 +10,7 @@ from durun.engine.ledger import Ledger
 from durun.engine.local.prepare import PROBE_TIMEOUT, Launch, Preparer
 from durun.engine.local.wire import Order, StartOrder, StopOrder
 from durun.engine.targets import Targets
-from durun.errors import Changed, DurunError
+from durun.errors import DurunError
 from durun.language.expressions import ExpressionError, render
 from durun.model import decide as todo
 from durun.model.event import (
@@ -108,7 +108,7 @@ class Performer:
             if isinstance(work, Process):
                 number = self._next_attempt(key)
                 launch = self._preparer.launch(key, step.call, work, number)
-                self._refuse_other_request(key, launch)
+                self._preparer.refuse_other(key, launch.request)
                 self._intent(key, launch, step.redact)
             else:
                 self._inline(key, work)
@@ -157,19 +157,6 @@ class Performer:
             self._ledger.emit(TaskSucceeded(**key._asdict(), how="ran", outputs=work.outputs))
         else:
             self._ledger.emit(TaskFailed(**key._asdict(), code=work.code, reason=work.reason, how="ran"))
-
-    def _refuse_other_request(self, key: TaskKey, launch: Launch) -> None:
-        """One idempotency key must never carry two requests: the other side may have seen the first."""
-        task = self._ledger.state.tasks.get(key)
-        last = task.attempt if task is not None else None
-        if last is None or last.status != "in_doubt" or last.request == launch.request:
-            return
-        if last.key == self._preparer.idempotency_key(key):
-            raise Changed(
-                f"{key}: the request differs from that of the attempt that was in doubt",
-                "restore what its values are made of, or settle it: "
-                f"durun show {self._ledger.state.record.id} --step {key.step}",
-            )
 
     def _order(
         self, flight: Flight, nonce: str, launch: Launch, *, redact: bool = False, cap: int | None = None

@@ -114,13 +114,13 @@ def test_a_supervisor_killed_before_the_gate_never_began(make_rig, find, tmp_pat
 
 
 KILL_AT_SPAWN = (
-    "import subprocess, os\n"
-    "class Popen(subprocess.Popen):\n"
-    "    def __init__(self, *a, **k):\n"
-    "        {before}\n"
-    "        super().__init__(*a, **k)\n"
-    "        os.kill(os.getpid(), 9)\n"
-    "subprocess.Popen = Popen"
+    "import os\n"
+    "posix_spawn = os.posix_spawn\n"
+    "def spawn(*a, **k):\n"
+    "    {before}\n"
+    "    posix_spawn(*a, **k)\n"
+    "    os.kill(os.getpid(), 9)\n"
+    "os.posix_spawn = spawn"
 )
 
 

@@ -217,3 +217,22 @@ def test_many_attempts_at_once(rig):
     for number in range(1, 41):
         assert rig.wait(Ended, number).record.exit_code == 0
         assert rig.text(number=number) == f"{rig.nonce(number)}\n"
+
+
+def test_a_step_has_three_descriptors_and_no_other(rig):
+    assert rig.script("ls /proc/self/fd").record.exit_code == 0
+    # `ls` itself has the folder that it lists open.
+    assert rig.text().split() == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize(("name", "code"), [("plain", 0), ("other", 127)])
+def test_a_command_is_found_by_the_path_of_the_step(rig, tmp_path, name, code):
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+    (folders[0] / "plain").write_text("not executable")
+    (folders[1] / "plain").write_text("#!/bin/sh\nexit 0\n")
+    (folders[1] / "plain").chmod(0o755)
+    record = rig.run(name, env={"PATH": f"{folders[0]}:{folders[1]}"}).record
+    assert record.exit_code == (0 if code == 0 else None)
+    assert (record.reason == "not_started") == (code != 0)

@@ -8,7 +8,9 @@ import pytest
 
 from durun.actions.api import Done, Failed, Process
 from durun.engine.tasks import Tasks, definition_of
+from durun.errors import Changed
 from durun.language.expressions import ExpressionError
+from durun.model import event as ev
 from durun.model.task import TaskKey
 
 BOOK = """
@@ -89,3 +91,36 @@ def test_a_changed_call_is_another_definition_and_a_moved_one_is_not(told: Calla
     assert definition("\n\n  - {id: a, name: other, retry: {max_attempts: 3}, run: x}") == first
     assert definition("  - {id: a, run: y}") != first
     assert definition("  - {id: a, run: x, env: {A: b}}") != first
+
+
+def test_a_repeat_of_what_was_in_doubt_asks_for_the_same(told: Callable[..., Any]) -> None:
+    run = told(BOOK, on=True)
+    tasks, key = tasks_of(run), TaskKey("a")
+    tasks.refuse_other(key, "first")
+    run.tell(
+        ev.TaskStarted(
+            step="a",
+            attempt=1,
+            folder=1,
+            nonce="n",
+            session=1,
+            idempotency_key=tasks.idempotency_key(key),
+            request="first",
+        ),
+        ev.TaskInDoubt(step="a", reason="lost"),
+        ev.TaskRepeated(step="a", proof="idempotent"),
+    )
+    tasks.refuse_other(key, "first")
+    with pytest.raises(Changed) as refused:
+        tasks.refuse_other(key, "other")
+    assert refused.value.message == "a: the request differs from that of the attempt that was in doubt"
+
+
+@pytest.mark.parametrize("end", ["failed", "another key"])
+def test_another_key_or_a_failure_may_ask_for_something_else(told: Callable[..., Any], end: str) -> None:
+    run = told(BOOK, on=True)
+    if end == "failed":
+        run.failed("a")
+    else:
+        run.doubtful("a")
+    tasks_of(run).refuse_other(TaskKey("a"), "other")

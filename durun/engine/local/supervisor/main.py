@@ -16,6 +16,7 @@ def main(descriptor: int) -> None:
     """Serve the runner at the other end of this socket."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     _become_subreaper()
+    os.set_inheritable(descriptor, False)
     Supervisor(socket.socket(fileno=descriptor)).run()
 
 

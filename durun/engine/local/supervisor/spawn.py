@@ -1,16 +1,23 @@
-"""Starting a step's process: its pipes, its environment, and the words for what can go wrong."""
+"""Starting a step's process: its pipes, its environment, and the words for what can go wrong.
+
+With `posix_spawn` rather than `subprocess`: half the cost, which every step pays. Every descriptor of the supervisor
+is close-on-exec, so a step gets its three and no other.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
-import subprocess
+import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from durun.engine.local.folder import OUTPUT, output_path
 from durun.engine.local.procs import NONCE
 from durun.engine.local.wire import StartOrder
+
+_IGNORED_BY_PYTHON = [number for name in ("SIGPIPE", "SIGXFSZ") if (number := getattr(signal, name, None)) is not None]
 
 
 class NotStarted(Exception):
@@ -29,34 +36,73 @@ class Spawned(NamedTuple):
 def spawn(order: StartOrder, folder: Path) -> Spawned:
     """Start the order's command in a process group of its own. Raises NotStarted."""
     env = {**order.env, NONCE: order.nonce, OUTPUT: str(output_path(folder))}
-    pipes: list[int] = []
+    theirs: list[int] = []
+    ours: list[int] = []
     try:
         if not order.argv:
             raise NotStarted("there is no command to start")
-        for _ in range(2 if order.stdin is None else 3):
-            pipes.extend(os.pipe())
-        process = subprocess.Popen(
-            order.argv,
-            stdin=pipes[4] if order.stdin is not None else subprocess.DEVNULL,
-            stdout=pipes[1],
-            stderr=pipes[3],
-            cwd=order.cwd,
-            env=env,
-            process_group=0,
-        )
+        theirs.append(_their_stdin(order, ours))
+        for _ in ("stdout", "stderr"):
+            reading, writing = os.pipe()
+            ours.append(reading)
+            theirs.append(writing)
+        pid = _start(order, env, theirs)
     except (OSError, ValueError) as error:
-        _close(pipes)
+        _close(ours)
         raise NotStarted(explain(order, error)) from error
     except NotStarted:
-        _close(pipes)
+        _close(ours)
         raise
-    # The loop waits for every child by itself; subprocess must not wait for a pid that is long another's.
-    process.returncode = 0
-    ours = [pipes[0], pipes[2], *pipes[5:6]]
-    _close([end for end in pipes if end not in ours])
+    finally:
+        _close(theirs)
     for end in ours:
         os.set_blocking(end, False)
-    return Spawned(process.pid, pipes[5] if order.stdin is not None else None, pipes[0], pipes[2])
+    *stdin, stdout, stderr = ours
+    return Spawned(pid, stdin[0] if stdin else None, stdout, stderr)
+
+
+def _their_stdin(order: StartOrder, ours: list[int]) -> int:
+    if order.stdin is None:
+        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    reading, writing = os.pipe()
+    ours.append(writing)
+    return reading
+
+
+def _start(order: StartOrder, env: Mapping[str, str], ends: list[int]) -> int:
+    """Start it in its working directory: there is one thread, so the supervisor can go there for a moment."""
+    os.chdir(order.cwd)
+    try:
+        return os.posix_spawn(
+            find_command(order.argv[0], env.get("PATH", os.defpath)),
+            order.argv,
+            env,
+            file_actions=[(os.POSIX_SPAWN_DUP2, end, number) for number, end in enumerate(ends)],
+            setpgroup=0,
+            setsigmask=[],
+            setsigdef=_IGNORED_BY_PYTHON,
+        )
+    finally:
+        os.chdir("/")
+
+
+def find_command(command: str, path: str) -> str:
+    """The file of a command, as execvp(3) finds it: one with a slash is taken as it is. Raises FileNotFoundError.
+
+    Of several, the first that may be executed; else the first that is there, so that the error names the reason.
+    """
+    if "/" in command:
+        return command
+    there = ""
+    for folder in path.split(os.pathsep):
+        candidate = f"{folder or '.'}/{command}"
+        if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):  # noqa: PTH112  (every step pays for it)
+            return candidate
+        if not there and os.path.isfile(candidate):  # noqa: PTH113
+            there = candidate
+    if not there:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command)
+    return there
 
 
 def explain(order: StartOrder, error: OSError | ValueError) -> str:
