@@ -93,10 +93,11 @@ class Tasks:
         One idempotency key must never carry two requests: the other side may have seen the first.
         """
         task = self.values.state.tasks.get(key)
-        last = task.attempt if task is not None else None
-        if last is None or last.status != "in_doubt" or last.request == request:
+        doubts = [attempt for attempt in (task.attempts if task is not None else ()) if attempt.status == "in_doubt"]
+        if not any(doubt.request != request for doubt in doubts):
             return
-        if last.key == self.idempotency_key(key):
+        name = self.idempotency_key(key)
+        if any(doubt.key == name and doubt.request != request for doubt in doubts):
             raise Changed(
                 f"{key}: the request differs from that of the attempt that was in doubt",
                 "restore what its values are made of, or settle it: "

@@ -503,6 +503,18 @@ def test_a_step_that_is_done_can_not_be_removed_renamed_or_rekeyed(rig: Rig, doe
     assert rig.world.calls() == ["a.run", "b.run", "c.run"]
 
 
+def test_one_key_never_carries_two_requests(rig: Rig, does: Any) -> None:
+    book = "env: {A: one}\nsteps:\n  - {id: a, run: [ACT, run], idempotent: true, on_in_doubt: ask}\n"
+    rig.world.will("a.run", does(76), does())
+    assert rig.start(book).status == "in_doubt"
+    head = rig.journal.head(rig.run)
+    again = book.replace("on_in_doubt: ask", "on_in_doubt: rerun")
+    rig.crash(lambda: rig.resume(change=again.replace("one", "two")), Changed)
+    assert rig.journal.head(rig.run) == head
+    assert rig.resume(change=again).status == "succeeded"
+    assert rig.world.calls() == ["a.run", "a.run"]
+
+
 # -- one driver, many voices ----------------------------------------------------------------------------------
 
 

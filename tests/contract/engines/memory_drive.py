@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +15,7 @@ from durun.engine.beginning import Beginning
 from durun.engine.ledger import Ledger
 from durun.engine.targets import Targets
 from durun.engine.tasks import Tasks
-from durun.errors import DurunError
+from durun.errors import Changed, DurunError
 from durun.journal.api import SequenceConflict
 from durun.language.expressions import ExpressionError, render
 from durun.language.outputs import OutputError, collect_outputs
@@ -204,6 +205,8 @@ class Drive:
     def _guarded(self, key: TaskKey, perform: Any, code: str = "expression") -> None:
         try:
             perform(key)
+        except Changed:
+            raise
         except DurunError as error:
             self._ledger.emit(ev.TaskFailed(**key._asdict(), code=code, reason=error.message, retryable=False))
 
@@ -221,6 +224,8 @@ class Drive:
         work = self._tasks.work(key, call)
         task, record = self._ledger.state.tasks.get(key), self._ledger.state.record
         inline = not isinstance(work, Process)
+        request = "" if inline else self._request(key, work, call)
+        self._tasks.refuse_other(key, request)
         started = ev.TaskStarted(
             **key._asdict(),
             attempt=len(task.attempts) + 1 if task is not None else 1,
@@ -228,7 +233,7 @@ class Drive:
             nonce="" if inline else self._world.name("nonce"),
             session=record.sessions,
             idempotency_key=self._tasks.idempotency_key(key),
-            request="",
+            request=request,
         )
         self._ledger.emit(started)
         match work:
@@ -238,6 +243,10 @@ class Drive:
                 self._ledger.emit(ev.TaskSucceeded(**key._asdict(), how="ran", outputs=outputs))
             case Failed(code, reason):
                 self._ledger.emit(ev.TaskFailed(**key._asdict(), code=code, reason=reason, how="ran"))
+
+    def _request(self, key: TaskKey, work: Any, call: Call) -> str:
+        env = render({**self._runbook.env, **call.env}, self._tasks.scope(key))
+        return json.dumps([work, env], default=repr)
 
     def _ask(self, key: TaskKey, purpose: Any) -> None:
         verify = self._tasks.step(key).verify

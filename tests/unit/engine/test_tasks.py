@@ -93,24 +93,22 @@ def test_a_changed_call_is_another_definition_and_a_moved_one_is_not(told: Calla
     assert definition("  - {id: a, run: x, env: {A: b}}") != first
 
 
-def test_a_repeat_of_what_was_in_doubt_asks_for_the_same(told: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("fenced", [False, True])
+def test_a_repeat_of_what_was_in_doubt_asks_for_the_same(told: Callable[..., Any], fenced: bool) -> None:
     run = told(BOOK, on=True)
     tasks, key = tasks_of(run), TaskKey("a")
+    name = tasks.idempotency_key(key)
+
+    def started(number: int) -> ev.TaskStarted:
+        return ev.TaskStarted(
+            step="a", attempt=number, folder=number, nonce="n", session=1, idempotency_key=name, request="first"
+        )
+
+    tasks.refuse_other(key, "other")
+    run.tell(started(1), ev.TaskInDoubt(step="a", reason="lost"), ev.TaskRepeated(step="a", proof="idempotent"))
     tasks.refuse_other(key, "first")
-    run.tell(
-        ev.TaskStarted(
-            step="a",
-            attempt=1,
-            folder=1,
-            nonce="n",
-            session=1,
-            idempotency_key=tasks.idempotency_key(key),
-            request="first",
-        ),
-        ev.TaskInDoubt(step="a", reason="lost"),
-        ev.TaskRepeated(step="a", proof="idempotent"),
-    )
-    tasks.refuse_other(key, "first")
+    if fenced:
+        run.tell(started(2), ev.TaskNeverBegan(step="a", attempt=2, reason="fenced"))
     with pytest.raises(Changed) as refused:
         tasks.refuse_other(key, "other")
     assert refused.value.message == "a: the request differs from that of the attempt that was in doubt"
