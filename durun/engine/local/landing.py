@@ -36,14 +36,24 @@ class Landing:
         self._run_folder = run_folder
 
     def land(self, flight: Flight, record: ExitRecord) -> None:
-        """Emit what this end means. Raises StorageFailed."""
+        """Emit what this end means; nothing, if an operator's word was faster. Raises StorageFailed."""
         ended = _exit(record)
+        if not self._awaited(flight):
+            return
         if flight.kind == "attempt":
             self._attempt(flight, ended)
         elif flight.kind == "targets":
             self._listed(flight, ended)
         else:
             self._answered(flight, ended)
+
+    def _awaited(self, flight: Flight) -> bool:
+        task = self._ledger.state.tasks.get(flight.key)
+        if task is None:
+            return False
+        if flight.kind == "attempt":
+            return task.status == "running" and task.attempt is not None and task.attempt.folder == flight.folder
+        return task.probe is not None and task.probe.folder == flight.folder
 
     # -- attempts ---------------------------------------------------------------------------------------------
 

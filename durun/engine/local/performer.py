@@ -116,6 +116,10 @@ class Performer:
             self._ledger.emit(_failed(key, "expression", error))
 
     def _skip(self, key: TaskKey) -> bool:
+        """Ask the `if`s, once: what may have had an effect is never skipped."""
+        task = self._ledger.state.tasks.get(key)
+        if task is not None and task.attempts:
+            return False
         reason = self._preparer.unmet(key)
         if reason is not None:
             self._ledger.emit(TaskSkipped(**key._asdict(), reason=reason))

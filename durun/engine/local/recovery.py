@@ -29,11 +29,11 @@ class Recovery:
         self._here = here
 
     def take_over(self) -> list[Flight]:
-        """Settle all that is open, but for what an earlier supervisor still has in hand: these flights are returned."""
+        """Settle all that is open, but for what an earlier supervisor still has in hand: these flights are returned.
+
+        A question that an earlier session asked is simply asked anew: it is read-only, and `decide` knows.
+        """
         for key, task in list(self._ledger.state.tasks.items()):
-            if task.probe is not None:
-                flight = Flight(key, task.probe.folder, task.probe.purpose)
-                self._landing.probe_lost(flight, "the runner that asked is gone")
             if task.status == "in_doubt" and not task.gone:
                 self._look_again(key)
         open_flights = [

@@ -164,7 +164,7 @@ class Runner:
                 return False
             if any(flight.key == command.key for flight in self._adopted):
                 (self._folder / STOP).touch(mode=0o600)
-        return self._signals.wish == "go_on" or isinstance(command, End | Park)
+        return self._signals.wish == "go_on" or isinstance(command, Stop | End | Park)
 
     def _over(self) -> bool:
         record = self._ledger.state.record
