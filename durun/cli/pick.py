@@ -6,7 +6,9 @@ import os
 import sys
 
 from durun.app import App
-from durun.errors import UsageError
+from durun.errors import NoSuchRun, UsageError
+from durun.journal.api import RunQuery
+from durun.model.status import FINAL, RUN_STATUSES
 
 LAST = "@last"
 
@@ -19,6 +21,17 @@ def find_run(app: App, reference: str, changes: bool = False) -> str:
     if changes and reference == LAST and not _may_be_last():
         raise UsageError("@last is refused where no terminal is", "name the run, or set DURUN_LAST_OK=1")
     return app.journal.find(reference, uid=os.getuid())
+
+
+def find_unfinished(app: App) -> str:
+    """The newest run of this user that has not ended for good. Raises UsageError, NoSuchRun."""
+    if not _may_be_last():
+        raise UsageError("name the run, or give --all: no terminal is here", "durun history --status interrupted")
+    query = RunQuery(statuses=frozenset(RUN_STATUSES) - FINAL, uid=os.getuid(), limit=1)
+    found = app.journal.runs(query)
+    if not found:
+        raise NoSuchRun("no run of yours is unfinished", "`durun history` lists the runs")
+    return found[0].id
 
 
 def _may_be_last() -> bool:

@@ -11,7 +11,7 @@ from durun.app import DRIVEN, App, open_app
 from durun.cli.arguments import JsonOption, QuietOption
 from durun.cli.drive import choose_view, drive
 from durun.cli.exit_codes import worst
-from durun.cli.pick import find_run
+from durun.cli.pick import find_run, find_unfinished
 from durun.cli.report import show_error
 from durun.cli.sources import differs_now, file_of, open_source
 from durun.config import whoami
@@ -25,7 +25,10 @@ from durun.views.json import dump
 
 def command(
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="The run: its id, the beginning of it, or @last.")
+        str | None,
+        typer.Argument(
+            metavar="[RUN]", help="Its id, the beginning of it, or @last; without it, your unfinished one."
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="For cron: every interrupted run, one after the other.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="With --all: the failed ones too.")] = False,
@@ -41,7 +44,7 @@ def command(
     quiet: QuietOption = False,
 ) -> int:
     """Go on with a run at its first unfinished task."""
-    if every == (run is not None):
+    if every and run is not None:
         raise UsageError("name one run, or give --all", "durun history --status interrupted")
     if runbook is not None and latest:
         raise UsageError("--runbook and --latest exclude each other", "give one of them")
@@ -51,9 +54,9 @@ def command(
         raise UsageError("--failed goes with --all", "a run that is named is resumed although it failed")
     accepted = tuple(accept_env or ())
     with open_app() as app:
-        if run is None:
+        if every:
             return _resume_all(app, failed, accepted, as_json, quiet)
-        record = app.journal.record(find_run(app, run, changes=True))
+        record = app.journal.record(find_run(app, run, changes=True) if run is not None else find_unfinished(app))
         if record.status in FINAL:
             return _nothing_to_do(record, as_json)
         change = _changed_source(app, record.id, runbook, latest, quiet or as_json)

@@ -329,6 +329,17 @@ def test_last_is_taken_where_it_is_allowed(durun, engine, recorded, monkeypatch)
     assert engine.asked[0].run_id == "aaaa"
 
 
+def test_resume_without_a_name_takes_the_newest_unfinished_run(durun, engine, recorded, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert durun("resume").code == 2
+    recorded.in_doubt("aaaa")
+    refused = durun("resume")
+    assert refused.code == 2 and "name the run" in refused.err and engine.asked == []
+    monkeypatch.setenv("DURUN_LAST_OK", "1")
+    assert durun("resume").code == 0
+    assert engine.asked[0].run_id == "aaaa"
+
+
 @pytest.mark.fault(18)
 def test_settle_needs_a_reason(durun, engine, recorded):
     recorded.in_doubt("aaaa")
