@@ -5,17 +5,33 @@ Every item gives a Step, also a broken one, so that the paths of what follows st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
+from durun.errors import DurunError
 from durun.language.calls import DEFAULT_SHELL, read_call, read_targets, read_verify
 from durun.language.declarations import read_outputs
 from durun.language.diagnostics import Path
+from durun.language.expressions import expressions_in, references, render
 from durun.language.needs import read_needs
 from durun.language.schema import document_schema
+from durun.language.targets import as_targets, matrix
 from durun.language.values import Reader
-from durun.model.runbook import Action, Call, FanOut, InDoubtPolicy, RetrySpec, Shell, Step, Verify
+from durun.model.runbook import (
+    Action,
+    Call,
+    FanOut,
+    InDoubtPolicy,
+    RetrySpec,
+    Shell,
+    Step,
+    TargetsMatrix,
+    TargetSource,
+    TargetsValue,
+    Verify,
+)
 from durun.model.values import Json
 
 ACTIONS: Final = ("run", "assert", "generate", "steps")
@@ -24,6 +40,7 @@ _OF_EVERY_STEP: Final = frozenset(
     {"id", "name", "description", "needs", "if", "continue_on_error", "controls", "files", "targets"}
     | {*_FAN_OUT, *ACTIONS}
 )
+_FEW: Final = 1000
 _NOTHING: Final = Action("run", "")
 
 
@@ -189,7 +206,31 @@ class StepReader:
             reader.problem(message, (*path, "targets"), hint, at_key=True)
         fan_out = FanOut(read_targets(reader, item.get("targets", []), (*path, "targets"), around.shell))
         given = {key: reader.value(item[key], (*path, key)) for key in _FAN_OUT if key in item}
-        return fan_out._replace(**given)
+        fan_out = fan_out._replace(**given)
+        self._check_written_out(fan_out, item.get("id", ""), (*path, "targets"))
+        return fan_out
+
+    def _check_written_out(self, fan_out: FanOut, step_id: str, path: Path) -> None:
+        """Targets that are written out are known now, and so is what is wrong with their keys."""
+        asked = (name for one in expressions_in(fan_out.target_key) for name in references(one))
+        if any(reference.path[0] != "target" for reference in asked):
+            return
+        try:
+            as_targets(_written_out(fan_out.source), fan_out.target_key, step_id, render)
+        except DurunError as error:
+            self._reader.problem(error.message, path, error.hint, at_key=True)
+
+
+def _written_out(source: TargetSource) -> list[Json]:
+    """The targets, if the file itself names them, and they are few enough to be looked at each time it is read."""
+    match source:
+        case TargetsValue(value) if isinstance(value, tuple) and not any(expressions_in(value)):
+            return list(value) if len(value) <= _FEW else []
+        case TargetsMatrix(axes) if axes and not any(expressions_in(axes)):
+            lists = [axis for axis in axes.values() if isinstance(axis, tuple)]
+            return matrix(axes) if math.prod(map(len, lists)) <= _FEW else []
+        case _:
+            return []
 
 
 def read_retry(reader: Reader, raw: Mapping[str, Json], path: Path) -> RetrySpec:

@@ -116,7 +116,7 @@ def test_verify_has_its_steps_surroundings_under_its_own(runbook):
 @pytest.mark.parametrize(
     ("written", "source"),
     [
-        ("[a, {host: b}]", TargetsValue(("a", {"host": "b"}))),
+        ("[{host: b}]", TargetsValue(({"host": "b"},))),
         ("${{ inputs.l }}", TargetsValue(Template((Expression("inputs.l"),)))),
         ("{file: t.yaml}", TargetsFile("t.yaml")),
         ("{matrix: {a: [1, 2], b: '${{ inputs.l }}'}}",
