@@ -20,8 +20,8 @@ One entry of the list:
     write: {runbook.yaml: text}             # before it
     remove: [file]
 
-`fault: [38]` as an entry of its own names rows of the catalogue of faults. `@last` is the newest run. Steps count their effects
-themselves, by a line appended to a file. `kill-runner` in a step is a kill -9 of the runner that drives it.
+`fault: [38]` as an entry of its own names rows of the catalogue of faults. `@last` is the newest run. Steps count their
+effects themselves, by a line appended to a file. `kill-runner` in a step is a kill -9 of the runner that drives it.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ class Operator:
             encoding="utf-8", timeout=LIMIT, check=False,
         )  # fmt: skip
         said = Said(ended.returncode, ended.stdout, ended.stderr)
-        shown = f"durun {shlex.join(map(str, arguments))[:500]}\nexit {said.code}\n{said.out[-6000:]}\n{said.err[-3000:]}"
+        shown = (
+            f"durun {shlex.join(map(str, arguments))[:500]}\nexit {said.code}\n{said.out[-6000:]}\n{said.err[-3000:]}"
+        )
         assert "Traceback" not in said.err, shown
         assert code is None or said.code == code, shown
         return said
@@ -137,7 +139,7 @@ def new_operator(tmp_path: Path) -> Iterator[Any]:
             "DURUN_LAST_OK": "1",
             "PYTHONPATH": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONWARNINGS": "error",
+            "PYTHONWARNINGS": "error,ignore::ResourceWarning",
         }
         made.append(Operator(place, tmp_path / "state", environment))
         return made[-1]

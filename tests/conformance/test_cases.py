@@ -15,7 +15,11 @@ HERE = Path(__file__).parent
 KEYS = frozenset("durun exit env stdin says says_not silent json events error files write remove".split())  # noqa: SIM905
 
 
-def cases() -> Iterator[Any]:
+def cases() -> list[Any]:
+    return list(_cases())
+
+
+def _cases() -> Iterator[Any]:
     for path in sorted(HERE.glob("*/case.yaml")):
         for name, entries in yaml.safe_load(path.read_text(encoding="utf-8")).items():
             rows = [row for entry in entries for row in entry.get("fault", ())]
