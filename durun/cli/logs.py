@@ -86,7 +86,9 @@ class Reader:
         for key, task in self._app.journal.tasks(self._run_id).items():
             if step in (None, key.step) and target in (None, key.target):
                 chosen = task.attempts[-1:] if number is None else task.attempts[number - 1 : number]
-                tails += [Tail(key, one, log_path(attempt_folder(folder, one.folder))) for one in chosen if one.folder]
+                tails += [
+                    Tail(key, one, Path(log_path(attempt_folder(folder, one.folder)))) for one in chosen if one.folder
+                ]
         self.tails = sorted(tails, key=lambda tail: tail.attempt.folder)
 
     def require(self) -> None:

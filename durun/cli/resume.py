@@ -26,9 +26,7 @@ from durun.views.json import dump
 def command(
     run: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[RUN]", help="Its id, the beginning of it, or @last; without it, your unfinished one."
-        ),
+        typer.Argument(metavar="[RUN]", help="Its id, the beginning of it, or @last; without it, your unfinished one."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="For cron: every interrupted run, one after the other.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="With --all: the failed ones too.")] = False,

@@ -2,7 +2,7 @@
 
 `attempts/<number>/` in the run's folder holds `gate` (see `records`), `log` (from the first byte that the step
 writes to stdout or stderr), and `output` (what the step writes to `$DURUN_OUTPUT`). Standard library only: the
-supervisor is built on this.
+supervisor is built on this, and every step pays for it: so the files in it are plain strings.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ STOP = "stop"
 
 def attempt_folder(run_folder: Path, number: int) -> Path:
     """The folder of the attempt with this folder number."""
-    return run_folder / "attempts" / str(number)
+    return Path(f"{run_folder}/attempts/{number}")
 
 
-def log_path(folder: Path) -> Path:
+def log_path(folder: Path) -> str:
     """Where the attempt's stdout and stderr are kept; absent if it wrote nothing."""
-    return folder / "log"
+    return f"{folder}/log"
 
 
-def output_path(folder: Path) -> Path:
+def output_path(folder: Path) -> str:
     """The attempt's `$DURUN_OUTPUT`; absent if it wrote none."""
-    return folder / "output"
+    return f"{folder}/output"
 
 
-def gate_path(folder: Path) -> Path:
+def gate_path(folder: Path) -> str:
     """The attempt's gate."""
-    return folder / "gate"
+    return f"{folder}/gate"
 
 
 def lock_path(run_folder: Path, session: int) -> Path:
@@ -61,7 +61,7 @@ def lock_path(run_folder: Path, session: int) -> Path:
 def make_folder(folder: Path) -> None:
     """Make the attempt's folder if it is not there. Raises OSError."""
     try:
-        folder.mkdir(0o700)
+        os.mkdir(folder, 0o700)  # noqa: PTH102  (every step pays for it)
     except FileExistsError:
         return
     except FileNotFoundError:
@@ -74,11 +74,11 @@ def make_gate(folder: Path, gate: Gate) -> int | None:
 
     Raises OSError if it could not be written: then there is none, or it is somebody else's.
     """
-    draft = folder / f"gate.{os.urandom(8).hex()}"
+    draft = f"{folder}/gate.{os.urandom(8).hex()}"
     descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         if os.pwrite(descriptor, new_gate_file(gate), 0) != SIZE:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(draft))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), draft)
         os.link(draft, gate_path(folder))
     except FileExistsError:
         os.close(descriptor)
@@ -87,7 +87,7 @@ def make_gate(folder: Path, gate: Gate) -> int | None:
         os.close(descriptor)
         raise
     finally:
-        draft.unlink()
+        os.unlink(draft)  # noqa: PTH108
     return descriptor
 
 
@@ -104,7 +104,7 @@ def write_exit(gate: int, record: ExitRecord) -> None:
 def read_gate(folder: Path) -> Records | None:
     """What the gate says, or None if there is none. Raises OSError if that can't be told."""
     try:
-        return read_records(gate_path(folder).read_bytes())
+        return read_records(Path(gate_path(folder)).read_bytes())
     except FileNotFoundError:
         return None
 
@@ -117,10 +117,10 @@ def sync_results(folder: Path, run_folder: Path) -> None:
         sync(place)
 
 
-def sync(path: Path) -> None:
+def sync(path: Path | str) -> None:
     """Make a file's content, or a folder's names, durable; nothing if it is not there. Raises OSError."""
     try:
-        mode = path.stat().st_mode
+        mode = os.stat(path).st_mode  # noqa: PTH116
     except FileNotFoundError:
         return
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):

@@ -102,7 +102,7 @@ class Landing:
         declared = self._preparer.step(key).outputs
         place = attempt_folder(self._run_folder, folder)
         try:
-            written = output_path(place).read_bytes()
+            written = Path(output_path(place)).read_bytes()
         except FileNotFoundError:
             written = b""
         if not declared and not written:

@@ -28,7 +28,7 @@ class LogRecord(NamedTuple):
 def read_log(folder: Path) -> Iterator[LogRecord]:
     """All that the attempt's log holds, in order; nothing if there is none."""
     try:
-        with log_path(folder).open("rb") as log:
+        with Path(log_path(folder)).open("rb") as log:
             for line in log:
                 if line.endswith(b"\n"):
                     yield _parse(line)

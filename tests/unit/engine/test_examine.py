@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_a_record_of_an_attempt_without_its_supervisor_but_another_mount_is_adop
 
 def reboot(rig, number=1):
     """Let the gate say that it is of an earlier start of the machine."""
-    gate = folders.gate_path(rig.folder(number))
+    gate = Path(folders.gate_path(rig.folder(number)))
     said = folders.read_gate(rig.folder(number))
     content = bytearray(gate.read_bytes())
     content[0:640] = folders.new_gate_file(said.gate._replace(boot_id="other"))[0:640]
@@ -192,14 +193,14 @@ def test_what_cannot_be_read_is_not_gone(rig, find, monkeypatch):
 def test_a_damaged_gate_is_unknown(rig, find):
     rig.run("true")
     rig.kill()
-    folders.gate_path(rig.folder()).write_bytes(b"")
+    Path(folders.gate_path(rig.folder())).write_bytes(b"")
     assert find(rig) == Unknown("its gate is damaged", gone=False)
 
 
 def test_a_torn_exit_record_is_no_record(rig, find):
     rig.run("true")
     rig.kill()
-    gate = folders.gate_path(rig.folder())
+    gate = Path(folders.gate_path(rig.folder()))
     content = bytearray(gate.read_bytes())
     content[1060] ^= 1
     gate.write_bytes(content)

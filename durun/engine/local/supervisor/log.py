@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 STREAMS = ("stdout", "stderr")
@@ -30,7 +29,7 @@ class _Stream:
 class AttemptLog:
     """Takes what is read from the pipes, and keeps up to `cap` bytes of it; with `keep` False, none."""
 
-    def __init__(self, path: Path, cap: int, keep: bool) -> None:
+    def __init__(self, path: str, cap: int, keep: bool) -> None:
         self._path = path
         self._room = cap if keep else 0
         self._cap = cap

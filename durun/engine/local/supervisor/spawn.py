@@ -35,7 +35,7 @@ class Spawned(NamedTuple):
 
 def spawn(order: StartOrder, folder: Path) -> Spawned:
     """Start the order's command in a process group of its own. Raises NotStarted."""
-    env = {**order.env, NONCE: order.nonce, OUTPUT: str(output_path(folder))}
+    env = {**order.env, NONCE: order.nonce, OUTPUT: output_path(folder)}
     theirs: list[int] = []
     ours: list[int] = []
     try:
