@@ -37,6 +37,7 @@ RUNNER = {
     "send": f"{_LOCAL}.hands:Hands.send",
     "half": f"{_LOCAL}.hands:Hands.send",
     "reply": f"{_LOCAL}.runner:Runner._take",
+    "land": f"{_LOCAL}.landing:Landing.land",
     "take_over": f"{_LOCAL}.recovery:Recovery.take_over",
     "settle": f"{_LOCAL}.recovery:Recovery._settled",
     "fence": f"{_LOCAL}.examine:fence",
@@ -49,11 +50,10 @@ SUPERVISOR = {
     "link": "os:link",
     "spawn": f"{_LOCAL}.supervisor.child:spawn",
     "process": f"{_LOCAL}.folder:write_process",
-    "started": f"{_LOCAL}.wire:Channel.send",
     "exit": f"{_LOCAL}.supervisor.ending:write_exit",
     "sync": f"{_LOCAL}.supervisor.ending:sync",
     "ended": f"{_LOCAL}.wire:Channel.send",
-    "durable": f"{_LOCAL}.supervisor.loop:make_durable",
+    "durable": f"{_LOCAL}.supervisor.ending:Ending.make_durable",
 }
 """Where each point is: `before` and `after` a call of it."""
 
@@ -62,8 +62,8 @@ def _counts(point: str, arguments: tuple[Any, ...]) -> bool:
     """Whether this call is one of the point's: what is sent may be of another kind, or nothing."""
     if point in ("send", "half"):
         return len(arguments[1]) > 0
-    if point in ("started", "ended"):
-        return any(type(message).__name__.lower() == point for message in arguments[1])
+    if point == "ended":
+        return any(type(message).__name__ == "Ended" for message in arguments[1])
     return True
 
 

@@ -52,7 +52,7 @@ RUNNER_POINTS = [
     "close.before",
     "half.middle",
 ]
-RUNNER_POINTS_OFTEN = [f"{point}.{when}" for point in ("append", "send", "reply") for when in AROUND]
+RUNNER_POINTS_OFTEN = [f"{point}.{when}" for point in ("append", "send", "reply", "land") for when in AROUND]
 """Points that are reached in every turn."""
 RESUME_POINTS = [f"{point}.{when}" for point in ("settle", "fence", "sync", "append", "send") for when in AROUND]
 BEFORE_GATE = ["open.before", "open.after", "gate.before", "link.before"]
@@ -60,8 +60,7 @@ AFTER_GATE = [
     "link.after",
     "spawn.before",
     "process.before",
-    "started.before",
-    "started.after",
+    "process.after",
     "exit.before",
     "exit.after",
     "sync.before",
@@ -146,7 +145,7 @@ def test_runner_killed_in_a_turn(bench: Bench, point: str, first: int) -> None:
 
 BEFORE = {
     "fence": "runner send.before 2",
-    "sync": "runner reply.before 8;supervisor durable.before 1",
+    "sync": "runner land.before 4;supervisor durable.before 1",
 }
 """The kill before the resume that makes the resume reach the point."""
 
@@ -155,15 +154,22 @@ BEFORE = {
 @pytest.mark.parametrize("first", (1, 2))
 @pytest.mark.parametrize("point", RESUME_POINTS)
 def test_resume_killed(bench: Bench, point: str, first: int) -> None:
-    before = BEFORE.get(point.partition(".")[0], "runner reply.before 8")
+    before = BEFORE.get(point.partition(".")[0], "runner land.before 4")
     if first == 1 or point not in ("sync.before", "sync.after"):
         every_hit(bench, f"runner {point}", first, 2, before)
 
 
 @pytest.mark.fault(8)
-@pytest.mark.parametrize("point", BEFORE_GATE)
-def test_supervisor_killed_before_the_gate(bench: Bench, point: str) -> None:
+@pytest.mark.parametrize("point", ["open.before", "open.after"])
+def test_supervisor_killed_before_anything(bench: Bench, point: str) -> None:
     every_hit(bench, f"supervisor {point}")
+
+
+@pytest.mark.fault(8)
+@pytest.mark.parametrize("first", range(1, STRIDE + 1))
+@pytest.mark.parametrize("point", ["gate.before", "link.before"])
+def test_supervisor_killed_before_the_gate(bench: Bench, point: str, first: int) -> None:
+    every_hit(bench, f"supervisor {point}", first, STRIDE)
 
 
 @pytest.mark.fault(9)

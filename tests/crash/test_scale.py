@@ -132,7 +132,7 @@ def test_fan_out_of_many_targets_killed_in_the_middle(bench: Bench) -> None:
     (bench.book / "names.json").write_text(json.dumps(names(400)))
     sprung, _ = bench.crash("run", str(book), at="runner append.after 100")
     assert sprung
-    for point in ("append.before 70", "send.after 70", "reply.before 150"):
+    for point in ("append.before 70", "send.after 70", "land.before 70"):
         sprung, ran = bench.crash("resume", bench.last() or "", at=f"runner {point}")
         assert sprung, ran
     ran = bench("resume", bench.last() or "")
