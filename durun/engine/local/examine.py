@@ -6,8 +6,10 @@ Every answer but `Unknown` is proved. What can't be read is unknown, not gone.
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
+import select
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,6 +55,9 @@ class Unknown(NamedTuple):
     reason: str
     gone: bool
 
+
+_TRANSITION = 2.0
+"""Seconds for which a process may be between its start and its environment, on a very busy machine."""
 
 Finding: TypeAlias = Alive | Recorded | NeverBegan | Orphaned | Unknown
 
@@ -138,15 +143,32 @@ def _without_gate(nonce: str, then: Place, now: Place) -> Orphaned | Unknown:
 def _search(run_folder: Path, gate: Gate, main: MainProcess | None) -> Orphaned | Unknown:
     """Look for what is left of an attempt whose supervisor was killed."""
     origin = Origin(gate.nonce, gate.pid, (main.pid, main.started) if main else None, main.pid if main else None)
-    # Twice: a process that is just being forked or executed can be missed by one look.
-    for table in (look_around(), look_around()):
+    until = time.monotonic() + _TRANSITION
+    for look in itertools.count(1):
+        table = look_around()
         found = members(table, origin)
         if found:
             lives = main is None or any((p.pid, p.started) == origin.main for p in found)
             what = "the step still runs" if lives else "the step ended, processes that it left still run"
             return Orphaned(_pids(found), lives, f"its supervisor was killed; {what}")
-    hidden = _may_be_hidden(run_folder, table, gate)
+        starting = _in_transition(table, gate)
+        # At least twice: a process that is just being forked can be missed by one look.
+        if look > 1 and not (starting and time.monotonic() < until):
+            break
+        select.select([], [], [], 0.005 if starting else 0)
+    hidden = starting or _may_be_hidden(run_folder, table, gate)
     return Unknown("its supervisor was killed", gone=not hidden)
+
+
+def _in_transition(table: Table, gate: Gate) -> bool:
+    """Whether a process of the supervisor's session carries no nonce at all: it may be one that is being started.
+
+    Between the `exec` and the moment when the kernel shows the new environment, a process shows none.
+    """
+    return any(
+        process.session == gate.pid and process.pid != gate.pid and not process.dead and table.nonce(process.pid) == ""
+        for process in table.processes.values()
+    )
 
 
 def _may_be_hidden(run_folder: Path, table: Table, gate: Gate) -> bool:
