@@ -137,11 +137,12 @@ def test_a_supervisor_killed_between_gate_and_start_is_unknown(make_rig, find, t
     assert not (tmp_path / "effect").exists()
 
 
-def test_a_step_whose_pid_was_not_noted_any_more_is_found_by_its_nonce(make_rig, find):
+def test_a_step_whose_pid_was_not_noted_any_more_is_found_by_its_nonce(make_rig, find, wait):
     rig = make_rig(program("pass"))
     rig.hands.send([rig.order("sleep", "100")])
     rig.wait_for_end()
-    found = find(rig)
+    # Until its exec is over, the step itself still holds the supervisor's lock.
+    found = wait(lambda: None if isinstance(found := find(rig), Alive) else found)
     assert isinstance(found, Orphaned) and found.main
     os.kill(found.pids[0], 9)
 
