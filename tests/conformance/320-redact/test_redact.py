@@ -1,0 +1,19 @@
+def stored(operator):
+    return b"".join(path.read_bytes() for path in operator.home.rglob("*") if path.is_file())
+
+
+def test_no_output_is_kept_nor_shown(operator):
+    said = operator("run", "runbook.yaml")
+    assert "not-to-be-kept" not in said.out + said.err
+    assert b"-not-to-be-kept" not in stored(operator).replace(b"echo to-stdout-not-to-be-kept", b"").replace(
+        b"echo to-stderr-not-to-be-kept", b""
+    )
+    assert "not-to-be-kept" not in operator("logs", "@last").out
+    assert "to-be-kept" in operator("logs", "@last", "loud").out
+
+
+def test_nor_when_it_fails(operator):
+    (operator.place / "bad").touch()
+    said = operator("run", "runbook.yaml", code=1)
+    assert "hush FAILED" in said.out
+    assert "not-to-be-kept" not in said.out + said.err + operator("logs", "@last", "hush", code=None).out
