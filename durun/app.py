@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from durun.config import Config, load_config
 from durun.journal.api import Journal
 from durun.journal.claim import RunLock
+from durun.journal.reading import read_state
 from durun.journal.sqlite import open_journal
 from durun.model.clock import Clock, SystemClock
-from durun.model.state import LANDMARKS, RunState
+from durun.model.state import RunState
 from durun.model.status import RunStatus
 from durun.model.task import RunRecord
 from durun.model.values import Json
@@ -56,8 +57,7 @@ class App:
 
     def state(self, run_id: str) -> RunState:
         """The whole state of a run. Raises NoSuchRun."""
-        landmarks = self.journal.events(run_id, types=LANDMARKS)
-        return RunState.from_projection(self.journal.record(run_id), self.journal.tasks(run_id), landmarks)
+        return read_state(self.journal, run_id)
 
 
 @contextmanager

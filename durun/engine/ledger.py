@@ -11,24 +11,15 @@ from collections.abc import Sequence
 
 from durun.engine.api import Observer
 from durun.journal.api import Journal
+from durun.journal.reading import read_state
 from durun.model.clock import Clock
 from durun.model.event import CancelRequested, ClockJumped, Event, FinallyStarted, RoundStarted, SessionStarted, Stamped
 from durun.model.plan import Plan
 from durun.model.progress import Progress
-from durun.model.state import LANDMARKS, RunState
+from durun.model.state import RunState
 
 _JUMP = 60.0
 """Seconds by which the clock must have gone back before it is worth an event."""
-
-
-def read_state(journal: Journal, run_id: str) -> RunState:
-    """The state of a run as the journal has it, all of it at one event. Raises NoSuchRun."""
-    while True:
-        record = journal.record(run_id)
-        state = RunState.from_projection(record, journal.tasks(run_id), journal.events(run_id, types=LANDMARKS))
-        # Somebody may have appended between these reads: then the parts are of different moments.
-        if journal.head(run_id) == record.sequence:
-            return state
 
 
 class Ledger:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from durun.engine.api import CancelRequest, SettleRequest
-from durun.engine.ledger import read_state
 from durun.errors import NotAllowed
 from durun.journal.api import Journal, SequenceConflict
+from durun.journal.reading import read_state
 from durun.language.load import load
 from durun.model.clock import Clock
 from durun.model.event import CancelRequested, Event, TaskSettled

@@ -37,7 +37,10 @@ def prepare(path: Path) -> None:
 
 
 def create(path: Path) -> None:
-    """Make an empty file, 0600 whatever the umask, whose name outlives a power cut. Nothing, if it is there."""
+    """Make an empty file, 0600 whatever the umask, whose name outlives a power cut. Nothing, if it is there.
+
+    Raises StorageFailed.
+    """
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
@@ -46,9 +49,11 @@ def create(path: Path) -> None:
         raise StorageFailed(f"can't create {path}: {error.strerror}", "see to the disk, then try again") from error
     try:
         os.fchmod(fd, 0o600)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StorageFailed(f"can't create {path}: {error.strerror}", "see to the disk, then try again") from error
     finally:
         os.close(fd)
-    _sync_folder(path.parent)
 
 
 def require_private(path: Path) -> None:

@@ -233,6 +233,9 @@ def _answered(task: TaskState, event: ev.ProbeAnswered, at: float) -> _Changes:
 
 def _settled(task: TaskState, event: ev.TaskSettled) -> _Changes:
     clear = {**_NO_DOUBT, "how": None, "code": "", "reason": event.reason}
+    # The doubt is over: an attempt that had no effect may be followed by one that asks for something else.
+    status: AttemptStatus = "succeeded" if event.resolution == "done" else "failed"
+    clear["attempts"] = (*task.attempts[:-1], *(last._replace(status=status) for last in task.attempts[-1:]))
     match event.resolution:
         case "done":
             return {**clear, "status": "succeeded", "how": "settled", "outputs": event.outputs}

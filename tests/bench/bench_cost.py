@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from durun.engine.ledger import read_state  # noqa: E402
+from durun.journal.reading import read_state  # noqa: E402
 from durun.journal.sqlite import open_journal  # noqa: E402
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from durun.engine.ledger import read_state
+from durun.journal.reading import read_state
 from durun.journal.sqlite import open_journal
 from durun.model.state import RunState
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from durun.engine.ledger import read_state
+from durun.journal.reading import read_state
 from durun.journal.sqlite import open_journal
 from durun.model.event import Event, TaskNeverBegan, TaskStarted, TaskSucceeded
 

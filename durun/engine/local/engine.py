@@ -13,7 +13,6 @@ from durun.config import Config
 from durun.engine.api import CancelRequest, Observer, Outcome, ResumeRequest, SettleRequest, Source, StartRequest
 from durun.engine.beginning import Beginning
 from durun.engine.changes import changes_of, tasks_added
-from durun.engine.ledger import read_state
 from durun.engine.local.files import FOLDER, changed_files, copy_files, sync_folder
 from durun.engine.local.folder import STOP
 from durun.engine.local.hands import take as take_hands
@@ -26,6 +25,7 @@ from durun.engine.requests import append_newest, cancelled, refuse_final, settle
 from durun.errors import Busy, DurunError, NoSuchRun, StorageFailed
 from durun.journal.api import Journal
 from durun.journal.claim import RunLock
+from durun.journal.reading import read_state
 from durun.language.inputs import digest_of
 from durun.language.plan import make_plan
 from durun.model.clock import Clock

@@ -8,10 +8,11 @@ from contract_engines.memory_world import Clock, MemoryWorld
 from durun.engine.api import CancelRequest, Observer, Outcome, ResumeRequest, SettleRequest, StartRequest
 from durun.engine.beginning import Beginning
 from durun.engine.changes import changes_of, tasks_added
-from durun.engine.ledger import Ledger, read_state
+from durun.engine.ledger import Ledger
 from durun.engine.requests import append_newest, cancelled, refuse_final, settled, stored_runbook
 from durun.errors import Busy
 from durun.journal.api import Journal
+from durun.journal.reading import read_state
 from durun.language.inputs import digest_of
 from durun.language.plan import make_plan
 from durun.model import event as ev

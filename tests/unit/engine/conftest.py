@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from durun.engine.ledger import read_state
 from durun.engine.local import hands as hands_module
 from durun.engine.local.folder import attempt_folder, read_gate
 from durun.engine.local.hands import Hands
@@ -21,6 +20,7 @@ from durun.engine.local.logs import read_log, read_stream
 from durun.engine.local.records import MainProcess
 from durun.engine.local.wire import Ended, Gone, Opened, StartOrder, StopOrder
 from durun.journal.memory import MemoryJournal
+from durun.journal.reading import read_state
 from durun.language.load import load
 from durun.language.plan import make_plan
 from durun.model import event as ev

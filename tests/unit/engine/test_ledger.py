@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from durun.engine.ledger import Ledger, read_state
+from durun.engine.ledger import Ledger
 from durun.journal.api import SequenceConflict
+from durun.journal.reading import read_state
 from durun.model import event as ev
 from durun.model.decide import Start, decide
 from durun.model.event import Stamped

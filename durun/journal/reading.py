@@ -1,0 +1,16 @@
+"""Reading the whole state of a run, of one moment, while others may be writing."""
+
+from __future__ import annotations
+
+from durun.journal.api import Journal
+from durun.model.state import LANDMARKS, RunState
+
+
+def read_state(journal: Journal, run_id: str) -> RunState:
+    """The state of a run as the journal has it, all of it at one event. Raises NoSuchRun."""
+    while True:
+        record = journal.record(run_id)
+        state = RunState.from_projection(record, journal.tasks(run_id), journal.events(run_id, types=LANDMARKS))
+        # Somebody may have appended between these reads: then the parts are of different moments.
+        if journal.head(run_id) == record.sequence:
+            return state
