@@ -62,7 +62,7 @@ def trouble(key: TaskKey, task: TaskState) -> str:
 def next_commands(run_id: str, status: RunStatus, tasks: Mapping[TaskKey, TaskState]) -> list[str]:
     """The commands that an operator would type now; the first is the likeliest."""
     doubts = [key for key, task in tasks.items() if task.status == "in_doubt"]
-    failed = [key for key, task in tasks.items() if task.status == "failed"]
+    failed = [key for key, task in tasks.items() if task.status == "failed" and task.attempt and task.attempt.folder]
     if status == "in_doubt" and doubts:
         return [
             logs_command(run_id, doubts[0]),
@@ -93,7 +93,7 @@ def closing(
 ) -> list[str]:
     """The lines at the end: what happened, the troubles, the outputs, the next commands."""
     lines = [headline(record, status)]
-    if record.reason and status not in ("succeeded", "failed", "in_doubt"):
+    if record.reason and status not in ("succeeded", "in_doubt"):
         lines.append(f"  {one_line(record.reason)}")
     lines += (f"  {line}" for line in troubles(tasks))
     lines += outputs(record.outputs)
