@@ -6,7 +6,7 @@ CALLER = {
 
 def test_a_step_has_nothing_of_the_caller_but_what_is_named(operator):
     operator("run", "runbook.yaml", env=CALLER)
-    listed = operator.show()["tasks"][0]["outputs"]["all"].strip("\0").split("\0")
+    listed = operator.show()["tasks"][0]["outputs"]["all"].splitlines()
     env = dict(entry.split("=", 1) for entry in listed)
     own = {"INPUT_WORD", "NAMED", "PATH", "HOME", "LANG", "LC_TIME", "TERM", "GIVEN", "AWS_REGION"}
     assert {name for name in env if not name.startswith("DURUN_")} == own

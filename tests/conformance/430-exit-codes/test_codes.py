@@ -1,0 +1,129 @@
+import os
+import shutil
+import signal
+
+import pytest
+
+
+@pytest.fixture
+def waiting(operator):
+    """A run whose step waits: (the process, let the step end)."""
+    up, down = operator.fifo("up"), operator.fifo("down")
+    kept = os.open(down, os.O_RDWR)
+    process = operator.start("run", "waits.yaml")
+    assert up.read_text() == "up\n"
+    yield process, lambda: os.write(kept, b"\n")
+    os.write(kept, b"\n")
+    os.close(kept)
+
+
+@pytest.mark.parametrize(("codes", "exit_code"), [("[0]", 0), ("[0,1]", 1), ("[0,76]", 3), ("[1,76,1]", 3)])
+def test_succeeded_failed_in_doubt(operator, codes, exit_code):
+    operator("run", "runbook.yaml", "-i", f"codes={codes}", code=exit_code)
+
+
+def test_a_doubt_before_what_could_not_start_before_a_failure(operator):
+    operator("run", "mixed.yaml", code=4)
+    operator("run", "mixed.yaml", "-i", "doubt=true", code=3)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run",), ("run", "nowhere.yaml"), ("run", "runbook.yaml", "-i", "x=1"), ("run", "runbook.yaml", "--wrong"),
+        ("show", "zzz"), ("resume", "zzz"), ("cancel", "zzz", "--reason", "x"), ("logs", "zzz"), ("nonsense",),
+        ("validate", "case.txt"), ("history", "--status", "nonsense"), ("history", "--since", "soon"),
+    ],
+)  # fmt: skip
+def test_usage(operator, command):
+    said = operator(*command, code=2)
+    assert said.err.startswith("durun: ")
+    assert "hint:" in said.err
+
+
+def test_near_matches_of_a_run(operator):
+    operator("run", "runbook.yaml")
+    run = operator.show()["id"]
+    wrong = run[:-1] + ("2" if run[-1] != "2" else "3")
+    assert run in operator("show", wrong, code=2).err
+    assert operator("show", run[:6], "--json").json["id"] == run
+
+
+def test_a_damaged_journal_is_refused_and_left_untouched(operator):
+    operator("run", "runbook.yaml")
+    journal = operator.home / "journal.db"
+    journal.write_bytes(journal.read_bytes()[:5000])
+    before = journal.read_bytes()
+    for command in (("run", "runbook.yaml"), ("history",), ("show", "@last")):
+        operator(*command, code=7)
+    assert journal.read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written(operator):
+    operator("history")
+    operator("run", "runbook.yaml")
+    shutil.rmtree(operator.home / "runs")
+    (operator.home / "runs").write_text("")
+    operator("run", "runbook.yaml", code=8)
+    assert len(operator("history", "--json").json) == 1
+
+
+def test_another_process_drives_it(operator, waiting):
+    process, let_go = waiting
+    said = operator("resume", "@last", code=11)
+    assert str(process.pid) in said.err
+    assert operator("resume", "@last", "--json", code=11).err.startswith('{"error"')
+    let_go()
+    assert process.wait() == 0
+
+
+@pytest.mark.fault(14)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_at_once_when_told_twice_and_the_step_is_adopted(operator, waiting, number):
+    process, let_go = waiting
+    process.send_signal(number)
+    if number == signal.SIGINT:
+        while "Ctrl-C again" not in process.stdout.readline():
+            pass
+        process.send_signal(number)
+    assert process.wait() == 128 + number
+    let_go()
+    operator("resume", "@last")
+    assert operator.read("effects") == "done\nafter\n"
+    assert operator.tasks()["waits", None]["how"] == "adopted"
+
+
+@pytest.mark.fault(14)
+def test_the_first_ctrl_c_lets_what_runs_end_and_starts_nothing_more(operator, waiting):
+    process, let_go = waiting
+    process.send_signal(signal.SIGINT)
+    while "Ctrl-C again" not in process.stdout.readline():
+        pass
+    let_go()
+    assert process.wait() == 130
+    assert operator.read("effects") == "done\n"
+    assert operator.show()["status"] == "interrupted"
+    operator("resume", "@last")
+    assert operator.read("effects") == "done\nafter\n"
+
+
+@pytest.mark.fault(23)
+def test_a_state_directory_that_others_can_read(operator):
+    operator("run", "runbook.yaml")
+    operator.home.chmod(0o755)
+    said = operator("run", "runbook.yaml", code=13)
+    assert "chmod" in said.err
+    operator.home.chmod(0o700)
+    assert len(operator("history", "--json").json) == 1
+
+
+def test_last_is_refused_off_a_terminal_where_it_decides(operator):
+    operator("run", "runbook.yaml", "-i", "codes=[1]", code=1)
+    del operator.environment["DURUN_LAST_OK"]
+    for command in (
+        ("resume", "@last"),
+        ("cancel", "@last", "--reason", "x"),
+        ("settle", "@last", "each", "--done", "--reason", "x"),
+    ):
+        assert "DURUN_LAST_OK" in operator(*command, code=2).err
+    operator("show", "@last")
