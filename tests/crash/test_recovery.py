@@ -428,6 +428,22 @@ def test_resume_after_the_state_directory_was_mounted_anew(bench: Bench) -> None
     assert not bench.effects()
 
 
+def test_step_whose_folder_was_removed_is_not_taken_for_one_that_never_began(bench: Bench) -> None:
+    """`rm -rf runs/*`, to make room: the step's gate and record are gone, its effect is not."""
+    fifo = bench.fifo()
+    run = kill_runner(bench, "run", blocked(bench, fifo))
+    bench.let_go(fifo)
+    bench.quiet()
+    shutil.rmtree(bench.home / "runs" / run)
+    ran = bench("resume", run)
+    assert ran.code == 3, ran
+    assert "removed" in bench.task("one", run=run)["reason"]
+    assert bench.effects() == {"one": 1}
+    assert bench("settle", run, "one", "--done", "--reason", "looked").code == 0
+    assert bench("resume", run).code == 0
+    assert bench.effects() == {"one": 1, "two": 1}
+
+
 def test_adopted_step_is_stopped_by_a_cancel(bench: Bench) -> None:
     """Its supervisor has no runner: it watches the stop file."""
     fifo = bench.fifo()

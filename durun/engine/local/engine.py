@@ -14,7 +14,7 @@ from durun.engine.api import CancelRequest, Observer, Outcome, ResumeRequest, Se
 from durun.engine.beginning import Beginning
 from durun.engine.changes import changes_of, tasks_added
 from durun.engine.local.files import FOLDER, changed_files, copy_files, sync_folder
-from durun.engine.local.folder import STOP
+from durun.engine.local.folder import STOP, make_attempts
 from durun.engine.local.hands import take as take_hands
 from durun.engine.local.requirements import check_requirements
 from durun.engine.local.runner import Runner
@@ -56,7 +56,7 @@ class LocalEngine:
         runbook, place = source.runbook, Path(source.place)
         check_requirements(runbook.requires, os.environ.get("PATH", os.defpath))
         run_id = _new_id()
-        folder = self._make_folder(run_id)
+        folder = self._make_folder(run_id, new=True)
         lock = RunLock(self._config.run_lock(run_id), self._clock)
         lock.acquire()
         try:
@@ -206,12 +206,16 @@ class LocalEngine:
                 f"{name} differs from the copy of the start, which is used ({FOLDER}/{name} in the run's folder)"
             )
 
-    def _make_folder(self, run_id: str) -> Path:
+    def _make_folder(self, run_id: str, *, new: bool = False) -> Path:
+        """The run's folder, made if it is missing; the one for its attempts only for a `new` run."""
         folder = self._config.run_folder(run_id)
         try:
             if not folder.is_dir():
-                folder.mkdir(mode=0o700, parents=True)
+                folder.parent.mkdir(mode=0o700, exist_ok=True)
+                folder.mkdir(mode=0o700, exist_ok=True)
                 sync_folder(folder.parent)
+            if new:
+                make_attempts(folder)
         except OSError as error:
             raise StorageFailed(f"{folder}: {error.strerror}", "make room, then try again") from error
         return folder

@@ -98,11 +98,14 @@ def _examine(run_folder: Path, folder: int, nonce: str, session: int, then: Plac
     alive = supervisor_pid(run_folder, session)
     said = read_gate(place)
     if said is None:
-        if (then.boot_id, then.pid_namespace, then.mount_id) == (now.boot_id, now.pid_namespace, now.mount_id):
+        # The folder of all attempts is made before the run is recorded: where it is missing, gates may be, too.
+        kept = place.parent.is_dir()
+        if kept and (then.boot_id, then.pid_namespace, then.mount_id) == (now.boot_id, now.pid_namespace, now.mount_id):
             if fence(run_folder, folder, nonce):
                 return NeverBegan("it was not started before the runner ended")
             return _examine(run_folder, folder, nonce, session, then, now)
-        return Alive(alive) if alive is not None else _without_gate(nonce, then, now)
+        why = "the state directory was mounted anew" if kept else "the run's folder was removed"
+        return Alive(alive) if alive is not None else _without_gate(nonce, then, now, why)
     if said.gate is None or said.gate.nonce != nonce:
         return Alive(alive) if alive is not None else Unknown("its gate is damaged", gone=then.boot_id != now.boot_id)
     if said.gate.fence:
@@ -126,8 +129,8 @@ def _with_gate(run_folder: Path, place: Path, said: Records, gate: Gate, alive: 
     return _search(run_folder, gate, said.process)
 
 
-def _without_gate(nonce: str, then: Place, now: Place) -> Orphaned | Unknown:
-    """No gate, and the place is another one: then that proves nothing."""
+def _without_gate(nonce: str, then: Place, now: Place, why: str) -> Orphaned | Unknown:
+    """No gate, and the place is another one, or was emptied: then that proves nothing."""
     if then.boot_id != now.boot_id:
         return Unknown("the machine restarted", gone=True)
     if then.pid_namespace != now.pid_namespace:
@@ -135,9 +138,9 @@ def _without_gate(nonce: str, then: Place, now: Place) -> Orphaned | Unknown:
     table = look_around()
     found = members(table, Origin(nonce, 0, None, None))
     if found:
-        return Orphaned(_pids(found), True, "the state directory was mounted anew; the step still runs")
+        return Orphaned(_pids(found), True, f"{why}; the step still runs")
     hidden = any(table.nonce(pid) == UNREADABLE for pid in table.processes)
-    return Unknown("the state directory was mounted anew", gone=not hidden and 1 in table.processes)
+    return Unknown(why, gone=not hidden and 1 in table.processes)
 
 
 def _search(run_folder: Path, gate: Gate, main: MainProcess | None) -> Orphaned | Unknown:

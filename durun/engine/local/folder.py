@@ -38,6 +38,11 @@ def attempt_folder(run_folder: Path, number: int) -> Path:
     return Path(f"{run_folder}/attempts/{number}")
 
 
+def make_attempts(run_folder: Path) -> None:
+    """Make the folder of all attempts, before the run is recorded: only then does its absence mean a loss."""
+    attempt_folder(run_folder, 0).parent.mkdir(mode=0o700, exist_ok=True)
+
+
 def log_path(folder: Path) -> str:
     """Where the attempt's stdout and stderr are kept; absent if it wrote nothing."""
     return f"{folder}/log"

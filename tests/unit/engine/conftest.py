@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from durun.engine.local import hands as hands_module
-from durun.engine.local.folder import attempt_folder, read_gate
+from durun.engine.local.folder import attempt_folder, make_attempts, read_gate
 from durun.engine.local.hands import Hands
 from durun.engine.local.logs import read_log, read_stream
 from durun.engine.local.records import MainProcess
@@ -155,6 +155,7 @@ def make_rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     def make(first: str = "", opened: bool = True) -> Rig:
         run_folder = tmp_path / f"run-{len(rigs)}"
         run_folder.mkdir(0o700)
+        make_attempts(run_folder)
         with monkeypatch.context() as patch:
             patch.setattr(hands_module, "_PROGRAM", first + "\n" + hands_module._PROGRAM)
             rigs.append(Rig(run_folder))

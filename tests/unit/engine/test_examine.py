@@ -1,6 +1,7 @@
 """What a resume finds of an attempt: only what is proved, everything else is unknown."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -96,6 +97,16 @@ def test_without_a_gate_elsewhere_nothing_is_proved(rig, find, other):
     rig.kill()
     assert isinstance(find(rig, **other), Unknown)
     assert not rig.folder().exists(), "nothing is fenced on such a ground"
+
+
+def test_without_the_folder_of_all_attempts_nothing_is_proved(rig, find):
+    """Somebody made room by removing what is in the state directory: gates are gone with it."""
+    rig.run("true")
+    rig.kill()
+    shutil.rmtree(rig.folder().parent)
+    found = find(rig)
+    assert isinstance(found, Unknown) and found.reason == "the run's folder was removed"
+    assert not rig.folder().parent.exists(), "nor does looking make the next resume believe that one was there"
 
 
 def test_a_living_supervisor_and_no_gate_is_fenced_and_not_waited_for(rig, find, fifo):
