@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -84,7 +83,9 @@ def find_doubt(tasks: Mapping[TaskKey, TaskState], step: str, target: str | None
 
 
 def _outputs(app: App, run_id: str, key: TaskKey, pairs: Sequence[str]) -> dict[str, Json]:
-    """The outputs given, by the step's declarations. Raises UsageError for one that is unknown, missing or no JSON."""
+    """The outputs given, by the step's declarations. Raises UsageError for one that is unknown, missing or wrong."""
+    from durun.language.outputs import OutputError, output_from_text
+
     declared = _declared(app, run_id, key.step)
     values: dict[str, Json] = {}
     for pair in pairs:
@@ -92,7 +93,10 @@ def _outputs(app: App, run_id: str, key: TaskKey, pairs: Sequence[str]) -> dict[
         if not equals or name not in declared:
             known = ", ".join(declared) or "none"
             raise UsageError(f"`{name}` is not an output of {key.step}", f"--output NAME=VALUE; its outputs: {known}")
-        values[name] = text if declared[name].type == "string" else _from_json(name, text)
+        try:
+            values[name] = output_from_text(name, declared[name], text)
+        except OutputError as error:
+            raise UsageError(error.message, "only outputs of type string are taken as they are, else JSON") from error
     if missing := [name for name in declared if name not in values]:
         wanted = " ".join(f"--output {name}=…" for name in missing)
         raise UsageError(f"a step that is done has all of its outputs; {key.step} lacks {', '.join(missing)}", wanted)
@@ -106,11 +110,3 @@ def _declared(app: App, run_id: str, step: str) -> Mapping[str, Output]:
     created = app.state(run_id).created
     runbook = load(created.text.encode(), created.file, created.place).runbook
     return next((found.outputs for found in runbook.every_step() if found.id == step), {})
-
-
-def _from_json(name: str, text: str) -> Json:
-    try:
-        return json.loads(text)
-    except ValueError:
-        hint = "only outputs of type string are taken as they are"
-        raise UsageError(f"the value of `{name}` is not JSON", hint) from None

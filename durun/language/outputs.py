@@ -67,6 +67,14 @@ def collect_outputs(declared: Mapping[str, Output], output_file: bytes, stdout: 
     return values
 
 
+def output_from_text(name: str, output: Output, text: str) -> Json:
+    """The value that `name=text` in `$DURUN_OUTPUT` would give. Raises OutputError."""
+    try:
+        return _read(text, output)
+    except _Bad as error:
+        raise OutputError(f"output `{name}` {error}") from error
+
+
 _HINT = 'declare it under `outputs`, and write it in the script with: echo "name=value" >> "$DURUN_OUTPUT"'
 
 
@@ -149,11 +157,13 @@ def _one(name: str, output: Output, written: Mapping[str, str], stdout: _Stdout)
     if output.json is not None:
         return _typed(_picked(output.json, stdout.page()), output)
     if output.source == "stdout":
-        text = stdout.text()
-    elif name in written:
-        text = written[name]
-    else:
-        raise _Bad("is missing")
+        return _read(stdout.text(), output)
+    if name in written:
+        return _read(written[name], output)
+    raise _Bad("is missing")
+
+
+def _read(text: str, output: Output) -> Json:
     if len(text.encode()) > MAX_OUTPUT:
         raise _Bad("is bigger than 1 MiB; leave it as a file in $DURUN_EVIDENCE instead")
     if "\0" in text:

@@ -386,7 +386,7 @@ def test_done_needs_the_declared_outputs(durun, engine, book):
     settle = ("settle", "run-1", "dump", "--done", "--reason", "x")
     assert "dump lacks path, size" in durun(*settle).err
     assert "`sise` is not an output of dump" in durun(*settle, "--output", "sise=1").err
-    assert "the value of `size` is not JSON" in durun(*settle, "--output", "path=1", "--output", "size=big").err
+    assert "output `size` must be of type integer" in durun(*settle, "--output", "path=1", "--output", "size=big").err
     assert durun(*settle, "--output", "path=1", "--output", "size=2").code == 0
     assert engine.asked[-1].outputs == {"path": "1", "size": 2}
 
