@@ -1,6 +1,7 @@
 CALLER = {
     "GIVEN": "g", "AWS_REGION": "eu", "MORE": "m", "SECRET_OF_CALLER": "x", "BASH_ENV": "/nowhere", "LD_PRELOAD": "",
-    "PYTHONSTARTUP": "/nowhere", "LC_TIME": "C", "TERM": "vt100", "IFS": "x", "INPUT_WORD": "forged", "DURUN_STEP_ID": "forged",
+    "PYTHONSTARTUP": "/nowhere", "LC_TIME": "C", "TERM": "vt100", "IFS": "x",
+    "INPUT_WORD": "forged", "DURUN_STEP_ID": "forged",
 }  # fmt: skip
 
 

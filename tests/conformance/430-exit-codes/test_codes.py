@@ -17,7 +17,7 @@ def waiting(operator):
     os.close(kept)
 
 
-@pytest.mark.parametrize(("codes", "exit_code"), [("[0]", 0), ("[0,1]", 1), ("[0,76]", 3), ("[1,76,1]", 3)])
+@pytest.mark.parametrize(("codes", "exit_code"), [("[0]", 0), ("[0,1]", 1), ("[0,76]", 3), ("[1,76,2]", 3)])
 def test_succeeded_failed_in_doubt(operator, codes, exit_code):
     operator("run", "runbook.yaml", "-i", f"codes={codes}", code=exit_code)
 
@@ -32,13 +32,13 @@ def test_a_doubt_before_what_could_not_start_before_a_failure(operator):
     [
         ("run",), ("run", "nowhere.yaml"), ("run", "runbook.yaml", "-i", "x=1"), ("run", "runbook.yaml", "--wrong"),
         ("show", "zzz"), ("resume", "zzz"), ("cancel", "zzz", "--reason", "x"), ("logs", "zzz"), ("nonsense",),
-        ("validate", "case.txt"), ("history", "--status", "nonsense"), ("history", "--since", "soon"),
+        ("history", "--status", "nonsense"), ("history", "--since", "soon"),
     ],
 )  # fmt: skip
 def test_usage(operator, command):
     said = operator(*command, code=2)
     assert said.err.startswith("durun: ")
-    assert "hint:" in said.err
+    assert said.out == ""
 
 
 def test_near_matches_of_a_run(operator):

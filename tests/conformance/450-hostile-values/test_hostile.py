@@ -3,8 +3,10 @@ import json
 import pytest
 
 HOSTILE = [
-    "$(touch pwned)", "`touch pwned`", "'; touch pwned; '", '" && touch pwned "', "a\nb\n", "\n", "-rf", "--help", "🙂 ä \u202e x",
-    "\\n \\0 %s %n", "${HOME} $HOME", "a\tb\r\nc", "* ? [a]", "!x", "~", " lead and trail ", "$${{ x }}", "{{ x }} {% y %}", "\x1b[31mred",
+    "$(touch pwned)", "`touch pwned`", "'; touch pwned; '", '" && touch pwned "', "a\nb\n", "\n", "-rf",
+    "--help", "🙂 ä \u202e x",
+    "\\n \\0 %s %n", "${HOME} $HOME", "a\tb\r\nc", "* ? [a]", "!x",
+    "~", " lead and trail ", "$${{ x }}", "{{ x }} {% y %}", "\x1b[31mred",
 ]  # fmt: skip
 
 
