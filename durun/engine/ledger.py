@@ -36,6 +36,7 @@ class Ledger:
         self.progress = Progress(plan, state)
         self.now = self._latest()
         self._highest = self._shown = self.now
+        self._passed = clock.monotonic()
 
     def _latest(self) -> float:
         """The time of the newest event: the floor under the clock."""
@@ -47,9 +48,14 @@ class Ledger:
         found = self._shown = self._clock.now()
         if self._has_jumped():
             self.emit(ClockJumped(expected=self.now, found=found))
-        self.now = max(self.now, found)
+        self.now = max(self.now + self._elapsed(), found)
         if not self._pending:
             self.catch_up()
+
+    def _elapsed(self) -> float:
+        """Seconds since the last turn: behind a clock that was set back, what is due must still come."""
+        before, self._passed = self._passed, self._clock.monotonic()
+        return self._passed - before
 
     def _has_jumped(self) -> bool:
         """Whether the clock went back since the last recorded jump: one that stays behind has jumped only once."""

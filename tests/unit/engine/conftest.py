@@ -259,16 +259,17 @@ class Told:
 
 
 class Stopped:
-    """A clock that goes when it is told to."""
+    """A clock that goes when it is told to. `passed` are seconds that only go forward."""
 
     def __init__(self) -> None:
         self.time = 1_000_000.0
+        self.passed = 0.0
 
     def now(self) -> float:
         return self.time
 
     def monotonic(self) -> float:
-        return self.time
+        return self.passed
 
 
 def session(number: int = 1) -> ev.SessionStarted:

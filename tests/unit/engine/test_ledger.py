@@ -130,6 +130,25 @@ def test_time_never_goes_back(run: Any, ledger: Ledger) -> None:
     assert run.journal.events("r1")[-1].at == begin
 
 
+@pytest.mark.fault(26)
+def test_time_goes_on_behind_a_clock_that_was_set_back(run: Any, ledger: Ledger) -> None:
+    """A retry that is due in a second comes in a second, not in ten days."""
+    begin = run.clock.time
+    run.clock.time = begin - 10 * 86_400
+    for _ in range(3):
+        run.clock.passed += 1
+        ledger.begin_turn()
+        ledger.commit()
+    assert ledger.now == begin + 3
+
+
+def test_time_that_the_machine_slept_counts(run: Any, ledger: Ledger) -> None:
+    run.clock.time += 3600
+    run.clock.passed += 1
+    ledger.begin_turn()
+    assert ledger.now == run.clock.time
+
+
 def test_a_new_ledger_goes_on_from_the_latest_time_that_was_seen(run: Any, hears: Any) -> None:
     latest = run.clock.time
     run.clock.time = latest - 10
