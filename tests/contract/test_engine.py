@@ -634,6 +634,36 @@ def test_a_step_that_still_runs_is_waited_for(rig: Rig, does: Any, crash: Any) -
     assert rig.task("a").how == "adopted"
 
 
+def test_a_foreign_event_beside_an_adopted_outcome_loses_neither(rig: Rig, does: Any, crash: Any) -> None:
+    rig.world.will("a.run", does(waits=True))
+    crash_when_begun(rig, crash)
+    rig.crash(lambda: rig.start(ABC))
+    let_go = []
+    rig.witness.at_tick = lambda: let_go or let_go.append(rig.world.let_go())
+    meddle(rig, "task_succeeded", "a", lambda: ev.CancelRequested(reason="stop", by={"uid": 7}))
+    assert rig.resume().status == "cancelled"
+    assert (rig.task("a").status, rig.task("a").how) == ("succeeded", "adopted")
+    assert rig.world.calls() == ["a.run"]
+
+
+def test_a_stop_is_not_lost_with_a_commit_that_is_refused(rig: Rig, does: Any) -> None:
+    """The turn that stops `a` also records the end of `b`, and somebody else is faster once more."""
+    rig.world.will("a.run", does(waits=True))
+    left = [1, 2]
+
+    def before(events: Any) -> None:
+        if left and any(isinstance(event, ev.TaskSucceeded) and event.step == "b" for event in events):
+            wish = ev.CancelRequested(reason=f"stop {left.pop()}", by={"uid": 7})
+            run = rig.journal.find("@last")
+            rig.another().journal.append(run, rig.journal.head(run), [wish], rig.journal.record(run).created_at)
+
+    rig.journal.before = before
+    steps = "".join(f"  - {{id: {name}, needs: [], run: [ACT, run], idempotent: true}}\n" for name in "ab")
+    assert rig.start(f"steps:\n{steps}").status == "cancelled"
+    assert not left
+    assert {"a": "cancelled", "b": "succeeded"}.items() <= rig.statuses().items()
+
+
 @pytest.mark.fault(9)
 def test_what_nobody_can_tell_about_is_in_doubt(rig: Rig, does: Any, crash: Any) -> None:
     rig.world.will("a.run", does(waits=True), does())

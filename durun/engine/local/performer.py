@@ -58,11 +58,18 @@ class Performer:
         self.orders: list[Order] = []
         self.new_flights: list[Flight] = []
         self.stopping: set[TaskKey] = set()
+        self._new_stops: set[TaskKey] = set()
 
     def forget(self) -> None:
-        """Drop what was collected and not committed."""
+        """Drop what was collected: it has been sent."""
         self.orders = []
         self.new_flights = []
+        self._new_stops = set()
+
+    def take_back(self) -> None:
+        """Drop what was collected and not committed: the turn is taken again, and nothing of it was sent."""
+        self.stopping -= self._new_stops
+        self.forget()
 
     def perform(self, command: todo.Command, flights: dict[int, Flight]) -> None:
         """Emit the events of a command. Raises StorageFailed, and Changed for a repeat that would differ."""
@@ -222,7 +229,9 @@ class Performer:
     # -- stopping and ending ----------------------------------------------------------------------------------
 
     def _stop(self, key: TaskKey, flights: dict[int, Flight]) -> None:
-        self.stopping.add(key)
+        if key not in self.stopping:
+            self.stopping.add(key)
+            self._new_stops.add(key)
         self.orders.extend(StopOrder(f.folder, "cancel") for f in flights.values() if f.key == key)
 
     def _end(self, status: RunStatus) -> None:

@@ -52,6 +52,8 @@ class Runner:
         self._hands: Hands = session.hands
         self._flights: dict[int, Flight] = {}
         self._adopted: list[Flight] = []
+        # What of them this turn leaves open: it counts once the turn is committed.
+        self._still_open: list[Flight] = []
         self._wake: float | None = None
         self._again = False
         self._selector = selectors.DefaultSelector()
@@ -84,7 +86,8 @@ class Runner:
                 break
             except SequenceConflict:
                 self._ledger.reload()
-                self._performer.forget()
+                self._performer.take_back()
+        self._adopted = self._still_open
         if self._taking_over:
             self._hands.open(self._folder, self._ledger.state.record.sessions)
             self._taking_over = False
@@ -101,9 +104,9 @@ class Runner:
             self._take(reply)
         if self._taking_over:
             self._session.emit_start()
-            self._adopted = self._recovery.take_over()
+            self._still_open = self._recovery.take_over()
         elif self._adopted:
-            self._adopted = self._recovery.settle(self._adopted)
+            self._still_open = self._recovery.settle(self._adopted)
         self._decide()
 
     def _take(self, reply: Reply) -> None:
@@ -162,7 +165,7 @@ class Runner:
         if isinstance(command, Stop):
             if command.key in self._performer.stopping:
                 return False
-            if any(flight.key == command.key for flight in self._adopted):
+            if any(flight.key == command.key for flight in self._still_open):
                 (self._folder / STOP).touch(mode=0o600)
         return self._signals.wish == "go_on" or isinstance(command, Stop | End | Park)
 
