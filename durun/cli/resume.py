@@ -93,6 +93,8 @@ def _resume_all(app: App, failed: bool, accepted: tuple[str, ...], as_json: bool
     """One after the other, oldest first. One that refuses does not stop the others; an interrupt does."""
     codes: list[int] = []
     for record in due(app, failed):
+        if not _is_due(app, app.journal.record(record.id), failed):
+            continue  # while others were worked on, somebody else has brought it to an end
         request = ResumeRequest(record.id, whoami(), fresh=failed, accept_env=accepted)
         try:
             codes.append(_resume(app, request, as_json, quiet))
@@ -109,4 +111,8 @@ def due(app: App, failed: bool) -> list[RunRecord]:
     """The runs that `--all` takes up, oldest first: those that need nobody's word, and failed ones if asked."""
     asked = RESUMABLE if failed else frozenset[RunStatus]()
     found = app.journal.runs(RunQuery(statuses=DRIVEN | asked | {"interrupted", "in_doubt"}))
-    return [record for record in reversed(found) if record.status in asked or app.can_go_on(record)]
+    return [record for record in reversed(found) if _is_due(app, record, failed)]
+
+
+def _is_due(app: App, record: RunRecord, failed: bool) -> bool:
+    return app.can_go_on(record) or (failed and record.status in RESUMABLE)

@@ -289,6 +289,25 @@ def test_all_takes_up_interrupted_runs_oldest_first_and_no_failed_ones(durun, en
     assert sorted(request.run_id for request in engine.asked) == ["aaaa", "bbbb", "cccc"]
 
 
+@pytest.mark.fault(43)
+def test_all_leaves_alone_what_another_one_ended_meanwhile(durun, engine, recorded, monkeypatch):
+    """Two cron jobs at once: the list of the slower one is old by the time that it comes to a run."""
+    recorded.running("aaaa")
+    recorded.running("bbbb")
+    drive = engine._drive
+
+    def drive_and_end_others(run_id, observer):
+        for other in {"aaaa", "bbbb"} - {run_id}:
+            head = engine.app.journal.head(other)
+            engine.app.journal.append(other, head, [ev.RunEnded(status="failed", exit_code=1)], 1_767_225_600.0)
+        return drive(run_id, observer)
+
+    monkeypatch.setattr(engine, "_drive", drive_and_end_others)
+    engine.error = Busy("taken up meanwhile")
+    assert durun("resume", "--all").code == 0
+    assert len(engine.asked) == 1
+
+
 def test_all_with_nothing_due_is_silent(durun, engine, recorded):
     recorded.succeeded("aaaa")
     recorded.failed("bbbb")
