@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from durun.engine.ledger import Ledger
@@ -21,6 +23,10 @@ from durun.model.runbook import Verify
 from durun.model.status import Answer, How
 from durun.model.task import TaskKey
 from durun.model.values import Json
+
+
+OUTPUT_CAP = 64 << 20
+"""Bytes that a step may write to `$DURUN_OUTPUT`, all outputs together."""
 
 
 class Landing:
@@ -101,10 +107,7 @@ class Landing:
         """The step's declared outputs, as this process left them. Raises OutputError."""
         declared = self._preparer.step(key).outputs
         place = attempt_folder(self._run_folder, folder)
-        try:
-            written = Path(output_path(place)).read_bytes()
-        except FileNotFoundError:
-            written = b""
+        written = _written(output_path(place))
         if not declared and not written:
             return {}
         stdout = b""
@@ -175,6 +178,8 @@ class Landing:
             return
         lost = ProbeAnswered(**flight.key._asdict(), purpose=flight.kind, answer="unknown", reason=reason)
         self._ledger.emit(lost)
+        if flight.kind == "after":
+            self._after(flight.key, "unknown", reason)
 
     def _listed(self, flight: Flight, ended: Exit) -> None:
         answer, reason = answer_of(ended, (0,), ())
@@ -186,6 +191,26 @@ class Landing:
         except DurunError as error:
             failed = TaskFailed(**flight.key._asdict(), code="targets", reason=error.message, exit_code=ended.exit_code)
             self._ledger.emit(failed)
+
+
+def _written(path: str) -> bytes:
+    """What the step wrote to `$DURUN_OUTPUT`. Raises OutputError: it may have put anything there, also a pipe."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise OutputError(f"$DURUN_OUTPUT can't be read: {error.strerror}") from error
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OutputError("$DURUN_OUTPUT is no file any more: the step made something else of it")
+        if found.st_size > OUTPUT_CAP:
+            raise OutputError(f"$DURUN_OUTPUT has more than {OUTPUT_CAP >> 20} MiB")
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            return file.read(OUTPUT_CAP)
+    finally:
+        os.close(descriptor)
 
 
 def _exit(record: ExitRecord) -> Exit:
