@@ -191,6 +191,17 @@ steps:
     assert bench.effects() == {"one": 1, "two": 1}
 
 
+def test_pid_of_a_doubt_is_nobody_of_ours_once_the_machine_was_restarted(bench: Bench) -> None:
+    """Whoever has the number by then must neither bar the operator's word nor be killed on our advice."""
+    fifo = bench.fifo()
+    run = kill_runner(bench, "run", blocked(bench, fifo))
+    bench.kill(*bench.supervisors())
+    assert bench("resume", run).code == 3
+    assert bench("settle", run, "one", "--not-done", "--reason", "impatient").code == 2
+    ran = bench("settle", run, "one", "--not-done", "--reason", "looked", env={"CRASH_BOOT_ID": "another"})
+    assert ran.code == 0, ran
+
+
 @pytest.mark.fault(47)
 def test_daemon_that_a_step_left_is_not_waited_for(bench: Bench) -> None:
     """The supervisor is killed when the script has ended, and the daemon lives on."""

@@ -16,6 +16,7 @@ from durun.engine.changes import changes_of, tasks_added
 from durun.engine.local.files import FOLDER, changed_files, copy_files, sync_folder
 from durun.engine.local.folder import STOP, make_attempts
 from durun.engine.local.hands import take as take_hands
+from durun.engine.local.procs import boot_id, pid_namespace
 from durun.engine.local.requirements import check_requirements
 from durun.engine.local.runner import Runner
 from durun.engine.local.session import Session
@@ -102,7 +103,12 @@ class LocalEngine:
 
     def signal(self, request: SettleRequest, observer: Observer) -> Outcome:
         """Record an operator's word on a task in doubt."""
-        append_newest(self._journal, self._clock, request.run_id, lambda state: settled(state, request, _lives))
+        append_newest(
+            self._journal,
+            self._clock,
+            request.run_id,
+            lambda state: settled(state, request, lambda pid: _lives(pid, state, request.task)),
+        )
         record = self._journal.record(request.run_id)
         doubts = record.counts.get("in_doubt", 0)
         if record.cancel_requested and not doubts and record.status == "in_doubt":
@@ -235,7 +241,12 @@ def _new_id() -> str:
     return "".join([secrets.choice(_ALPHABET[8:]), *(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH - 1))])
 
 
-def _lives(pid: int) -> bool:
+def _lives(pid: int, state: RunState, key: TaskKey) -> bool:
+    """Whether a process of the task lives; of another boot or pid namespace, its number is somebody else's by now."""
+    attempt = state.tasks[key].attempt
+    then = state.sessions[attempt.session] if attempt is not None else None
+    if then is not None and (then.boot_id, then.pid_namespace) != (boot_id(), pid_namespace()):
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

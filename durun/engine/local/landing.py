@@ -24,7 +24,6 @@ from durun.model.status import Answer, How
 from durun.model.task import TaskKey
 from durun.model.values import Json
 
-
 OUTPUT_CAP = 64 << 20
 """Bytes that a step may write to `$DURUN_OUTPUT`, all outputs together."""
 
