@@ -20,11 +20,12 @@ from durun.engine.local.recovery import Recovery
 from durun.engine.local.session import Session
 from durun.engine.local.signals import Signals
 from durun.engine.local.wire import Ended, Gone, NotOpened, Refused, Reply
-from durun.errors import StorageFailed
+from durun.errors import CannotStart, StorageFailed
 from durun.journal.api import SequenceConflict
 from durun.model.decide import Command, End, Park, Stop, WakeAt, decide
 from durun.model.event import RunInterrupted
 from durun.model.outcome import exit_code_of
+from durun.model.plan import FREE_REPEATS
 from durun.model.status import ENDED
 
 MOST_EVENTS = 500
@@ -59,6 +60,7 @@ class Runner:
         self._selector = selectors.DefaultSelector()
         self._said_draining = False
         self._taking_over = True
+        self._losses = 0
 
     def drive(self) -> Outcome:
         """Drive the run. Raises StorageFailed, Changed: then what runs goes on, and a resume adopts it."""
@@ -115,6 +117,7 @@ class Runner:
                 if problem:
                     raise StorageFailed(problem, self._resume_hint())
                 flight = self._flights.get(folder)
+                self._losses = 0
                 if flight is not None:
                     self._landing.land(flight, record)
             case Refused(folder, code, error):
@@ -129,7 +132,16 @@ class Runner:
                 pass
 
     def _renew_hands(self) -> None:
-        """The supervisor was killed: whatever it ran is settled as at a resume, under another one."""
+        """The supervisor was killed: whatever it ran is settled as at a resume, under another one.
+
+        Raises CannotStart for one that can't live, lest this go on for ever.
+        """
+        self._losses += 1
+        if self._losses > FREE_REPEATS:
+            raise CannotStart(
+                f"the supervisor ended {self._losses} times before it had done anything",
+                f"see {self._folder}/supervisor-*.err, then: durun resume {self._ledger.state.record.id}",
+            )
         self._observer.said("the supervisor was killed; going on with another one")
         self._selector.unregister(self._hands)
         self._session.renew()
