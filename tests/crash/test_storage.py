@@ -154,3 +154,23 @@ def test_kill_in_the_middle_of_a_commit(bench: Bench, call: str, first: int) -> 
         trial.check()
         trial.close()
         hit += stride
+
+
+@pytest.mark.fault(24)
+def test_older_copy_of_the_journal_is_refused_before_anything_is_done_again(bench: Bench) -> None:
+    """It is whole in itself: that it is old shows only by the attempts that it does not know."""
+    book = bench.write('steps:\n  - {id: one, run: test -e go}\n  - {id: two, run: eval "$MARK"; exit 1}')
+    assert bench("run", str(book)).code == 1
+    run, journal = bench.last() or "", bench.home / "journal.db"
+    copy = journal.read_bytes()
+    (bench.book / "go").touch()
+    assert bench("resume", run).code == 1
+    newest = journal.read_bytes()
+    journal.write_bytes(copy)
+    refused = bench("resume", run)
+    assert refused.code == 7, refused
+    assert "older copy" in refused.err
+    assert bench.effects() == {"two": 1}
+    journal.write_bytes(newest)
+    assert bench("resume", run).code == 1
+    assert bench.effects() == {"two": 2}

@@ -17,6 +17,7 @@ from durun.engine.local.files import FOLDER, changed_files, copy_files, sync_fol
 from durun.engine.local.folder import STOP, make_attempts
 from durun.engine.local.hands import take as take_hands
 from durun.engine.local.procs import boot_id, pid_namespace
+from durun.engine.local.recovery import refuse_older_journal
 from durun.engine.local.requirements import check_requirements
 from durun.engine.local.runner import Runner
 from durun.engine.local.session import Session
@@ -152,7 +153,9 @@ class LocalEngine:
     def _drive(
         self, state: RunState, plan: Plan, runbook: Runbook, beginning: Beginning, observer: Observer
     ) -> Outcome:
-        (self._config.run_folder(state.record.id) / STOP).unlink(missing_ok=True)
+        folder = self._config.run_folder(state.record.id)
+        refuse_older_journal(folder, state.record)
+        (folder / STOP).unlink(missing_ok=True)
         hands = take_hands()
         session = Session(self._config, self._journal, self._clock, state, plan, runbook, observer, beginning, hands)
         observer.began(state, plan, runbook)

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from durun.engine.ledger import Ledger
 from durun.engine.local.examine import Alive, NeverBegan, Orphaned, Recorded, Unknown, examine
+from durun.engine.local.folder import attempt_folder
 from durun.engine.local.landing import Landing
 from durun.engine.local.performer import Flight
 from durun.engine.local.place import Place
+from durun.errors import JournalDamaged, StorageFailed
 from durun.model.event import SessionStarted
-from durun.model.task import Attempt, TaskKey
+from durun.model.task import Attempt, RunRecord, TaskKey
 
 
 class Recovery:
@@ -94,6 +96,26 @@ def _exists(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def refuse_older_journal(run_folder: Path, record: RunRecord) -> None:
+    """Raise JournalDamaged if there are attempts that the journal does not know: it is an old copy, put back.
+
+    What it does not know to be done would be done again. Folders are made only for attempts that are committed.
+    """
+    try:
+        with os.scandir(attempt_folder(run_folder, 0).parent) as entries:
+            newest = max((int(entry.name) for entry in entries if entry.name.isdecimal()), default=0)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageFailed(f"{run_folder}: {error.strerror}", "see to the disk, then resume") from error
+    if newest > record.folders:
+        raise JournalDamaged(
+            f"run {record.id} has made {newest} attempts and probes, and the journal knows of {record.folders}: "
+            "it is an older copy",
+            "nothing was started: restore the newest copy of the journal",
+        )
 
 
 def place_of(session: SessionStarted) -> Place:
