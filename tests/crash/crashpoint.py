@@ -46,7 +46,7 @@ RUNNER = {
 }
 SUPERVISOR = {
     "open": f"{_LOCAL}.supervisor.loop:open_run",
-    "gate": f"{_LOCAL}.supervisor.drafts:Drafts.gate",
+    "gate": f"{_LOCAL}.folder:make_gate",
     "link": "os:link",
     "spawn": f"{_LOCAL}.supervisor.child:spawn",
     "process": f"{_LOCAL}.folder:write_process",

@@ -21,7 +21,7 @@ from durun.engine.local.records import (
     MainProcess,
     Records,
     exit_region,
-    gate_region,
+    new_gate_file,
     process_region,
     read_records,
 )
@@ -80,41 +80,20 @@ def make_gate(folder: Path, gate: Gate) -> int | None:
     Raises OSError if it could not be written: then there is none, or it is somebody else's.
     """
     draft = f"{folder}/gate.{os.urandom(8).hex()}"
-    descriptor = new_draft(draft)
-    try:
-        return descriptor if place_gate(descriptor, draft, folder, gate) else None
-    finally:
-        os.unlink(draft)  # noqa: PTH108
-
-
-def new_draft(draft: str) -> int:
-    """A gate file that says nothing yet, with room for all that it will say: its descriptor. Raises OSError."""
     descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        if os.pwrite(descriptor, bytes(SIZE), 0) != SIZE:
+        if os.pwrite(descriptor, new_gate_file(gate), 0) != SIZE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), draft)
-    except BaseException:
-        os.close(descriptor)
-        os.unlink(draft)  # noqa: PTH108
-        raise
-    return descriptor
-
-
-def place_gate(descriptor: int, draft: str, folder: Path, gate: Gate) -> bool:
-    """Make a draft the attempt's gate, at once and for good; False if there is one already: the draft is closed.
-
-    Raises OSError, the draft closed.
-    """
-    try:
-        os.pwrite(descriptor, gate_region(gate), 0)
         os.link(draft, gate_path(folder))
     except FileExistsError:
         os.close(descriptor)
-        return False
+        return None
     except BaseException:
         os.close(descriptor)
         raise
-    return True
+    finally:
+        os.unlink(draft)  # noqa: PTH108
+    return descriptor
 
 
 def write_process(gate: int, process: MainProcess) -> None:

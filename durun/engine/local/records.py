@@ -68,12 +68,12 @@ class Records(NamedTuple):
     exit: ExitRecord | None
 
 
-def gate_region(gate: Gate) -> bytes:
-    """What to write at GATE_AT. Raises ValueError for a gate with too long texts."""
+def new_gate_file(gate: Gate) -> bytes:
+    """The content of a gate file at its beginning. Raises ValueError for a gate with too long texts."""
     sealed = _seal(gate._asdict(), PROCESS_AT - GATE_AT)
     if len(sealed) > PROCESS_AT - GATE_AT:
         raise ValueError("the gate does not fit into its region")
-    return sealed
+    return sealed.ljust(SIZE, b"\0")
 
 
 def process_region(process: MainProcess) -> bytes:

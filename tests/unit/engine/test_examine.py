@@ -57,7 +57,7 @@ def reboot(rig, number=1):
     gate = Path(folders.gate_path(rig.folder(number)))
     said = folders.read_gate(rig.folder(number))
     content = bytearray(gate.read_bytes())
-    content[0:640] = folders.gate_region(said.gate._replace(boot_id="other")).ljust(640, b"\0")
+    content[0:640] = folders.new_gate_file(said.gate._replace(boot_id="other"))[0:640]
     gate.write_bytes(content)
 
 

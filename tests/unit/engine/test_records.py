@@ -12,7 +12,7 @@ from durun.engine.local.records import (
     MainProcess,
     exit_record,
     exit_region,
-    gate_region,
+    new_gate_file,
     process_region,
     read_records,
 )
@@ -24,7 +24,7 @@ RECORD = ExitRecord(
 
 
 def content(gate=GATE, process=None, record=None):
-    file = bytearray(gate_region(gate).ljust(SIZE, b"\0"))
+    file = bytearray(new_gate_file(gate))
     if process is not None:
         file[PROCESS_AT : PROCESS_AT + len(process_region(process))] = process_region(process)
     if record is not None:

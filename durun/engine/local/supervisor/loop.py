@@ -17,7 +17,6 @@ from durun.engine.local import wire
 from durun.engine.local.procs import look_around
 from durun.engine.local.records import EndReason, ExitRecord
 from durun.engine.local.supervisor.child import Child
-from durun.engine.local.supervisor.drafts import Drafts
 from durun.engine.local.supervisor.ending import Ending
 from durun.engine.local.supervisor.ladder import TICK
 from durun.engine.local.supervisor.opening import CannotOpen, Opening, open_run
@@ -37,7 +36,6 @@ class Supervisor:
         self._by_pid: dict[int, Child] = {}
         self._opening: Opening | None = None
         self._ending: Ending | None = None
-        self._drafts: Drafts | None = None
         self._lost = False
         self._closing = False
         self._tick = 0.0
@@ -49,21 +47,12 @@ class Supervisor:
         self._watch_signals()
         self._selector.register(self._channel, selectors.EVENT_READ, self._on_orders)
         while not self._done():
-            ready = self._selector.select(0 if self._may_prepare() else self._patience())
-            for key, _ in ready:
+            for key, _ in self._selector.select(self._patience()):
                 key.data()
-            if not ready and self._may_prepare() and self._drafts is not None:
-                self._drafts.prepare()
             self._on_time()
             if not self._lost:
                 wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._channel.unsent else 0)
                 self._selector.modify(self._channel, wanted, self._on_orders)
-        if self._drafts is not None:
-            self._drafts.close()
-
-    def _may_prepare(self) -> bool:
-        """Whether there is something to make ahead: not at the end of a run, nor without a runner."""
-        return self._drafts is not None and self._drafts.wanted and bool(self._children) and not self._lost
 
     def _done(self) -> bool:
         return (self._lost or (self._closing and not self._channel.unsent)) and not self._children
@@ -127,8 +116,8 @@ class Supervisor:
                 self._open(order)
             case wire.StartOrder():
                 # What a runner ordered and did not live to see started, the next one decides anew.
-                if not self._channel.hung_up() and self._opening is not None and self._drafts is not None:
-                    self._start(order, self._opening, self._drafts)
+                if not self._channel.hung_up() and self._opening is not None:
+                    self._start(order, self._opening)
             case wire.StopOrder():
                 child = self._children.get(order.folder)
                 if child is not None:
@@ -145,13 +134,13 @@ class Supervisor:
             self._closing = True
             return
         self._ending = Ending(self._opening.run_folder)
-        self._drafts = Drafts(self._opening.run_folder)
         self._channel.send([wire.Opened(os.getpid(), self._opening.scope)])
 
-    def _start(self, order: wire.StartOrder, opening: Opening, drafts: Drafts) -> None:
+    def _start(self, order: wire.StartOrder, opening: Opening) -> None:
         folder = folders.attempt_folder(opening.run_folder, order.folder)
         try:
-            gate = drafts.gate(order.folder, opening.gate(order.nonce))
+            folders.make_folder(folder)
+            gate = folders.make_gate(folder, opening.gate(order.nonce))
         except OSError as error:
             self._channel.send([wire.Refused(order.folder, "storage", f"{folder}: {error.strerror}")])
             return
