@@ -484,7 +484,7 @@ def test_hangup_does_not_end_a_step(bench: Bench) -> None:
 @pytest.mark.parametrize("made", ["mkfifo", "mkdir", "ln -s /dev/zero"])
 def test_output_file_that_is_none_fails_the_step(bench: Bench, made: str) -> None:
     """It neither hangs the runner, nor eats its memory, nor breaks it."""
-    book = bench.write(f"steps:\n  - id: one\n    run: {made} \"$DURUN_OUTPUT\"")
+    book = bench.write(f'steps:\n  - id: one\n    run: {made} "$DURUN_OUTPUT"')
     ran = bench("run", str(book))
     assert ran.code == 1, ran
     assert "$DURUN_OUTPUT is no file" in bench.task("one")["attempts"][0]["reason"]

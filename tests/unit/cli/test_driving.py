@@ -453,8 +453,6 @@ def test_all_takes_up_a_run_whose_doubts_are_settled(durun, engine, recorded):
 
 
 def _doubt(step):
-    yield ev.TaskStarted(
-        step=step, attempt=1, folder=1, nonce="n", session=1, idempotency_key="k", request="r"
-    )
+    yield ev.TaskStarted(step=step, attempt=1, folder=1, nonce="n", session=1, idempotency_key="k", request="r")
     yield ev.TaskInDoubt(step=step, reason="ended by signal 9")
     yield ev.RunParked(status="in_doubt", reason="in doubt")
