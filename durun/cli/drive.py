@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -34,7 +35,13 @@ def choose_view(app: App, as_json: bool, quiet: bool) -> View:
 
 
 def drive(view: View, work: Callable[[Observer], Outcome]) -> int:
-    """Let the engine work while `view` watches; returns the exit code. Raises what the engine raises."""
+    """Let the engine work while `view` watches; returns the exit code. Raises what the engine raises.
+
+    What a run makes are records that live as long as it, hardly ever circles of them: so the collector is told to
+    look seldom, which saves a tenth of the runner's time.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     code = 1
     try:
         code = work(view).exit_code

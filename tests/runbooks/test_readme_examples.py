@@ -16,10 +16,12 @@ from durun.language.load import load
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "runbooks" / "README.md").read_text()
+FRONT = (ROOT / "README.md").read_text()
 SCHEMA = json.loads((ROOT / "durun" / "language" / "runbook.schema.json").read_text())
 
 VALID = re.findall(r"^```yaml\n(durun: 1\n.*?)^```$", README, re.DOTALL | re.MULTILINE)
 WRONG = re.findall(r"^```yaml wrong\n(.*?)^```\n```text\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+FIRST = re.findall(r"^```yaml\n(durun: 1\n.*?)^```$", FRONT, re.DOTALL | re.MULTILINE)
 SHIPPED = sorted((ROOT / "runbooks").glob("*.yaml"))
 
 
@@ -55,9 +57,10 @@ KEYS = sorted(set(_keys_of_schema(SCHEMA)))
 def test_every_block_is_seen_by_these_tests() -> None:
     assert len(VALID) + len(WRONG) == README.count("```yaml")
     assert len(VALID) > 10 and len(WRONG) > 3
+    assert len(FIRST) == FRONT.count("```yaml") > 0
 
 
-@pytest.mark.parametrize("text", VALID, ids=_name)
+@pytest.mark.parametrize("text", [*VALID, *FIRST], ids=_name)
 def test_example_is_valid(text: str) -> None:
     assert load(text.encode(), "example.yaml", str(ROOT / "runbooks")).warnings == ()
 
