@@ -35,6 +35,7 @@ from durun.model.event import CancelRequested, Event, RunbookChanged, RunCreated
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
+from durun.model.status import FINAL
 from durun.model.task import TaskKey
 from durun.model.values import Json
 
@@ -140,6 +141,10 @@ class LocalEngine:
             events.append(SurroundingsAccepted(names=new, by=request.by))
         env = then["env"]
         if request.change is not None:
+            changes_of(runbook, request.change.runbook, state)
+            if (outcome := self._settle_open(state, runbook, request, observer)) is not None:
+                return outcome
+            state = read_state(self._journal, request.run_id)
             changed = self._changed(state, runbook, request.change, request.by)
             for line in changed.changes:
                 observer.said(line)
@@ -163,10 +168,37 @@ class LocalEngine:
             observer.said(line)
         with Signals() as signals:
             outcome = Runner(session, observer, signals).drive()
+        return self._ended(outcome, session, observer)
+
+    def _ended(self, outcome: Outcome, session: Session, observer: Observer) -> Outcome:
         if outcome.status == "succeeded":
             shutil.rmtree(session.run_folder / "work", ignore_errors=True)
         observer.ended(outcome)
         return outcome
+
+    def _settle_open(
+        self, state: RunState, runbook: Runbook, request: ResumeRequest, observer: Observer
+    ) -> Outcome | None:
+        """Before a change: settle the attempts that are open, under the definition that they ran under.
+
+        Once the change is recorded, nobody could tell any more what theirs was. Gives how the run ended, if it did
+        with them, or the operator left.
+        """
+        if not state.record.counts.get("running"):
+            return None
+        plan = make_plan(runbook, state.created.inputs, state.created.surroundings["env"], request.run_id)
+        beginning, hands = Beginning("resume", request.by), take_hands()
+        session = Session(self._config, self._journal, self._clock, state, plan, runbook, observer, beginning, hands)
+        observer.began(state, plan, runbook)
+        with Signals() as signals:
+            signals.drain("what ran is settled before the runbook is changed")
+            outcome = Runner(session, observer, signals).drive()
+            left = signals.wish == "leave"
+        if left or outcome.status in FINAL:
+            return self._ended(outcome, session, observer)
+        if outcome.status == "interrupted":
+            session.hands.close()
+        return None
 
     def _drive_if_free(self, run_id: str, beginning: Beginning, observer: Observer) -> Outcome:
         """Carry a recorded request out, unless another process drives the run: then that one does."""

@@ -31,6 +31,10 @@ class Signals:
         """Readable when a signal came."""
         return self._wake.fileno()
 
+    def drain(self, reason: str) -> None:
+        """Start nothing more from now on, as after the first Ctrl-C; any signal then means: leave."""
+        self.wish, self.reason = "drain", reason
+
     def clear(self) -> None:
         """Empty what `fileno` signalled."""
         try:
