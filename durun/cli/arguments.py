@@ -7,7 +7,7 @@ its error classes are found from the one that typer exports.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +16,9 @@ from durun.errors import UsageError
 
 _COMPLAINT: Any = typer.BadParameter.__mro__[2]
 """The class of every complaint of the parser, from typer 0.24 to 0.28."""
+
+_FILES = frozenset({"runbook", "runbooks", "inputs", "inputs_file"})
+"""Parameters that name files, and inputs, which are refused by their names."""
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run: its id, the beginning of it, or @last.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
@@ -27,7 +30,22 @@ TargetOption = Annotated[str | None, typer.Option("--target", "-t", metavar="KEY
 def invoke(name: str, summary: str, function: Callable[..., int], arguments: Sequence[str]) -> int:
     """Parse `arguments` for the command `function` and run it; returns its exit code. Raises UsageError."""
     given = _parse(name, summary, function, arguments)
-    return 0 if given is None else function(**given)
+    if given is None:
+        return 0
+    _refuse_no_text(name, given)
+    return function(**given)
+
+
+def _refuse_no_text(command: str, given: Mapping[str, Any]) -> None:
+    """Bytes that are no text are fine in the name of a file, and nowhere else: all else is kept in the journal."""
+    for name, value in given.items():
+        if name in _FILES:
+            continue
+        for word in value if isinstance(value, list) else [value]:
+            if isinstance(word, str) and any("\ud800" <= character <= "\udfff" for character in word):
+                raise UsageError(
+                    f"the value for {name.replace('_', ' ')} is not text in UTF-8", f"durun {command} --help"
+                )
 
 
 def _parse(name: str, summary: str, function: Callable[..., int], arguments: Sequence[str]) -> dict[str, Any] | None:

@@ -26,7 +26,9 @@ def command(
         list[str] | None,
         typer.Option("--status", help="Only runs with this status; may be repeated.", show_default=False),
     ] = None,
-    runbook: Annotated[str | None, typer.Option(help="Only runs of the runbook with this name.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--runbook", metavar="NAME", help="Only runs of the runbook with this name.")
+    ] = None,
     since: Annotated[str | None, typer.Option(help="Only runs started since: 7d, 12h, 30m, or a date.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="How many; 0: all.")] = 20,
     as_json: JsonOption = False,
@@ -35,7 +37,7 @@ def command(
     with open_app(read_only=True) as app:
         now = app.clock.now()
         wanted = [_status(word) for word in status or ()]
-        runs = list_runs(app, wanted, runbook, None if since is None else parse_since(since, now), limit or None)
+        runs = list_runs(app, wanted, name, None if since is None else parse_since(since, now), limit or None)
         if as_json:
             sys.stdout.write(dump(history_json(runs)))
         elif runs:

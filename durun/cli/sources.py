@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from durun.engine.api import Source
+from durun.errors import UsageError
 from durun.language.load import load, read_file
 from durun.model.event import RunCreated
 
@@ -14,7 +15,10 @@ from durun.model.event import RunCreated
 def open_source(path: str, quiet: bool = False) -> Source:
     """Read and check a runbook; its warnings go to stderr. Raises InvalidRunbook, UsageError."""
     file = Path(path)
-    folder = str(file.absolute().parent)
+    try:
+        folder = str(file.absolute().parent)
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: the working directory is gone", "cd to a folder that is there") from error
     loaded = load(read_file(path), path, folder)
     if not quiet:
         for warning in loaded.warnings:

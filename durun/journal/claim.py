@@ -21,7 +21,7 @@ from durun.model.values import Json
 PATIENCE = 10.0
 """Seconds for which the write mutex is tried."""
 
-_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _GLANCES, _GLANCE = 10, 0.02
 
@@ -29,7 +29,7 @@ _GLANCES, _GLANCE = 10, 0.02
 class WriteMutex:
     """At most one process at a time writes the journal: `with mutex:` around a write transaction.
 
-    While it is held, INT, TERM and HUP wait, so that no handler ever runs in the middle of a commit. Entering
+    While it is held, INT, TERM, HUP and TSTP wait: no handler runs in the middle of a commit, nor stops one. Entering
     raises StorageFailed, naming the holder, after `patience` seconds. One thread; not reentrant.
     """
 

@@ -115,7 +115,10 @@ def answer_of(ended: Exit, done_on: tuple[int, ...], not_done_on: tuple[int, ...
 
 
 def exit_code_of(status: RunStatus, tasks: Mapping[TaskKey, TaskState]) -> int:
-    """The process's exit code for a run with this status (the table is in `durun/README.md`)."""
+    """The process's exit code for a run with this status (the table is in `durun/README.md`).
+
+    `tasks` are those that make it failed: nobody forgives them, and of `finally` only the last round counts.
+    """
     match status:
         case "succeeded":
             return 0

@@ -151,7 +151,8 @@ def _search(run_folder: Path, gate: Gate, main: MainProcess | None) -> Orphaned 
         table = look_around()
         found = members(table, origin)
         if found:
-            lives = main is None or any((p.pid, p.started) == origin.main for p in found)
+            # What still works in the step's own group may be doing what the step was to do.
+            lives = main is None or any((p.pid, p.started) == origin.main or p.group == main.pid for p in found)
             what = "the step still runs" if lives else "the step ended, processes that it left still run"
             return Orphaned(_pids(found), lives, f"its supervisor was killed; {what}")
         starting = _in_transition(table, gate)

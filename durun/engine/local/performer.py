@@ -26,6 +26,7 @@ from durun.model.event import (
     TaskSucceeded,
 )
 from durun.model.outcome import exit_code_of
+from durun.model.resume import failed_tasks
 from durun.model.runbook import Call, Runbook, TargetsRun
 from durun.model.status import RunStatus
 from durun.model.task import Purpose, TaskKey
@@ -244,7 +245,10 @@ class Performer:
                 outputs = {name: render(value, scope) for name, value in self._runbook.outputs.items()}
             except ExpressionError as error:
                 status, reason = "failed", f"outputs: {error.message}"
-        ended = RunEnded(status=status, exit_code=exit_code_of(status, state.tasks), outputs=outputs, reason=reason)
+        failed = {key: state.tasks[key] for key in failed_tasks(self._ledger.plan, state)}
+        last = {key: task for key, task in state.tasks.items() if key.round == state.record.round}
+        exit_code = exit_code_of(status, failed | last)
+        ended = RunEnded(status=status, exit_code=exit_code, outputs=outputs, reason=reason)
         self._ledger.emit(ended)
 
     def _waiting_for(self) -> str:

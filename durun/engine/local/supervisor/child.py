@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from durun.engine.local import folder as folders
-from durun.engine.local.procs import Origin, look
+from durun.engine.local.procs import Origin, Process, look
 from durun.engine.local.records import EndReason, ExitRecord, MainProcess
 from durun.engine.local.supervisor.ladder import Ladder
 from durun.engine.local.supervisor.log import AttemptLog
@@ -57,7 +57,7 @@ class Child:
             self._over = True
             return False
         self.pid = spawned.pid
-        process = look(spawned.pid)
+        process = _look(spawned.pid)
         main = MainProcess(spawned.pid, process.started if process else 0)
         self._origin = self._origin._replace(main=(main.pid, main.started), group=main.pid)
         self.pipes = {spawned.stdout: "stdout", spawned.stderr: "stderr"}
@@ -153,3 +153,11 @@ class Child:
             self.log.finish(),
             leftover=self.ladder.leftover if self.ladder is not None else (),
         )
+
+
+def _look(pid: int) -> Process | None:
+    """What the system says of a process of ours; None if it can't say now: it is known by its nonce as well."""
+    try:
+        return look(pid)
+    except OSError:
+        return None

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from durun.engine.local import folder as folders
 from durun.engine.local import wire
-from durun.engine.local.procs import look_around
+from durun.engine.local.procs import Table, look_around
 from durun.engine.local.records import EndReason, ExitRecord
 from durun.engine.local.supervisor.child import Child
 from durun.engine.local.supervisor.ending import Ending
@@ -24,6 +24,8 @@ from durun.engine.local.supervisor.opening import CannotOpen, Opening, open_run
 _STOP_POLL = 0.5
 _LONGEST_WAIT = 3600.0
 _RECENT = 256
+_RESERVE = 4
+"""Descriptors that are kept for looking around, should all others be in use."""
 
 
 class Supervisor:
@@ -36,6 +38,8 @@ class Supervisor:
         self._by_pid: dict[int, Child] = {}
         self._opening: Opening | None = None
         self._ending: Ending | None = None
+        self._reserve: list[int] = []
+        self._keep_reserve()
         self._lost = False
         self._closing = False
         self._tick = 0.0
@@ -228,12 +232,32 @@ class Supervisor:
         stopping = [child for child in self._children.values() if child.stopping]
         if not stopping or now < self._tick:
             return
-        table = look_around()
+        self._tick = time.monotonic() + TICK
+        table = self._look_around()
+        if table is None:
+            return
         for child in stopping:
             if child.ladder is not None and child.ladder.climb(table, now):
                 child.stopped()
                 self._finish_if_ended(child)
         self._tick = time.monotonic() + TICK
+
+    def _look_around(self) -> Table | None:
+        """All processes; None if that can't be told now. Stopping steps must not fail for want of descriptors."""
+        for descriptor in self._reserve:
+            os.close(descriptor)
+        self._reserve.clear()
+        try:
+            return look_around()
+        except OSError:
+            return None
+        finally:
+            self._keep_reserve()
+
+    def _keep_reserve(self) -> None:
+        with contextlib.suppress(OSError):
+            while len(self._reserve) < _RESERVE:
+                self._reserve.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
 
     # The end of an attempt
 
