@@ -127,3 +127,23 @@ def test_last_is_refused_off_a_terminal_where_it_decides(operator):
     ):
         assert "DURUN_LAST_OK" in operator(*command, code=2).err
     operator("show", "@last")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("show", "\udcff"), ("logs", "\udcff"), ("history", "--runbook", "\udcff"),
+        ("run", "runbook.yaml", "--request-id", "\udcff"),
+        ("run", "runbook.yaml", "-t", "ok", "-t", "\udcff"), ("settle", "x", "y", "--done", "--reason", "\udcff"),
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_bytes_that_are_no_text(operator, command):
+    assert "not text in UTF-8" in operator(*command, code=2).err
+
+
+def test_a_file_may_be_named_by_bytes_that_are_no_text(operator):
+    name = "runbook-\udcff.yaml"
+    shutil.copy(operator.place / "runbook.yaml", operator.place / name)
+    operator("run", name)
+    operator("history")
