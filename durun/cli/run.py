@@ -12,7 +12,7 @@ from durun.cli.drive import choose_view, drive, report_standing
 from durun.cli.sources import open_source
 from durun.config import whoami
 from durun.engine.api import Engine, ResumeRequest, StartRequest
-from durun.errors import Changed
+from durun.errors import Changed, UsageError
 from durun.journal.api import RunQuery, SequenceConflict
 from durun.language.inputs import digest_of, given_inputs, read_inputs_file
 from durun.model.status import FINAL, RESUMABLE, RUN_STATUSES
@@ -50,6 +50,8 @@ def command(
         source = open_source(runbook, quiet or as_json)
         file_values = None if inputs_file is None else read_inputs_file(inputs_file)
         values = given_inputs(inputs or (), file_values, source.runbook)
+        if target and not any(step.fan_out for step in source.runbook.every_step()):
+            raise UsageError("no step of this runbook has targets to choose from", "leave out --target")
         request = StartRequest(source, values, whoami(), request_id, tuple(target or ()))
         if request_id is not None and (earlier := same_request(app, request)):
             return _made_before(app, earlier, as_json, quiet)

@@ -86,11 +86,11 @@ class Values:
             task = self.state.tasks.get(TaskKey(step_id, target, round_))
             return task.status if task is not None else "pending"
         if node.fan is not None and target is None:
-            placeholder = self.state.tasks.get(TaskKey(node.fan, None, round_))
+            stand_in = self.state.tasks.get(TaskKey(node.fan, None, round_))
             keys = tuple(self.target_index(node.fan, round_))
             resolved = self.state.resolved.get((node.fan, round_))
             if resolved is None:
-                return placeholder.status if placeholder is not None else "pending"
+                return stand_in.status if stand_in is not None else "pending"
             found = {self.status(leaf, key, round_) for leaf in self.plan.leaves(step_id) for key in keys}
         else:
             found = {self.status(child, target, round_) for child in node.children}

@@ -155,7 +155,7 @@ def _starts_of(part: TaskPart | FanPart, progress: Progress, now: float) -> Iter
                 yield from _next_move(part, progress, now)
         case FanPart() if part.keys is None:
             if not part.load.busy:
-                yield Resolve(part.placeholder)
+                yield Resolve(part.stand_in)
         case FanPart():
             for target in part.may_begin():
                 for leaf in part.first_leaves:

@@ -15,7 +15,7 @@ from durun.model.task import TaskKey
 
 
 class FanPart:
-    """A fan-out at work. `placeholder` is the task that stands for it until its targets are known.
+    """A fan-out at work. `stand_in` is the task that stands for it until its targets are known.
 
     `active` are the targets that have begun and not ended, in order, with their places in the list of targets.
     After a resume they may be more than max_parallel: then those that work go on, and the others as there is room.
@@ -39,14 +39,14 @@ class FanPart:
         "load",
         "node",
         "pending",
-        "placeholder",
         "policy",
+        "stand_in",
     )
 
     def __init__(self, node: Node, policy: FanOutPolicy, round_: int, first_leaves: tuple[str, ...]) -> None:
         self.node = node
         self.policy = policy
-        self.placeholder = TaskKey(node.id, None, round_)
+        self.stand_in = TaskKey(node.id, None, round_)
         self.forgiving = node.continue_on_error
         self.first_leaves = first_leaves
         self.keys: tuple[str, ...] | None = None

@@ -137,8 +137,8 @@ class Progress:
 
     def _open_fan(self, node: Node, path: Path) -> FanPart:
         fan = FanPart(node, node.fan_out or FanOutPolicy(), self.round, self._leaves_at_once(node))
-        self.fans[fan.placeholder] = fan
-        self._path[fan.placeholder] = path
+        self.fans[fan.stand_in] = fan
+        self._path[fan.stand_in] = path
         self._read_fan(fan)
         leaves = self.plan.leaves(node.id)
         for target in fan.keys or ():
@@ -164,7 +164,7 @@ class Progress:
         if resolved is not None:
             fan.resolve(tuple(resolved.index))
             return
-        holder = self.state.tasks.get(fan.placeholder)
+        holder = self.state.tasks.get(fan.stand_in)
         if holder is None:
             return
         if being_asked(holder, self._session):
@@ -213,10 +213,10 @@ class Progress:
         before = fan.load
         fan.load = IDLE
         self._read_fan(fan)
-        self._rise(self._path[fan.placeholder], fan, before)
+        self._rise(self._path[fan.stand_in], fan, before)
 
     def _begin(self, fan: FanPart, target: str) -> None:
-        path: Path = (*self._path[fan.placeholder], (fan, target))
+        path: Path = (*self._path[fan.stand_in], (fan, target))
         part = self._open_inner(fan.node, target, path)
         fan.begin(target, part)
         self._rise(path, part, IDLE)

@@ -16,7 +16,7 @@ from durun.engine.changes import changes_of, tasks_added
 from durun.engine.local.files import FOLDER, changed_files, copy_files, sync_folder
 from durun.engine.local.folder import STOP, make_attempts
 from durun.engine.local.hands import take as take_hands
-from durun.engine.local.procs import boot_id, pid_namespace
+from durun.engine.local.procs import boot_id, exists, pid_namespace
 from durun.engine.local.recovery import refuse_older_journal
 from durun.engine.local.requirements import check_requirements
 from durun.engine.local.runner import Runner
@@ -282,16 +282,4 @@ def _lives(pid: int, state: RunState, key: TaskKey) -> bool:
     then = state.sessions[attempt.session] if attempt is not None else None
     if then is not None and (then.boot_id, then.pid_namespace) != (boot_id(), pid_namespace()):
         return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def task_named(state: RunState, step: str, target: str | None) -> TaskKey:
-    """The task that an operator names; of `finally` steps, the one of the newest round."""
-    rounds = [key.round for key in state.tasks if key.step == step and key.target == target]
-    return TaskKey(step, target, max(rounds, default=0))
+    return exists(pid)

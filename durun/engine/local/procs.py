@@ -109,6 +109,17 @@ def look_around() -> Table:
     return Table(_from_ps(["-A"]).values())
 
 
+def exists(pid: int) -> bool:
+    """Whether any process has this pid: if it is another one by now, an operator must say so."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def boot_id() -> str:
     """A word that is another one after each start of the machine."""
     if _LINUX:

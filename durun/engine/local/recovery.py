@@ -16,6 +16,7 @@ from durun.engine.local.folder import attempt_folder
 from durun.engine.local.landing import Landing
 from durun.engine.local.performer import Flight
 from durun.engine.local.place import Place
+from durun.engine.local.procs import exists
 from durun.errors import JournalDamaged, StorageFailed
 from durun.model.event import SessionStarted
 from durun.model.task import Attempt, RunRecord, TaskKey
@@ -72,7 +73,7 @@ class Recovery:
         found = self._examine(self._attempt(key))
         lives = isinstance(found, Orphaned) and found.main
         if isinstance(found, Recorded):
-            lives = any(_exists(pid) for pid in found.record.leftover)
+            lives = any(exists(pid) for pid in found.record.leftover)
         if lives or isinstance(found, Alive) or (isinstance(found, Unknown) and not found.gone):
             return
         self._landing.in_doubt(key, "its process has ended, and left no record of how")
@@ -85,17 +86,6 @@ class Recovery:
     def _examine(self, attempt: Attempt) -> Alive | Recorded | NeverBegan | Orphaned | Unknown:
         then = place_of(self._ledger.state.sessions[attempt.session])
         return examine(self._run_folder, attempt.folder, attempt.nonce, attempt.session, then, self._here)
-
-
-def _exists(pid: int) -> bool:
-    """Whether any process has this pid: if it is another one by now, an operator must say so."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def refuse_older_journal(run_folder: Path, record: RunRecord) -> None:
