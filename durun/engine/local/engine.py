@@ -151,7 +151,8 @@ class LocalEngine:
             events.append(changed)
             runbook, env = request.change.runbook, {**env, **changed.env}
         check_requirements(runbook.requires, then["path"])
-        self._say_what_differs(state, observer)
+        if request.change is None:
+            self._say_what_differs(state, observer)
         plan = make_plan(runbook, state.created.inputs, env, request.run_id)
         return self._drive(state, plan, runbook, Beginning("resume", request.by, request.fresh, events), observer)
 
@@ -222,6 +223,7 @@ class LocalEngine:
     def _changed(self, state: RunState, old: Runbook, source: Source, by: Mapping[str, Json]) -> RunbookChanged:
         new = source.runbook
         changes = changes_of(old, new, state)
+        changes += [f"~ {name}: helper file changed" for name in changed_files(state.created.files, Path(source.place))]
         folder = self._config.run_folder(state.record.id)
         then = state.created.surroundings["env"]
         env = {name: os.environ[name] for name in new.env_names if name not in then and name in os.environ}
