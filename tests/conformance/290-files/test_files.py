@@ -32,3 +32,14 @@ def test_what_is_listed_and_not_there_is_refused_before_anything_runs(operator, 
     assert "data.txt" in said.err
     assert not out.exists()
     assert operator("history", "--json").json == []
+
+
+def test_a_changed_runbook_takes_the_helpers_as_they_are_now_and_says_so(operator, out):
+    (operator.place / "effects.bad").touch()
+    operator("run", "runbook.yaml", code=1)
+    (operator.place / "effects.bad").unlink()
+    (operator.place / "tools" / "say.sh").write_text("#!/bin/sh\necho edited\n", encoding="utf-8")
+    said = operator("resume", "@last", "--latest")
+    assert "~ tools/say.sh: helper file changed" in said.out
+    assert "copy of the start" not in said.out
+    assert operator.read("effects") == "said data\nextra\nextra\nedited\n"
