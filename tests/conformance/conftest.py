@@ -138,6 +138,7 @@ def new_operator(tmp_path: Path) -> Iterator[Any]:
             "DURUN_HOME": str(tmp_path / "state"),
             "DURUN_LAST_OK": "1",
             "PYTHONPATH": str(ROOT),
+            "PYTHON": sys.executable,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONWARNINGS": "error,ignore::ResourceWarning",
         }

@@ -91,10 +91,16 @@ class Hands:
             replies.append(Gone())
         return replies
 
+    def leave(self) -> None:
+        """Let go as a killed runner does: it finishes what runs, makes it durable, and ends."""
+        if not self._gone:
+            self._gone = True
+            self._channel.close()
+
     def close(self, patience: float = 0.0) -> None:
         """Tell it that all that has ended is committed, and let go; waits up to `patience` seconds for its end.
 
-        To leave it at work (all that it does is adopted later), do not call this: exit.
+        To leave it at work, so that all that it does is adopted later: `leave`.
         """
         self.send([ShutdownOrder()])
         until = time.monotonic() + patience

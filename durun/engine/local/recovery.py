@@ -76,7 +76,8 @@ class Recovery:
             lives = any(exists(pid) for pid in found.record.leftover)
         if lives or isinstance(found, Alive) or (isinstance(found, Unknown) and not found.gone):
             return
-        self._landing.in_doubt(key, "its process has ended, and left no record of how")
+        cause = f"{found.reason}; " if isinstance(found, Unknown | Orphaned) else ""
+        self._landing.in_doubt(key, f"{cause}its process has ended, and left no record of how")
 
     def _attempt(self, key: TaskKey) -> Attempt:
         attempt = self._ledger.state.tasks[key].attempt

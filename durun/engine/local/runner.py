@@ -70,11 +70,12 @@ class Runner:
             self._turn([])
             while (outcome := self._outcome()) is None:
                 self._turn(self._wait())
+            if outcome.status != "interrupted":
+                self._hands.close(patience=LAST_PATIENCE if os.getpid() == 1 else 0.0)
+            return outcome
         finally:
             self._selector.close()
-        if outcome.status != "interrupted":
-            self._hands.close(patience=LAST_PATIENCE if os.getpid() == 1 else 0.0)
-        return outcome
+            self._hands.leave()
 
     # -- one turn ---------------------------------------------------------------------------------------------
 
@@ -137,7 +138,8 @@ class Runner:
         Raises CannotStart for one that can't live, lest this go on for ever.
         """
         self._losses += 1
-        if self._losses > FREE_REPEATS:
+        # An attempt that never began is given up by itself after FREE_REPEATS.
+        if self._losses > 2 * FREE_REPEATS:
             raise CannotStart(
                 f"the supervisor ended {self._losses} times before it had done anything",
                 f"see {self._folder}/supervisor-*.err, then: durun resume {self._ledger.state.record.id}",

@@ -5,7 +5,6 @@ def test_steps_that_do_not_need_each_other_are_run_side_by_side(operator):
 
 
 def test_after_a_failure_nothing_new_is_started_and_what_runs_is_finished(operator):
-    operator.fifo("pipe")
     operator("run", "failing.yaml", code=1)
     assert operator.read("effects") == "failed\nbeside\n"
     tasks = operator.tasks()
