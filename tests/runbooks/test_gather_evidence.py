@@ -50,9 +50,10 @@ def test_the_case_folder_is_whole_and_its_checksums_hold(durun: Any, tmp_path: P
     assert "case: 2026-7" in (case / "case.txt").read_text()
     assert case.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in case.rglob("*") if path.is_file()} == {0o400}
-    assert durun.json("show", durun.run_id())["outputs"]["sha256"] == hashlib.sha256(
-        (case / "SHA256SUMS").read_bytes()
-    ).hexdigest()
+    assert (
+        durun.json("show", durun.run_id())["outputs"]["sha256"]
+        == hashlib.sha256((case / "SHA256SUMS").read_bytes()).hexdigest()
+    )
 
 
 def test_items_are_taken_in_their_order(durun: Any, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_with_runner_supervisor_and_step_killed_in_a_reload_the_hook_is_asked(
     os.mkfifo(never)
     hook = tmp_path / "hook.sh"
     hook.write_text(
-        f"#!/bin/bash\nset -e\n{HOOK} \"$1\"\n"
+        f'#!/bin/bash\nset -e\n{HOOK} "$1"\n'
         f"if [[ $1/$TARGET_NAME == reload/{INVENTORY[1]['name']} ]]; then echo now >{reached}; read -r _ <{never}; fi\n"
     )
     hook.chmod(0o755)
@@ -148,7 +148,7 @@ def test_a_canary_that_fails_leaves_every_other_service_alone_and_a_resume_goes_
     root, broken = tmp_path / "tls", tmp_path / "broken"
     broken.touch()
     hook = tmp_path / "hook.sh"
-    hook.write_text(f"#!/bin/bash\n[[ $1 == verify || ! -e {broken} ]] || exit 1\nexec {HOOK} \"$1\"\n")
+    hook.write_text(f'#!/bin/bash\n[[ $1 == verify || ! -e {broken} ]] || exit 1\nexec {HOOK} "$1"\n')
     hook.chmod(0o755)
     durun("run", RUNBOOK, "-i", f"root={root}", "-i", f"inventory={_small(tmp_path, 4, hook)}", code=1)
     assert {path.name for path in root.glob("*/*")} == {INVENTORY[0]["directory"].split("/")[1], "ca.crt", "ca.key"}

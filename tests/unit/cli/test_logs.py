@@ -16,9 +16,13 @@ def line(text, stream="stdout"):
 
 def test_one_task_in_a_pipe_is_what_it_wrote(durun_process, recorded):
     recorded.succeeded("aaaa")
-    recorded.log("aaaa", 1, line("one\ntw"), line("o\n"), json.dumps(
-        {"at": AT, "stream": "stdout", "base64": base64.b64encode(b"\xff\x00").decode()}
-    ))
+    recorded.log(
+        "aaaa",
+        1,
+        line("one\ntw"),
+        line("o\n"),
+        json.dumps({"at": AT, "stream": "stdout", "base64": base64.b64encode(b"\xff\x00").decode()}),
+    )
     process = durun_process("logs", "aaaa", stdout=subprocess.PIPE)
     assert process.communicate()[0] == b"one\ntwo\n\xff\x00"
     assert process.returncode == 0
