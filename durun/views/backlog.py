@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections import deque
 from pathlib import Path
 from typing import IO, Protocol
@@ -73,6 +72,8 @@ class SpooledBacklog:
     def _spool(self, data: bytes) -> bool:
         with contextlib.suppress(OSError):
             if self._file is None:
+                import tempfile  # seldom needed, and every start would pay for it
+
                 self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115  (lives as long as the view)
             self._file.seek(self._written)
             if self._file.write(data) == len(data):

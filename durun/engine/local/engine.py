@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -275,7 +274,9 @@ class LocalEngine:
 
 def _new_id() -> str:
     """Ten characters that can't be mistaken for each other, the first a letter: 2^49 ids."""
-    return "".join([secrets.choice(_ALPHABET[8:]), *(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH - 1))])
+    letters = _ALPHABET[8:]
+    first, *rest = os.urandom(_ID_LENGTH)
+    return letters[first % len(letters)] + "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in rest)
 
 
 def _lives(pid: int, state: RunState, key: TaskKey) -> bool:

@@ -9,7 +9,6 @@ fails. Standard library only.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -21,7 +20,11 @@ _PATIENCE = 2.0
 
 def scope_available() -> bool:
     """Whether a service manager that would give us a scope can be reached. Costs next to nothing without systemd."""
-    if not Path("/run/systemd/system").is_dir() or shutil.which("busctl") is None:
+    if not Path("/run/systemd/system").is_dir():
+        return False
+    import shutil  # only where systemd is: every start would pay for it
+
+    if shutil.which("busctl") is None:
         return False
     return os.geteuid() == 0 or (_runtime_folder() / "bus").exists()
 
