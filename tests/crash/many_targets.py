@@ -11,7 +11,7 @@ from durun.journal.reading import read_state
 from durun.journal.sqlite import open_journal
 from durun.model.event import Event, TaskNeverBegan, TaskStarted, TaskSucceeded
 
-BOOK = """
+BOOK = r"""
 durun: 1
 name: many
 inputs:
@@ -21,7 +21,10 @@ steps:
     targets: {file: names.json}
     max_parallel: 2
     shell: sh
-    run: echo "$TARGET" >> "$EFFECTS"
+    run: |
+      runner=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$PPID/status")
+      sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$runner/status" > "$EFFECTS.peak" || true
+      echo "$TARGET" >> "$EFFECTS"
     env: {EFFECTS: "${{ inputs.effects }}"}
 """
 _LOG = {"stdout": {"bytes": 12, "sha256": "a" * 64, "cut": False}}
