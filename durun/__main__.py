@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -12,6 +13,8 @@ def main() -> None:
 
         sys.stdout.write(f"durun {__version__}\n")
         return
+    # Loading makes many objects and no garbage; whoever works for long turns the collector on (`cli.drive`).
+    gc.disable()
     from durun.cli.main import run
 
     sys.exit(run(sys.argv[1:]))

@@ -42,6 +42,7 @@ def drive(view: View, work: Callable[[Observer], Outcome]) -> int:
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    gc.enable()
     code = 1
     try:
         code = work(view).exit_code
