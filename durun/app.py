@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from durun.config import Config, load_config
 from durun.journal.api import Journal
@@ -26,8 +25,7 @@ DRIVEN: frozenset[RunStatus] = frozenset({"pending", "running", "rolling_back"})
 """What the journal says of a run as long as a process drives it, and still says when that process was killed."""
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(NamedTuple):
     """An opened state directory."""
 
     config: Config

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Any
 
 from durun.language.calls import DEFAULT_SHELL, read_shell
@@ -24,7 +23,7 @@ def build(reader: Reader, document: dict[str, Json], raw: Any, text: str) -> Run
     around = _defaults(reader, document.get("defaults", {}))
     steps = StepReader(reader, _ids(raw.get("steps")) | _ids(raw.get("finally")))
     main = steps.read(document.get("steps", []), raw.get("steps"), ("steps",), around)
-    last = steps.read(document.get("finally", []), raw.get("finally"), ("finally",), replace(around, final=True))
+    last = steps.read(document.get("finally", []), raw.get("finally"), ("finally",), around._replace(final=True))
     requires = {key: tuple(words) for key, words in document.get("requires", {}).items()}
     for index, name in enumerate(document.get("inherit_env", ())):
         reader.env_name(name, ("inherit_env", index))

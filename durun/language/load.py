@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from durun.errors import InvalidRunbook, UsageError
 from durun.language import schema, source
@@ -22,8 +22,7 @@ _MOST = 100
 """How many problems are told at once; a file with more of them is no runbook."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """A runbook that may be run, and what is probably not meant in it (each with its place)."""
 
     runbook: Runbook

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from durun.errors import DurunError
 from durun.language.calls import DEFAULT_SHELL, read_call, read_targets, read_verify
@@ -44,8 +43,7 @@ _FEW: Final = 1000
 _NOTHING: Final = Action("run", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(NamedTuple):
     """What a step has from what is around it."""
 
     shell: Shell = DEFAULT_SHELL
@@ -138,7 +136,7 @@ class StepReader:
 
     def _group(self, step: Step, item: dict[str, Json], raw: dict[str, Json], path: Path, around: Around) -> Step:
         reader = self._reader
-        inside = replace(around, in_fan_out=around.in_fan_out or "targets" in raw, final=False)
+        inside = around._replace(in_fan_out=around.in_fan_out or "targets" in raw, final=False)
         steps = self.read(item["steps"], raw["steps"], (*path, "steps"), inside) if "steps" in item else ()
         outputs = reader.value(item.get("outputs", {}), (*path, "outputs"))
         if not steps:
