@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from durun.cli import report
-from durun.cli.commands import COMMANDS, overview
+from durun.cli.commands import COMMANDS, Command, overview
 from durun.errors import DurunError, UsageError
 
 INTERRUPTED = 130
@@ -43,10 +43,18 @@ def _run_command(name: str, arguments: Sequence[str]) -> int:
     command = COMMANDS.get(name)
     if command is None:
         raise _no_such_command(name)
-    if command.drives and "--help" not in arguments:
-        from durun.engine.local.hands import start_early
+    if not command.drives or "--help" in arguments:
+        return _invoke(name, command, arguments)
+    from durun.engine.local.hands import leave_early, start_early
 
-        start_early()
+    start_early()
+    try:
+        return _invoke(name, command, arguments)
+    finally:
+        leave_early()
+
+
+def _invoke(name: str, command: Command, arguments: Sequence[str]) -> int:
     module = import_module(f"durun.cli.{command.module}")
     from durun.cli.arguments import invoke
 

@@ -134,6 +134,12 @@ def start_early() -> None:
     _early.append(Hands.start())
 
 
+def leave_early() -> None:
+    """Let the supervisor go that was started early and that nobody took."""
+    while _early:
+        _early.pop().leave()
+
+
 def take() -> Hands:
     """The supervisor that was started early, or else a new one. Raises CannotStart."""
     return _early.pop() if _early else Hands.start()
