@@ -113,8 +113,21 @@ def _wrong(name: str, value: Json, declared: Input) -> Iterator[str]:
     if fault:
         yield fault
         return
+    if _plainly_right(declared.schema, value):
+        return
     errors = _validator(json.dumps(declared.schema)).iter_errors(value)
     yield from sorted(map(_in_words, errors))
+
+
+_PLAIN: Mapping[str, type] = {"string": str, "boolean": bool, "integer": int, "array": list, "object": dict}
+
+
+def _plainly_right(schema: Mapping[str, Json], value: Json) -> bool:
+    """Whether the schema says no more than a type, and the value is of it: then jsonschema need not be loaded."""
+    wanted = schema.get("type", "string")
+    if schema.keys() - {"type"} or not isinstance(wanted, str) or wanted not in _PLAIN:
+        return False
+    return type(value) is _PLAIN[wanted]
 
 
 @lru_cache(maxsize=256)

@@ -220,3 +220,13 @@ def test_the_digest_is_of_the_values_and_not_of_how_they_are_written() -> None:
     assert digest_of({"a": 1, "b": ["é"]}) == digest_of(json.loads('{"b": ["\\u00e9"],\n "a": 1}'))
     assert digest_of({"a": 1}) != digest_of({"a": "1"}) != digest_of({})
     assert digest_of({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+
+
+@pytest.mark.parametrize("value", ["x", "", 3, 3.5, True, None, [], [1], {}, {"a": 1}])
+@pytest.mark.parametrize("kind", ["string", "boolean", "integer", "number", "array", "object"])
+def test_the_short_way_says_what_jsonschema_says(kind, value):
+    from jsonschema import Draft202012Validator
+
+    from durun.language.inputs import _plainly_right
+
+    assert not _plainly_right({"type": kind}, value) or Draft202012Validator({"type": kind}).is_valid(value)
