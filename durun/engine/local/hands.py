@@ -108,9 +108,7 @@ class Hands:
             writing = [self._channel] if self.unsent else []
             select.select([self._channel], writing, [], left)
             self.receive()
-        if not self._gone:
-            self._gone = True
-            self._channel.close()
+        self.leave()
         self._reap(until)
 
     def _reap(self, until: float) -> None:
