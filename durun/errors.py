@@ -83,6 +83,13 @@ class StorageFailed(DurunError):
     exit_code = 8
 
 
+class SecretUnavailable(DurunError):
+    """A secret can't be had here."""
+
+    code = "secret_unavailable"
+    exit_code = 9
+
+
 class Changed(DurunError):
     """The runbook, the inputs or the surroundings differ from those that the run was started with."""
 
