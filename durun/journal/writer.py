@@ -6,8 +6,8 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from durun.errors import JournalDamaged
 from durun.journal import place
@@ -29,15 +29,14 @@ _KEPT = 512
 """Tasks kept in memory from one append to the next, of each run."""
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(NamedTuple):
     """A run as this process last wrote it: good as long as nobody else has appended to it."""
 
     number: int
     record: RunRecord | None
     head: int
     hash: bytes
-    tasks: dict[TaskKey, TaskState] = field(default_factory=dict)
+    tasks: dict[TaskKey, TaskState]
 
 
 class _Handle:
@@ -149,7 +148,7 @@ class Writer:
         """What is stored of the run now, from memory if nobody else has appended."""
         row = connection.execute(QUERIES["tail"], (run_id,)).fetchone()
         if row is None:
-            return _Known(0, None, 0, ORIGIN)
+            return _Known(0, None, 0, ORIGIN, {})
         number, head, last_hash = row
         known = self._known.get(run_id)
         if known is not None and known.head == head and known.hash == last_hash:
@@ -160,7 +159,7 @@ class Writer:
                 f"the newest event of run {run_id} is {head}, but its state is of {record.sequence}",
                 "`durun verify` says more; restore the journal from a copy",
             )
-        return _Known(number, record, head, last_hash)
+        return _Known(number, record, head, last_hash, {})
 
     def _checkpoint(self, connection: sqlite3.Connection, ended: bool) -> None:
         """Copy the log into the journal when it has grown, and cut it at a run's end, waiting for no reader."""

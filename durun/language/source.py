@@ -8,7 +8,6 @@ number of values, alias expansion) hold before anything recurses. Scalars follow
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import yaml
@@ -28,7 +27,6 @@ _PLAIN_TAGS = (None, "!")
 _PROPERTIES = re.compile(r"([&!]\S*\s+)+")
 
 
-@dataclass(slots=True)
 class Node:
     """A value with its place. `start` and `end` are indexes into the text; `value` is plain JSON data.
 
@@ -36,17 +34,20 @@ class Node:
     how a scalar is written: plain (empty), `'`, `"`, `|` or `>`.
     """
 
-    start: int
-    end: int
-    line: int
-    column: int
-    value: Json = None
-    style: str = ""
-    items: list[Node] | None = None
-    entries: dict[str, Node] | None = None
-    keys: dict[str, Node] = field(default_factory=dict)
-    height: int = 1
-    size: int = 1
+    __slots__ = ("column", "end", "entries", "height", "items", "keys", "line", "size", "start", "style", "value")
+
+    def __init__(self, start: int, end: int, line: int, column: int, style: str = "") -> None:
+        self.start = start
+        self.end = end
+        self.line = line
+        self.column = column
+        self.value: Json = None
+        self.style = style
+        self.items: list[Node] | None = None
+        self.entries: dict[str, Node] | None = None
+        self.keys: dict[str, Node] = {}
+        self.height = 1
+        self.size = 1
 
     @property
     def is_scalar(self) -> bool:
@@ -58,13 +59,15 @@ class Node:
         return Place(self.line, self.column, max(1, self.end - self.start))
 
 
-@dataclass(slots=True)
 class _Open:
     """A list or mapping whose end is not yet read."""
 
-    node: Node
-    anchor: str | None
-    key: Node | None = None
+    __slots__ = ("anchor", "key", "node")
+
+    def __init__(self, node: Node, anchor: str | None) -> None:
+        self.node = node
+        self.anchor = anchor
+        self.key: Node | None = None
 
 
 class Document(NamedTuple):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from durun.language.diagnostics import Path, Problem
 from durun.language.expressions import ExpressionSyntaxError, parse_expression, parse_value
 from durun.language.locate import Locator
@@ -18,15 +16,15 @@ _DENIED = frozenset({"BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PS4", "IFS"})
 _DENIED_PREFIXES = ("LD_", "DYLD_")
 
 
-@dataclass(slots=True)
 class Reader:
     """What is shared while one document is read."""
 
-    locator: Locator
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
-    _expressions: int = 0
-    _told: bool = False
+    def __init__(self, locator: Locator, problems: list[Problem]) -> None:
+        self.locator = locator
+        self.problems = problems
+        self.warnings: list[Problem] = []
+        self._expressions = 0
+        self._told = False
 
     def problem(self, message: str, path: Path, hint: str = "", needle: str = "", *, at_key: bool = False) -> None:
         """Note something that is wrong."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 from durun.model.plan import FREE_REPEATS, Node
 from durun.model.task import TaskState
 
 
-@dataclass(frozen=True, slots=True)
-class AskNow:
+class AskNow(NamedTuple):
     """Ask the step's verify."""
 
 
@@ -26,13 +24,11 @@ class RepeatIt(NamedTuple):
     proof: Literal["verify", "idempotent"]
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(NamedTuple):
     """The step says that a doubt is a failure."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeaveIt:
+class LeaveIt(NamedTuple):
     """Only an operator can tell, now."""
 
 

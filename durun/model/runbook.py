@@ -1,33 +1,38 @@
 """A checked runbook: what the YAML file says, as frozen data. Made by `durun.language`, read by everyone.
 
 Whatever may hold an expression is a `Value`: JSON data in which a string with `${{ … }}` is a `Template`. What is
-a value in such data is a dataclass, so that nobody takes it for a list; all the rest are NamedTuples, which a
-start and a copy with changes cost a tenth.
+a value in such data is no tuple, so that nobody takes it for a list; all the rest are NamedTuples.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
+from durun.model.slotted import Fixed
 from durun.model.values import Json, Value
 
 InDoubtPolicy = Literal["verify", "rerun", "ask", "fail"]
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Fixed):
     """The text between `${{` and `}}`, trimmed: a Jinja2 expression, already checked."""
 
+    __slots__ = ("source",)
     source: str
 
+    def __init__(self, source: str) -> None:
+        super().__init__(source)
 
-@dataclass(frozen=True, slots=True)
-class Template:
+
+class Template(Fixed):
     """A string with at least one expression. One part alone keeps the type of its value."""
 
+    __slots__ = ("parts",)
     parts: tuple[str | Expression, ...]
+
+    def __init__(self, parts: tuple[str | Expression, ...]) -> None:
+        super().__init__(parts)
 
     @property
     def whole(self) -> Expression | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
 
 from durun.model import event as ev
 from durun.model.apply import apply, task_of
 from durun.model.event import Event, Stamped
+from durun.model.slotted import Fixed, Slotted
 from durun.model.task import RunRecord, TaskKey, TaskState
 from durun.model.values import Json
 
@@ -15,28 +15,41 @@ LANDMARKS = ("run_created", "session_started", "targets_resolved", "runbook_chan
 """The events that say more than the record and the tasks do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Fixed):
     """The fixed targets of a fan-out: key → value, in order. `skipped`: its `if` was false."""
 
+    __slots__ = ("index", "skipped")
     index: Mapping[str, Json]
-    skipped: bool = False
+    skipped: bool
+
+    def __init__(self, index: Mapping[str, Json], skipped: bool = False) -> None:
+        super().__init__(index, skipped)
 
 
-@dataclass(slots=True)
-class RunState:
+class RunState(Slotted):
     """The record, every task that anything has happened to, and the landmarks.
 
     It is changed only by `fold`, in place: with 100,000 tasks a copy per event would cost too much.
     `created` keeps the newest runbook of the run, should it have been changed.
     """
 
-    record: RunRecord
-    created: ev.RunCreated
-    tasks: dict[TaskKey, TaskState] = field(default_factory=dict)
-    resolved: dict[tuple[str, int], Resolved] = field(default_factory=dict)
-    sessions: dict[int, ev.SessionStarted] = field(default_factory=dict)
-    accepted: set[str] = field(default_factory=set)
+    __slots__ = ("accepted", "created", "record", "resolved", "sessions", "tasks")
+
+    def __init__(
+        self,
+        record: RunRecord,
+        created: ev.RunCreated,
+        tasks: dict[TaskKey, TaskState] | None = None,
+        resolved: dict[tuple[str, int], Resolved] | None = None,
+        sessions: dict[int, ev.SessionStarted] | None = None,
+        accepted: set[str] | None = None,
+    ) -> None:
+        self.record = record
+        self.created = created
+        self.tasks = {} if tasks is None else tasks
+        self.resolved = {} if resolved is None else resolved
+        self.sessions = {} if sessions is None else sessions
+        self.accepted = set() if accepted is None else accepted
 
     @classmethod
     def begin(cls, run_id: str, first: Stamped) -> RunState:
@@ -61,8 +74,8 @@ class RunState:
 
     def replace_with(self, other: RunState) -> None:
         """Become the other state, in place, for those who hold this one."""
-        for item in fields(self):
-            setattr(self, item.name, getattr(other, item.name))
+        for name in self.__slots__:
+            setattr(self, name, getattr(other, name))
 
     def fold(self, stamped: Stamped) -> TaskKey | None:
         """Take the next event in; returns the task that it was about."""

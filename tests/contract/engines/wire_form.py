@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from durun.actions import api as actions
 from durun.engine import api
 from durun.engine.api import Engine, Observer, Outcome
 from durun.model import event, plan, runbook, state, task
+from durun.model.slotted import Slotted
 
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
     for module in (runbook, task, event, plan, state, actions, api)
     for kind in vars(module).values()
-    if isinstance(kind, type) and (is_dataclass(kind) or hasattr(kind, "_fields"))
+    if isinstance(kind, type) and (hasattr(kind, "_fields") or (issubclass(kind, Slotted) and kind.__slots__))
 }
 
 
@@ -31,8 +31,8 @@ def dump(value: Any) -> Any:
         return value
     kind = type(value).__name__
     if _KINDS.get(kind) is type(value):
-        names = value._fields if isinstance(value, tuple) else [item.name for item in fields(value)]
-        return {"is": kind, "of": [dump(getattr(value, name)) for name in names]}
+        names = value._fields if isinstance(value, tuple) else value.__slots__
+        return {"is": kind, "of": {name: dump(getattr(value, name)) for name in names}}
     if isinstance(value, Mapping):
         return {"is": "map", "of": [[dump(key), dump(item)] for key, item in value.items()]}
     if isinstance(value, set | frozenset):
@@ -59,7 +59,7 @@ def load(value: Any) -> Any:
         case "tuple":
             return tuple(load(item) for item in parts)
         case kind:
-            return _KINDS[kind](*(load(item) for item in parts))
+            return _KINDS[kind](**{name: load(item) for name, item in parts.items()})
 
 
 class Posted:
