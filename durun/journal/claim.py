@@ -11,6 +11,7 @@ import json
 import os
 import select
 import signal
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -24,6 +25,8 @@ PATIENCE = 10.0
 _STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _GLANCES, _GLANCE = 10, 0.02
+_CARD = 256
+"""Bytes of a card that names a holder. It is written over the last one: to cut the file first may wait for the disk."""
 
 
 class WriteMutex:
@@ -178,16 +181,17 @@ def _take(fd: int, kind: int) -> bool:
 
 def _card(clock: Clock) -> bytes:
     card = {"pid": os.getpid(), "host": os.uname().nodename, "since": to_iso(clock.now())}
-    return json.dumps(card).encode()
+    return json.dumps(card).encode().ljust(_CARD)
 
 
 def _write_card(fd: int, card: bytes) -> None:
     """Name the holder. A full disk must not stop who holds the lock: then nobody is named."""
-    try:
+    with suppress(OSError):
+        if os.fstat(fd).st_size <= len(card) and os.pwrite(fd, card, 0) == len(card):
+            return
+    with suppress(OSError):
         os.ftruncate(fd, 0)
         os.pwrite(fd, card, 0)
-    except OSError:
-        return
 
 
 def _read_card(fd: int) -> dict[str, Json]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import NamedTuple
 
 Path = tuple[str | int, ...]
@@ -134,5 +133,7 @@ def did_you_mean(word: str, permitted: Iterable[str]) -> str:
     if len(word) > 100:
         return ""
     names = {name.lower(): name for name in permitted}
+    from difflib import get_close_matches  # only for mistakes: every start would pay for it
+
     near = get_close_matches(word.lower().replace("-", "_"), list(names), n=1, cutoff=0.6)
     return f"did you mean `{names[near[0]]}`?" if near else ""

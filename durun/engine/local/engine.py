@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from durun.config import Config
 from durun.engine.api import CancelRequest, Observer, Outcome, ResumeRequest, SettleRequest, Source, StartRequest
 from durun.engine.beginning import Beginning
 from durun.engine.changes import changes_of, tasks_added
-from durun.engine.local.files import FOLDER, changed_files, copy_files, sync_folder
+from durun.engine.local.files import FOLDER, changed_files, copy_files, remove_folder, sync_folder
 from durun.engine.local.folder import STOP, make_attempts
 from durun.engine.local.hands import take as take_hands
 from durun.engine.local.procs import boot_id, exists, pid_namespace
@@ -172,7 +171,7 @@ class LocalEngine:
 
     def _ended(self, outcome: Outcome, session: Session, observer: Observer) -> Outcome:
         if outcome.status == "succeeded":
-            shutil.rmtree(session.run_folder / "work", ignore_errors=True)
+            remove_folder(session.run_folder / "work")
         observer.ended(outcome)
         return outcome
 
@@ -267,7 +266,7 @@ class LocalEngine:
         try:
             self._journal.head(run_id)
         except NoSuchRun:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
         except DurunError:
             return
 

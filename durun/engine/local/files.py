@@ -87,6 +87,16 @@ def _digest_of(path: Path) -> str | None:
         return None
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with what is in it, as far as that can be done."""
+    try:
+        folder.rmdir()
+    except OSError:
+        import shutil  # most are empty, and every start would pay for it
+
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import grp
 import os
-import shutil
 
 from durun.errors import CannotStart, NotAllowed
 from durun.model.runbook import Requires
@@ -12,7 +11,7 @@ from durun.model.runbook import Requires
 
 def check_requirements(requires: Requires, path: str) -> None:
     """Raise CannotStart for commands that `path` does not have, NotAllowed for somebody in none of the groups."""
-    missing = [name for name in requires.commands if shutil.which(name, path=path) is None]
+    missing = _missing(requires.commands, path) if requires.commands else []
     if missing:
         raise CannotStart(
             f"the runbook requires {_list(missing)}, which PATH does not have",
@@ -33,6 +32,12 @@ def _mine() -> set[str]:
         except KeyError:
             names.add(str(gid))
     return names
+
+
+def _missing(commands: tuple[str, ...], path: str) -> list[str]:
+    from shutil import which  # most runbooks require none, and every start would pay for it
+
+    return [name for name in commands if which(name, path=path) is None]
 
 
 def _list(names: list[str]) -> str:
