@@ -1,39 +1,146 @@
-"""Parsing one command's arguments with typer, and its complaints in durun's words.
+"""What commands take, declared as data, and reading it from the command line.
 
-typer brings click with it, as its own or as a dependency, depending on the version: so click is never imported, and
-its error classes are found from the one that typer exports.
+Plain arguments are read here; whatever else may stand there (help, abbreviated forms, mistakes) is typer's, which
+takes as long to load as Python itself and has the last word: a test holds the two equal.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
-
-import typer
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from durun.errors import UsageError
 
-_COMPLAINT: Any = typer.BadParameter.__mro__[2]
-"""The class of every complaint of the parser, from typer 0.24 to 0.28."""
+
+class Option(NamedTuple):
+    """An option, beside its type in `Annotated`. Without `long` it is named like its parameter.
+
+    `least`: the smallest number. `shown`: whether help names the default.
+    """
+
+    long: str = ""
+    short: str = ""
+    metavar: str | None = None
+    help: str = ""
+    least: int | None = None
+    shown: bool = True
+
+
+class Argument(NamedTuple):
+    """An argument, beside its type in `Annotated`."""
+
+    metavar: str
+    help: str
+
+
+class Parameter(NamedTuple):
+    """One parameter of a command. `hint` is its whole annotation, `kind` the type of one value."""
+
+    name: str
+    hint: Any
+    declared: Option | Argument
+    kind: type
+    many: bool
+    required: bool
+    default: Any
+
 
 _FILES = frozenset({"runbook", "runbooks", "inputs", "inputs_file"})
 """Parameters that name files, and inputs, which are refused by their names."""
 
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run: its id, the beginning of it, or @last.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Write only what went wrong.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the record.", show_default=False)]
-TargetOption = Annotated[str | None, typer.Option("--target", "-t", metavar="KEY", help="One target of a fan-out.")]
+RunArgument = Annotated[str, Argument("RUN", "The run: its id, the beginning of it, or @last.")]
+JsonOption = Annotated[bool, Option("--json", help="Write JSON, for programs.")]
+QuietOption = Annotated[bool, Option("--quiet", "-q", help="Write only what went wrong.")]
+ReasonOption = Annotated[str, Option("--reason", help="Why, for the record.", shown=False)]
+TargetOption = Annotated[str | None, Option("--target", "-t", metavar="KEY", help="One target of a fan-out.")]
 
 
 def invoke(name: str, summary: str, function: Callable[..., int], arguments: Sequence[str]) -> int:
-    """Parse `arguments` for the command `function` and run it; returns its exit code. Raises UsageError."""
-    given = _parse(name, summary, function, arguments)
+    """Read `arguments` for the command `function` and run it; returns its exit code. Raises UsageError."""
+    known = parameters(function)
+    given = read_plainly(known, arguments)
     if given is None:
-        return 0
+        from durun.cli.parser import parse
+
+        given = parse(name, function.__doc__ or summary, known, arguments)
+        if given is None:
+            return 0
     _refuse_no_text(name, given)
     return function(**given)
+
+
+def parameters(function: Callable[..., int]) -> list[Parameter]:
+    """The parameters of a command, as its signature declares them."""
+    code, defaults = function.__code__, function.__defaults__ or ()
+    names = code.co_varnames[: code.co_argcount]
+    hints = get_type_hints(function, include_extras=True)
+    filled = dict(zip(reversed(names), reversed(defaults), strict=False))
+    return [_parameter(name, hints[name], name not in filled, filled.get(name)) for name in names]
+
+
+def _parameter(name: str, hint: Any, required: bool, default: Any) -> Parameter:
+    base, declared = get_args(hint)
+    if get_origin(base) is not list and (inner := [kind for kind in get_args(base) if kind is not type(None)]):
+        base = inner[0]
+    many = get_origin(base) is list
+    return Parameter(name, hint, declared, get_args(base)[0] if many else base, many, required, default)
+
+
+def option_names(parameter: Parameter) -> list[str]:
+    """The names by which an option is given; none for an argument."""
+    if isinstance(parameter.declared, Argument):
+        return []
+    long = parameter.declared.long or f"--{parameter.name.replace('_', '-')}"
+    return [long, parameter.declared.short] if parameter.declared.short else [long]
+
+
+def read_plainly(known: Sequence[Parameter], arguments: Sequence[str]) -> dict[str, Any] | None:
+    """The values for a command, where each word is an argument or the whole name of an option; None: ask typer."""
+    options = {name: parameter for parameter in known for name in option_names(parameter)}
+    free = [parameter for parameter in known if isinstance(parameter.declared, Argument)]
+    found: dict[str, list[str]] = {}
+    words, rest = [], list(reversed(arguments))
+    while rest:
+        word = rest.pop()
+        if not word.startswith("-"):
+            words.append(word)
+            continue
+        parameter = options.get(word)
+        if parameter is None or (parameter.kind is not bool and not rest):
+            return None
+        found.setdefault(parameter.name, []).append("" if parameter.kind is bool else rest.pop())
+    for place, parameter in enumerate(free):
+        taken = words[place:] if parameter.many else words[place : place + 1]
+        if taken:
+            found[parameter.name] = taken
+    if len(words) > len(free) and not (free and free[-1].many):
+        return None
+    try:
+        return {parameter.name: _value(parameter, found.get(parameter.name, [])) for parameter in known}
+    except ValueError:
+        return None
+
+
+def _value(parameter: Parameter, words: Sequence[str]) -> Any:
+    """What the words say. Raises ValueError for all that is not plain."""
+    if not words and not parameter.required:
+        return parameter.default
+    if not words or (len(words) > 1 and not parameter.many):
+        raise ValueError(words)
+    if parameter.kind is bool:
+        return True
+    if not all(words) or any(word.startswith("-") and word != "-" for word in words):
+        raise ValueError(words)
+    if parameter.many:
+        return list(words)
+    return _number(parameter, words[0]) if parameter.kind is int else words[0]
+
+
+def _number(parameter: Parameter, word: str) -> int:
+    least = parameter.declared.least if isinstance(parameter.declared, Option) else None
+    if not (word.isascii() and word.isdecimal()) or (least is not None and int(word) < least):
+        raise ValueError(word)
+    return int(word)
 
 
 def _refuse_no_text(command: str, given: Mapping[str, Any]) -> None:
@@ -46,33 +153,3 @@ def _refuse_no_text(command: str, given: Mapping[str, Any]) -> None:
                 raise UsageError(
                     f"the value for {name.replace('_', ' ')} is not text in UTF-8", f"durun {command} --help"
                 )
-
-
-def _parse(name: str, summary: str, function: Callable[..., int], arguments: Sequence[str]) -> dict[str, Any] | None:
-    """The keyword arguments for `function`; None when help was printed.
-
-    The command itself is run outside of typer, which has answers of its own to broken pipes and Ctrl-C.
-    """
-    given: dict[str, Any] | None = None
-
-    @functools.wraps(function)
-    def note(**values: Any) -> None:
-        nonlocal given
-        given = values
-
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(name, help=function.__doc__ or summary)(note)
-    command = typer.main.get_command(app)
-    try:
-        command.main(list(arguments), prog_name=f"durun {name}", standalone_mode=False)
-    except _COMPLAINT as complaint:
-        raise _usage_error(name, complaint) from complaint
-    return given
-
-
-def _usage_error(name: str, complaint: Any) -> UsageError:
-    message = str(complaint.message if hasattr(complaint, "possibilities") else complaint.format_message())
-    message = " ".join(message.split()).rstrip(".")
-    near = getattr(complaint, "possibilities", None)
-    hint = f"did you mean {' or '.join(sorted(near))}?  " if near else ""
-    return UsageError(message[:1].lower() + message[1:], f"{hint}durun {name} --help")

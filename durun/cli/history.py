@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from datetime import datetime
 from typing import Annotated
 
-import typer
-
 from durun.app import DRIVEN, App, open_app
-from durun.cli.arguments import JsonOption
+from durun.cli.arguments import JsonOption, Option
 from durun.errors import UsageError
 from durun.journal.api import RunQuery
 from durun.model.status import RUN_STATUSES, RunStatus
@@ -24,13 +21,13 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 def command(
     status: Annotated[
         list[str] | None,
-        typer.Option("--status", help="Only runs with this status; may be repeated.", show_default=False),
+        Option("--status", help="Only runs with this status; may be repeated.", shown=False),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--runbook", metavar="NAME", help="Only runs of the runbook with this name.")
+        str | None, Option("--runbook", metavar="NAME", help="Only runs of the runbook with this name.")
     ] = None,
-    since: Annotated[str | None, typer.Option(help="Only runs started since: 7d, 12h, 30m, or a date.")] = None,
-    limit: Annotated[int, typer.Option(min=0, help="How many; 0: all.")] = 20,
+    since: Annotated[str | None, Option(help="Only runs started since: 7d, 12h, 30m, or a date.")] = None,
+    limit: Annotated[int, Option(least=0, help="How many; 0: all.")] = 20,
     as_json: JsonOption = False,
 ) -> int:
     """List the runs, newest first."""
@@ -41,9 +38,14 @@ def command(
         if as_json:
             sys.stdout.write(dump(history_json(runs)))
         elif runs:
-            width = max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
-            sys.stdout.write(history_text(runs, now, width))
+            sys.stdout.write(history_text(runs, now, _width() if sys.stdout.isatty() else None))
     return 0
+
+
+def _width() -> int:
+    from shutil import get_terminal_size
+
+    return max(40, get_terminal_size().columns)
 
 
 def list_runs(

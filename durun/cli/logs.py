@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import typer
-
 from durun.app import DRIVEN, App, open_app
-from durun.cli.arguments import JsonOption, RunArgument, TargetOption
+from durun.cli.arguments import Argument, JsonOption, Option, RunArgument, TargetOption
 from durun.cli.pick import find_run
 from durun.cli.show import choose_tasks
 from durun.engine.local.folder import attempt_folder, log_path
@@ -34,10 +32,10 @@ class Tail(NamedTuple):
 
 def command(
     run: RunArgument,
-    step: Annotated[str | None, typer.Argument(metavar="[STEP]", help="Only this step.")] = None,
+    step: Annotated[str | None, Argument(metavar="[STEP]", help="Only this step.")] = None,
     target: TargetOption = None,
-    attempt: Annotated[int | None, typer.Option(min=1, help="This attempt instead of the newest.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run ends or parks.")] = False,
+    attempt: Annotated[int | None, Option(least=1, help="This attempt instead of the newest.")] = None,
+    follow: Annotated[bool, Option("--follow", "-f", help="Go on until the run ends or parks.")] = False,
     as_json: JsonOption = False,
 ) -> int:
     """Print what steps wrote: in a pipe as it was, on a terminal with times and nothing that it would obey."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-import typer
-
 from durun.app import DRIVEN, App, open_app
-from durun.cli.arguments import JsonOption, QuietOption
+from durun.cli.arguments import Argument, JsonOption, Option, QuietOption
 from durun.cli.drive import choose_view, drive
 from durun.cli.exit_codes import worst
 from durun.cli.pick import find_run, find_unfinished
@@ -26,17 +24,17 @@ from durun.views.json import dump
 def command(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="Its id, the beginning of it, or @last; without it, your unfinished one."),
+        Argument(metavar="[RUN]", help="Its id, the beginning of it, or @last; without it, your unfinished one."),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="For cron: every interrupted run, one after the other.")] = False,
-    failed: Annotated[bool, typer.Option("--failed", help="With --all: the failed ones too.")] = False,
+    every: Annotated[bool, Option("--all", help="For cron: every interrupted run, one after the other.")] = False,
+    failed: Annotated[bool, Option("--failed", help="With --all: the failed ones too.")] = False,
     runbook: Annotated[
-        str | None, typer.Option("--runbook", metavar="FILE", help="Go on under this changed runbook.")
+        str | None, Option("--runbook", metavar="FILE", help="Go on under this changed runbook.")
     ] = None,
-    latest: Annotated[bool, typer.Option("--latest", help="Go on under the runbook's file as it is now.")] = False,
+    latest: Annotated[bool, Option("--latest", help="Go on under the runbook's file as it is now.")] = False,
     accept_env: Annotated[
         list[str] | None,
-        typer.Option("--accept-env", metavar="NAME", help="Accept this difference to the start.", show_default=False),
+        Option("--accept-env", metavar="NAME", help="Accept this difference to the start.", shown=False),
     ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from durun.app import App, open_app
-from durun.cli.arguments import JsonOption, QuietOption
+from durun.cli.arguments import Argument, JsonOption, Option, QuietOption
 from durun.cli.drive import choose_view, drive, report_standing
 from durun.cli.sources import open_source
 from durun.config import whoami
@@ -20,26 +18,24 @@ from durun.model.task import RunRecord
 
 
 def command(
-    runbook: Annotated[str, typer.Argument(metavar="RUNBOOK", help="The runbook's file.")],
+    runbook: Annotated[str, Argument(metavar="RUNBOOK", help="The runbook's file.")],
     inputs: Annotated[
         list[str] | None,
-        typer.Option("--input", "-i", metavar="NAME=VALUE", help="An input; may be repeated.", show_default=False),
+        Option("--input", "-i", metavar="NAME=VALUE", help="An input; may be repeated.", shown=False),
     ] = None,
     inputs_file: Annotated[
-        str | None, typer.Option("--inputs", metavar="FILE", help="Inputs from a YAML or JSON file; - is stdin.")
+        str | None, Option("--inputs", metavar="FILE", help="Inputs from a YAML or JSON file; - is stdin.")
     ] = None,
     request_id: Annotated[
-        str | None, typer.Option(metavar="KEY", help="The same key twice is the same run: it is started once.")
+        str | None, Option(metavar="KEY", help="The same key twice is the same run: it is started once.")
     ] = None,
     resume_or_start: Annotated[
-        bool, typer.Option("--resume-or-start", help="For cron: go on with the unfinished run of the same inputs.")
+        bool, Option("--resume-or-start", help="For cron: go on with the unfinished run of the same inputs.")
     ] = False,
-    failed: Annotated[
-        bool, typer.Option("--failed", help="With --resume-or-start: go on with a failed run too.")
-    ] = False,
+    failed: Annotated[bool, Option("--failed", help="With --resume-or-start: go on with a failed run too.")] = False,
     target: Annotated[
         list[str] | None,
-        typer.Option("--target", "-t", metavar="KEY", help="Only this target; may be repeated.", show_default=False),
+        Option("--target", "-t", metavar="KEY", help="Only this target; may be repeated.", shown=False),
     ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,

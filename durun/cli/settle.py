@@ -6,10 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-import typer
-
 from durun.app import App, open_app
-from durun.cli.arguments import JsonOption, ReasonOption, RunArgument, TargetOption
+from durun.cli.arguments import Argument, JsonOption, Option, ReasonOption, RunArgument, TargetOption
 from durun.cli.pick import find_run
 from durun.cli.verdict import decide, require_reason, verdict_text
 from durun.config import whoami
@@ -26,15 +24,15 @@ from durun.views.text import task_name
 
 def command(
     run: RunArgument,
-    step: Annotated[str, typer.Argument(metavar="STEP", help="The step that is in doubt.")],
+    step: Annotated[str, Argument(metavar="STEP", help="The step that is in doubt.")],
     target: TargetOption = None,
-    done: Annotated[bool, typer.Option("--done", help="It was done: it is not run again.")] = False,
-    not_done: Annotated[bool, typer.Option("--not-done", help="It was not done: it is run again.")] = False,
-    failed: Annotated[bool, typer.Option("--failed", help="It failed.")] = False,
+    done: Annotated[bool, Option("--done", help="It was done: it is not run again.")] = False,
+    not_done: Annotated[bool, Option("--not-done", help="It was not done: it is run again.")] = False,
+    failed: Annotated[bool, Option("--failed", help="It failed.")] = False,
     reason: ReasonOption = "",
     output: Annotated[
         list[str] | None,
-        typer.Option("--output", metavar="NAME=VALUE", help="With --done: an output of the step.", show_default=False),
+        Option("--output", metavar="NAME=VALUE", help="With --done: an output of the step.", shown=False),
     ] = None,
     as_json: JsonOption = False,
 ) -> int:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated
 
-import typer
-
 from durun.app import App, open_app
-from durun.cli.arguments import JsonOption, RunArgument, TargetOption
+from durun.cli.arguments import JsonOption, Option, RunArgument, TargetOption
 from durun.cli.pick import find_run
 from durun.errors import UsageError
 from durun.model.state import RunState
@@ -21,8 +18,8 @@ from durun.views.show import attempts_text, by_step, events_text, show_text, wai
 
 def command(
     run: RunArgument,
-    events: Annotated[bool, typer.Option("--events", help="List the events, oldest first.")] = False,
-    step: Annotated[str | None, typer.Option(help="Only this step, with every target, attempt and output.")] = None,
+    events: Annotated[bool, Option("--events", help="List the events, oldest first.")] = False,
+    step: Annotated[str | None, Option(help="Only this step, with every target, attempt and output.")] = None,
     target: TargetOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -74,6 +71,8 @@ def choose_tasks(state: RunState, step: str | None, target: str | None) -> Mappi
 
 
 def _refuse(what: str, word: str, known: set[str]) -> None:
+    from difflib import get_close_matches
+
     near = get_close_matches(word, sorted(known), 3, 0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "`durun show RUN` lists what there is"
     raise UsageError(f"nothing has happened to {what} {word} in this run", hint)

@@ -6,9 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from durun.cli.arguments import JsonOption
+from durun.cli.arguments import Argument, JsonOption
 from durun.errors import DurunError, InvalidRunbook
 from durun.language.load import load, read_file
 from durun.model.values import Json
@@ -16,7 +14,7 @@ from durun.views.json import dump
 
 
 def command(
-    runbooks: Annotated[list[str], typer.Argument(metavar="RUNBOOK…", help="The runbooks' files.")],
+    runbooks: Annotated[list[str], Argument(metavar="RUNBOOK…", help="The runbooks' files.")],
     as_json: JsonOption = False,
 ) -> int:
     """Report every error in runbooks at once."""

@@ -69,7 +69,8 @@ def test_help_loads_no_command(tmp_path):
     assert not tops(modules) & {"typer", "rich", "sqlite3", "yaml"}
 
 
-HEAVY = {"rich", "yaml", "jsonschema", "keyring", "jinja2", "jmespath", "asyncio", "pydantic", "httpx"}
+PARSER = {"typer", "click", "inspect", "dataclasses"}
+HEAVY = PARSER | {"rich", "yaml", "jsonschema", "keyring", "jinja2", "jmespath", "asyncio", "pydantic", "httpx"}
 
 
 @pytest.fixture
@@ -91,6 +92,13 @@ def a_run(tmp_path):
 )
 def test_looking_is_cheap_off_a_terminal(a_run, argv):
     assert not tops(loaded_by(a_run, *argv)) & HEAVY
+
+
+def test_a_run_loads_no_parser_of_arguments_and_nothing_for_what_it_does_not_use(tmp_path):
+    book = tmp_path / "book.yaml"
+    book.write_text("durun: 1\nname: one\nsteps:\n  - {id: a, run: ['true']}\n")
+    modules = tops(loaded_by(tmp_path / "state", "run", "--quiet", str(book)))
+    assert not modules & (HEAVY - {"yaml"} | {"uuid", "shutil", "difflib"})
 
 
 def test_the_table_of_exit_codes_in_the_readme_is_the_one_in_the_code():
