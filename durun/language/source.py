@@ -8,6 +8,7 @@ number of values, alias expansion) hold before anything recurses. Scalars follow
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import yaml
@@ -83,9 +84,12 @@ def parse(raw: bytes) -> Document:
     text = decode(raw)
     tree = _Tree(text)
     try:
-        for event in yaml.parse(text, Loader=_LOADER):
-            tree.take(event)
+        tree.read(text)
     except yaml.MarkedYAMLError as error:
+        if "nesting depth" in str(error.problem) and error.problem_mark is not None:
+            # The parser reads ahead and has a bound of its own; in what stands before that, ours is met first.
+            with suppress(yaml.MarkedYAMLError):
+                _Tree(text).read(text[: error.problem_mark.index])
         raise Unreadable([*tree.problems, explain(error, text)], text) from None
     if tree.root is None or (tree.root.is_scalar and tree.root.value is None and not tree.problems):
         raise Unreadable([Diagnostic(Place(1, 1), "the file is empty", "`durun new` writes one to begin with")], text)
@@ -102,6 +106,11 @@ class _Tree:
         self._open: list[_Open] = []
         self._anchors: dict[str, Node] = {}
         self._values = 0
+
+    def read(self, text: str) -> None:
+        """Fold in all of a text. Raises Unreadable, and the parser's MarkedYAMLError."""
+        for event in yaml.parse(text, Loader=_LOADER):
+            self.take(event)
 
     def take(self, event: Any) -> None:
         """Fold in one parser event."""
