@@ -8,12 +8,8 @@ from durun.model.runbook import Runbook, Step
 
 
 def output_names(step: Step) -> tuple[str, ...]:
-    """The outputs that a step or group has; `generate` has one that is named after its kind."""
-    names = dict.fromkeys((*step.outputs, *step.group_outputs))
-    if step.call is not None and step.call.action.kind == "generate":
-        spec = step.call.action.spec
-        names |= dict.fromkeys([spec] if isinstance(spec, str) else spec)
-    return tuple(names)
+    """The outputs that a step or group has; `generate` has those of its kind."""
+    return tuple(dict.fromkeys((*step.outputs, *step.group_outputs, *step.generated)))
 
 
 class Graph:

@@ -25,7 +25,6 @@ _MEANINGS = (
     ("did not find expected ',' or ']'", "a list in [ ] isn't closed here", "quote texts with special characters"),
     ("block sequence entries are not allowed", "a list can't begin here", "put its first `- ` on a line of its own"),
     ("unknown escape character", "an unknown escape in double quotes", "double the backslash or use single quotes"),
-    ("exceeded max nesting", "the file is nested too deeply", ""),
 )
 
 

@@ -110,6 +110,7 @@ RunEvent = (
     | ev.RunParked
     | ev.RunInterrupted
     | ev.RunEnded
+    | ev.SealsDestroyed
     | ev.ClockJumped
 )
 
@@ -141,7 +142,7 @@ def _apply_run(run: RunRecord, event: RunEvent, at: float, sequence: int) -> Run
                 "reason": event.reason,
                 "ended_at": at,
             }
-        case ev.SurroundingsAccepted() | ev.ClockJumped():
+        case ev.SurroundingsAccepted() | ev.SealsDestroyed() | ev.ClockJumped():
             changes = {}
         case _:
             assert_never(event)
@@ -238,7 +239,8 @@ def _settled(task: TaskState, event: ev.TaskSettled) -> _Changes:
     clear["attempts"] = (*task.attempts[:-1], *(last._replace(status=status) for last in task.attempts[-1:]))
     match event.resolution:
         case "done":
-            return {**clear, "status": "succeeded", "how": "settled", "outputs": event.outputs}
+            given = {"outputs": event.outputs, "sealed": event.sealed}
+            return {**clear, **given, "status": "succeeded", "how": "settled"}
         case "not_done":
             return {**clear, "status": "pending"}
         case "failed":
@@ -254,7 +256,8 @@ def _ended(task: TaskState, event: TaskEvent, at: float) -> _Changes:
         case ev.TaskSucceeded():
             over = _end_attempt(task, "succeeded", at, event.reason, event)
             # 100,000 tasks without outputs share one empty mapping.
-            over |= {"how": event.how, "code": "", "outputs": event.outputs or _NEW.outputs}
+            given = {"outputs": event.outputs or _NEW.outputs, "sealed": event.sealed or _NEW.sealed}
+            over |= {"how": event.how, "code": "", **given}
             return {**_NO_DOUBT, **over, "status": "succeeded"}
         case ev.TaskFailed():
             over = _end_attempt(task, "failed", at, event.reason, event)

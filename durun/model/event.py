@@ -23,7 +23,7 @@ class RunCreated(NamedTuple):
     `tasks` counts the tasks of the steps, a fan-out as one. `place` is the folder of the runbook file,
     `surroundings` what a resume must find again: `host`, `uid`, `home`, `path`, `env` (every `env.X` that is
     read), `inherited` (name → fingerprint). `files`: relative path → `{"sha256", "mode"}`. `only_targets`: keys
-    chosen by `--target`.
+    chosen by `--target`. `sealed`: secret inputs, each with its seal (see `durun.model.task.TaskState`).
     """
 
     runbook: str
@@ -40,6 +40,7 @@ class RunCreated(NamedTuple):
     files: Mapping[str, Json] = {}
     only_targets: Sequence[str] = ()
     request_id: str | None = None
+    sealed: Mapping[str, Json] = {}
 
 
 class SessionStarted(NamedTuple):
@@ -86,7 +87,8 @@ class RoundStarted(NamedTuple):
 class TargetsResolved(NamedTuple):
     """The targets of a fan-out, fixed for the run. `tasks` counts the tasks that they make.
 
-    Until then, and where they can't be had, the fan-out counts as one task without a target.
+    Until then, and where they can't be had, the fan-out counts as one task without a target. `sealed` is the seal
+    of the secret fields of all targets (key → field → value); the targets themselves lack these fields.
     """
 
     step: str
@@ -94,6 +96,7 @@ class TargetsResolved(NamedTuple):
     tasks: int
     round: int = 0
     skipped: bool = False
+    sealed: Json = None
 
 
 class TaskSkipped(NamedTuple):
@@ -154,7 +157,7 @@ class ProbeAnswered(NamedTuple):
 
 
 class TaskSucceeded(NamedTuple):
-    """The task is done, for good."""
+    """The task is done, for good. `sealed`: its secret outputs, each with its seal."""
 
     step: str
     how: How
@@ -164,6 +167,7 @@ class TaskSucceeded(NamedTuple):
     exit_code: int | None = None
     reason: str = ""
     log: Json = None
+    sealed: Mapping[str, Json] = {}
 
 
 class TaskFailed(NamedTuple):
@@ -226,6 +230,7 @@ class TaskSettled(NamedTuple):
     target: str | None = None
     round: int = 0
     outputs: Mapping[str, Json] = {}
+    sealed: Mapping[str, Json] = {}
 
 
 class TaskCancelled(NamedTuple):
@@ -276,6 +281,12 @@ class RunEnded(NamedTuple):
     reason: str = ""
 
 
+class SealsDestroyed(NamedTuple):
+    """The run has succeeded, and its sealed values, which nobody needs any more, are gone. `values`: how many."""
+
+    values: int
+
+
 class ClockJumped(NamedTuple):
     """The wall clock stood at `found` when at least `expected` was due. Times go on from the latest seen."""
 
@@ -312,6 +323,7 @@ Event: TypeAlias = (
     | RunParked
     | RunInterrupted
     | RunEnded
+    | SealsDestroyed
     | ClockJumped
 )
 

@@ -58,7 +58,8 @@ class Shell(NamedTuple):
 class Call(NamedTuple):
     """An action with its surroundings. A step, a verify and a `targets: {run: …}` each hold one.
 
-    `timeout` is a Value that renders to a duration such as `30s`; None: no limit.
+    `timeout` is a Value that renders to a duration such as `30s`; None: no limit. `secret_files`: variable → what
+    the file that it names holds.
     """
 
     action: Action
@@ -67,14 +68,33 @@ class Call(NamedTuple):
     stdin: Value | None = None
     working_directory: Value | None = None
     timeout: Value | None = None
+    secret_files: Mapping[str, Value] = {}
 
 
 class Output(NamedTuple):
-    """A declared output. `source` is `file` ($DURUN_OUTPUT) or `stdout`; `json` a JMESPath pick, or None."""
+    """A declared output. `source` is `file` ($DURUN_OUTPUT) or `stdout`; `json` a JMESPath pick, or None.
+
+    A `secret` one is sealed, and the journal has its name and a keyed fingerprint only.
+    """
 
     type: Literal["string", "integer", "number", "boolean", "array", "object"] = "string"
     source: Literal["file", "stdout"] = "file"
     json: str | None = None
+    secret: bool = False
+
+
+GENERATED: Mapping[str, Mapping[str, bool]] = {
+    "uuid": {"uuid": False},
+    "choice": {"choice": False},
+    "timestamp": {"timestamp": False},
+    "password": {"password": True},
+    "token": {"token": True},
+    "bytes": {"bytes": True},
+    "ssh_key": {"public": False, "private": True},
+    "rsa_key": {"public": False, "private": True},
+    "x509_request": {"x509_request": False, "private": True},
+}
+"""What each kind of `generate` gives: the names of its outputs, and whether they are secret."""
 
 
 class Verify(NamedTuple):
@@ -129,7 +149,8 @@ TargetSource: TypeAlias = TargetsValue | TargetsFile | TargetsRun | TargetsMatri
 class FanOut(NamedTuple):
     """`targets` and what goes with it; numbers are Values until the plan is made.
 
-    `max_failures` None: not said. That is none, but with `continue_on_error` all.
+    `max_failures` None: not said. That is none, but with `continue_on_error` all. `secret_fields`: the fields of
+    every target that are sealed.
     """
 
     source: TargetSource
@@ -137,6 +158,7 @@ class FanOut(NamedTuple):
     max_parallel: Value = 1
     serial: Value | None = None
     max_failures: Value | None = None
+    secret_fields: tuple[str, ...] = ()
 
 
 class Step(NamedTuple):
@@ -169,15 +191,29 @@ class Step(NamedTuple):
     controls: tuple[str, ...] = ()
     redact: bool = False
 
+    @property
+    def generated(self) -> Mapping[str, bool]:
+        """What a `generate` step gives: the names of its outputs, and whether they are secret; of others nothing."""
+        if self.call is None or self.call.action.kind != "generate":
+            return {}
+        return {name: secret for kind in self.call.action.spec for name, secret in GENERATED.get(kind, {}).items()}
+
+    @property
+    def secret_outputs(self) -> frozenset[str]:
+        """The names of a leaf's outputs that are secret. (A group's are secret if they are made of such.)"""
+        declared = {name for name, output in self.outputs.items() if output.secret}
+        return frozenset(declared.union(name for name, secret in self.generated.items() if secret))
+
 
 class Input(NamedTuple):
-    """A declared input: a JSON Schema fragment, and whether it must be given."""
+    """A declared input: a JSON Schema fragment, and whether it must be given. A `secret` one is sealed."""
 
     schema: Mapping[str, Json]
     required: bool = False
     has_default: bool = False
     default: Json = None
     description: str = ""
+    secret: bool = False
 
     @property
     def is_string(self) -> bool:
@@ -185,6 +221,17 @@ class Input(NamedTuple):
         if "type" in self.schema:
             return bool(self.schema["type"] == "string")
         return "anyOf" not in self.schema and all(isinstance(value, str) for value in self.schema.get("enum", ()))
+
+
+class Secret(NamedTuple):
+    """A declared secret: the name of the provider that has it, and what stands under that name.
+
+    `line` is where it stands in the file, from 1.
+    """
+
+    provider: str
+    spec: Value
+    line: int = 0
 
 
 class Requires(NamedTuple):
@@ -209,6 +256,7 @@ class Runbook(NamedTuple):
     description: str = ""
     controls: tuple[str, ...] = ()
     inputs: Mapping[str, Input] = {}
+    secrets: Mapping[str, Secret] = {}
     env: Mapping[str, Value] = {}
     inherit_env: tuple[str, ...] = ()
     files: tuple[str, ...] = ()

@@ -16,14 +16,18 @@ LANDMARKS = ("run_created", "session_started", "targets_resolved", "runbook_chan
 
 
 class Resolved(Fixed):
-    """The fixed targets of a fan-out: key → value, in order. `skipped`: its `if` was false."""
+    """The fixed targets of a fan-out: key → value, in order. `skipped`: its `if` was false.
 
-    __slots__ = ("index", "skipped")
+    `sealed`: the seal of their secret fields, if they have such.
+    """
+
+    __slots__ = ("index", "skipped", "sealed")
     index: Mapping[str, Json]
     skipped: bool
+    sealed: Json
 
-    def __init__(self, index: Mapping[str, Json], skipped: bool = False) -> None:
-        super().__init__(index, skipped)
+    def __init__(self, index: Mapping[str, Json], skipped: bool = False, sealed: Json = None) -> None:
+        super().__init__(index, skipped, sealed)
 
 
 class RunState(Slotted):
@@ -92,7 +96,7 @@ class RunState(Slotted):
             case ev.SessionStarted():
                 self.sessions[event.session] = event
             case ev.TargetsResolved():
-                self.resolved[event.step, event.round] = Resolved(dict(event.targets), event.skipped)
+                self.resolved[event.step, event.round] = Resolved(dict(event.targets), event.skipped, event.sealed)
             case ev.SurroundingsAccepted():
                 self.accepted.update(event.names)
             case ev.RunbookChanged():

@@ -71,7 +71,8 @@ class TaskState(NamedTuple):
     never begun; `repeats` those that a verify proved not done. `not_before`: when a retry is due.
     For the doubt that is open now: `answer` is the newest answer of a verify, `asked_in` the session that asked,
     `answered_at` when; `not_done_since` the first of an unbroken row of "not done"; `gone` whether no process of
-    the attempt is left, and `pid` one that lives on.
+    the attempt is left, and `pid` one that lives on. `sealed`: each secret output with its seal, which is
+    `{"at": the sealed file's path in the run's folder, "fingerprint": a keyed digest of the value, in hex}`.
     """
 
     status: TaskStatus = "pending"
@@ -80,6 +81,7 @@ class TaskState(NamedTuple):
     reason: str = ""
     exit_code: int | None = None
     outputs: Mapping[str, Json] = {}
+    sealed: Mapping[str, Json] = {}
     attempts: Sequence[Attempt] = ()
     failures: int = 0
     fences: int = 0

@@ -45,6 +45,8 @@ def line_of(event: Event, task: TaskState | None = None) -> Line:  # noqa: C901 
             return Line(f"interrupted: {one_line(event.reason)}", minor=True)
         case ev.RunEnded():
             return Line(f"the run ended: {event.status}", minor=True)
+        case ev.SealsDestroyed():
+            return Line(f"{counted(event.values, 'sealed value')} destroyed: nobody needs them any more", minor=True)
         case ev.ClockJumped():
             return Line(f"the clock jumped by {duration(abs(event.found - event.expected))}", wrong=True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from durun.errors import StorageFailed
-from durun.journal.connect import connect_reader, connect_writer, meaning, settle
+from durun.journal.connect import VERSION, connect_reader, connect_writer, meaning, settle
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_file_that_was_made_and_not_filled_is_an_empty_journal(folder: Path) -
     path.touch(mode=0o600)
     assert connect_reader(path) is None
     connection = connect_writer(path)
-    assert settings(connection, "user_version") == [1]
+    assert settings(connection, "user_version") == [VERSION]
     connection.close()
 
 

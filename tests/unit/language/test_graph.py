@@ -46,6 +46,7 @@ def test_a_generated_value_is_an_output_that_is_named_after_its_kind() -> None:
         return Step("a", 1, call=Call(Action("generate", spec), SHELL))
 
     assert output_names(made({"choice": {"from": (1, 2)}})) == ("choice",)
-    assert output_names(made("uuid")) == ("uuid",)
+    assert output_names(made({"uuid": {}})) == ("uuid",)
+    assert output_names(made({"ssh_key": {}})) == ("public", "private")
     assert output_names(Step("a", 1, outputs={"x": Output()})) == ("x",)
     assert output_names(Step("g", 1, group_outputs={"y": "1"})) == ("y",)

@@ -65,6 +65,7 @@ EXAMPLES = [
     ev.RunParked(status="in_doubt", reason="a doubt"),
     ev.RunInterrupted(reason="SIGINT"),
     ev.RunEnded(status="succeeded", exit_code=0, outputs={"url": "x"}, reason=""),
+    ev.SealsDestroyed(values=3),
     ev.ClockJumped(expected=2.0, found=1.0),
 ]
 
@@ -76,24 +77,25 @@ STORED = {
     "probe_started": "step target round purpose folder nonce session",
     "round_started": "round by",
     "run_created": "runbook digest text file place inputs inputs_digest tasks by version surroundings files"
-    " only_targets request_id",
+    " only_targets request_id sealed",
     "run_ended": "status exit_code outputs reason",
     "run_interrupted": "reason",
     "run_parked": "status reason",
     "runbook_changed": "digest text file place changes tasks by files env",
+    "seals_destroyed": "values",
     "session_started": "session reason pid host boot_id pid_namespace mount_id by",
     "surroundings_accepted": "names by",
-    "targets_resolved": "step targets tasks round skipped",
+    "targets_resolved": "step targets tasks round skipped sealed",
     "task_cancelled": "step target round reason exit_code log",
     "task_failed": "step target round code reason how exit_code retryable log",
     "task_in_doubt": "step target round reason how exit_code gone pid log",
     "task_never_began": "step target round attempt reason",
     "task_repeated": "step target round proof",
     "task_retried": "step target round due fresh",
-    "task_settled": "step target round resolution reason by outputs",
+    "task_settled": "step target round resolution reason by outputs sealed",
     "task_skipped": "step target round reason",
     "task_started": "step target round attempt folder nonce session idempotency_key request",
-    "task_succeeded": "step target round how outputs exit_code reason log",
+    "task_succeeded": "step target round how outputs exit_code reason log sealed",
 }
 
 
