@@ -21,7 +21,7 @@ class Resolved(Fixed):
     `sealed`: the seal of their secret fields, if they have such.
     """
 
-    __slots__ = ("index", "skipped", "sealed")
+    __slots__ = ("index", "skipped", "sealed")  # noqa: RUF023  (in the order of __init__)
     index: Mapping[str, Json]
     skipped: bool
     sealed: Json
