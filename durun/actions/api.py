@@ -13,11 +13,18 @@ from durun.model.values import Json, Value
 
 
 class Process(NamedTuple):
-    """A command to start: `argv`, or a `script` for `shell` (exactly one of the two)."""
+    """A command to start: `argv`, or a `script` for `shell` (exactly one of the two).
+
+    `stdin` is what it reads (None: what the step says), `env` variables beside the step's own, and `inherit` the
+    names of variables of the caller that it must see, wherever it is started.
+    """
 
     argv: tuple[str, ...] = ()
     script: str | None = None
     shell: Shell | None = None
+    stdin: str | None = None
+    env: Mapping[str, str] = {}
+    inherit: tuple[str, ...] = ()
 
 
 class Done(NamedTuple):

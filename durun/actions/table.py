@@ -1,14 +1,16 @@
-"""The built-in actions, by the name that a runbook gives them."""
+"""The built-in actions, by the name that a runbook gives them; `secret_check` is the verify that `secret` brings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from durun.actions import assertion, generate, run
+from durun.actions import assertion, generate, run, secret
 from durun.actions.api import Action
 
 ACTIONS: Mapping[str, Action] = {
     "run": run.prepare,
     "assert": assertion.prepare,
     "generate": generate.prepare,
+    "secret": secret.prepare,
+    "secret_check": secret.prepare_check,
 }
