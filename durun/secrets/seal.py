@@ -82,7 +82,7 @@ def unseal(private: bytes, sealed: bytes, context: str) -> bytes:
 
 
 def write_sealed(path: str | os.PathLike[str], sealed: bytes) -> None:
-    """Put a sealed value into the file: 0600, whole or not at all, durable with its name. Raises OSError."""
+    """Put a sealed value, or a key, into the file: 0600, whole or not at all, durable with its name. Raises OSError."""
     target = os.fspath(path)
     draft = f"{target}.{os.urandom(8).hex()}"
     try:

@@ -1,0 +1,188 @@
+"""durun's own seal key: made when it is first wanted, then one for as long as the state directory lives.
+
+Its private half is in the user's keyring; where there is none, in `seal.key` in the state directory; or systemd hands
+it over. `seal.json` records the public half and the place: so to seal a value needs neither keyring nor private key.
+Who makes or moves the key holds an `flock` on the state directory.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+import select
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias, get_args
+
+from durun.errors import SecretUnavailable, StorageFailed
+from durun.secrets.api import Keyring
+from durun.secrets.files import read_private
+from durun.secrets.places import CREDENTIAL, AsCredential, InFile, InKeyring, Keeper, KeyPlace, encoded, storage
+from durun.secrets.seal import KEY_SIZE, new_key, public_key, write_sealed
+
+Place: TypeAlias = Literal["keyring", "file", "credential"]
+
+_VERSION = 1
+_GLANCES, _GLANCE = 1200, 0.05
+
+
+class Record(NamedTuple):
+    """What `seal.json` says."""
+
+    public: bytes
+    place: Place
+
+
+class SealKey:
+    """The seal key of the state directory `home`."""
+
+    def __init__(self, home: Path, keyring: Keyring, environ: Mapping[str, str]) -> None:
+        self._home = home
+        self._record_file = home / "seal.json"
+        self._keyring = keyring
+        self._file = InFile(home / "seal.key")
+        self._credential = AsCredential(environ)
+        self._private: bytes | None = None
+
+    def place(self) -> Place | None:
+        """Where the private key is; None if none has been made. Raises SecretUnavailable if `seal.json` is no good."""
+        record = self._record()
+        return record.place if record else None
+
+    def place_name(self) -> str:
+        """The same for people; empty if none has been made. Raises SecretUnavailable."""
+        record = self._record()
+        return self._read_at(record).name if record else ""
+
+    def public(self) -> bytes:
+        """The public key, made with its private one if there is none yet. Raises SecretUnavailable, StorageFailed."""
+        return self._known().public
+
+    def private(self) -> bytes:
+        """The private key, which is known to belong to the public one. Raises SecretUnavailable, StorageFailed."""
+        if self._private is None:
+            record = self._known()
+            try:
+                self._private = self._fetch(record)
+            except SecretUnavailable:
+                moved = self._known()  # by another process, just now
+                if moved == record:
+                    raise
+                self._private = self._fetch(moved)
+        return self._private
+
+    def move(self, place: Literal["keyring", "file"]) -> None:
+        """Take the private key elsewhere: it is there, and was read back, before the old one is removed.
+
+        What an interrupted move left over is removed as well, as far as it can be reached. A credential stays: it is
+        systemd's. Raises SecretUnavailable, StorageFailed; then the place that is recorded still has the key.
+        """
+        with _alone(self._home):
+            record = self._record() or self._new()
+            private = self._fetch(record)
+            keepers: dict[Place, Keeper] = {"file": self._file, "keyring": InKeyring(self._keyring, record.public)}
+            keepers.pop(place).keep(private)
+            self._write_record(Record(record.public, place))
+            for left, keeper in keepers.items():
+                with nullcontext() if left == record.place else suppress(SecretUnavailable):
+                    keeper.forget()
+
+    def _known(self) -> Record:
+        if record := self._record():
+            return record
+        with _alone(self._home):
+            return self._record() or self._new()
+
+    def _new(self) -> Record:
+        record = self._adopt() or self._make()
+        self._write_record(record)
+        return record
+
+    def _adopt(self) -> Record | None:
+        """The key that systemd hands over, or one in a file whose record was not written any more."""
+        if (private := self._credential.read()) is not None:
+            return Record(public_key(private), "credential")
+        if (private := self._file.read()) is not None:
+            return Record(public_key(private), "file")
+        return None
+
+    def _make(self) -> Record:
+        private, public = new_key()
+        if self._keyring.backend().usable:
+            with suppress(SecretUnavailable):  # locked, or it keeps nothing: there is always the file
+                InKeyring(self._keyring, public).keep(private)
+                return Record(public, "keyring")
+        self._file.keep(private)
+        return Record(public, "file")
+
+    def _fetch(self, record: Record) -> bytes:
+        """The private key. A credential that is the right one spares the keyring: a unit has no session."""
+        private = self._credential.read()
+        if private is not None and public_key(private) == record.public:
+            return private
+        place = self._read_at(record)
+        private = place.read()
+        if private is None:
+            raise SecretUnavailable(f"durun's seal key is gone from {place.name}", self._way_out(record))
+        if public_key(private) != record.public:
+            problem = f"the key in {place.name} is not the one that {self._record_file} names"
+            raise SecretUnavailable(problem, self._way_out(record))
+        return private
+
+    def _read_at(self, record: Record) -> KeyPlace:
+        match record.place:
+            case "keyring":
+                return InKeyring(self._keyring, record.public)
+            case "file":
+                return self._file
+            case "credential":
+                return self._credential
+
+    def _record(self) -> Record | None:
+        content = read_private(self._record_file)
+        if content is None:
+            return None
+        try:
+            said = json.loads(content)
+            record = Record(base64.b64decode(said["public"], validate=True), said["place"])
+            good = said["version"] == _VERSION and len(record.public) == KEY_SIZE and record.place in get_args(Place)
+        except (ValueError, TypeError, KeyError):
+            good = False
+        if not good:
+            raise SecretUnavailable(
+                f"{self._record_file} is not a record of a seal key that this durun knows",
+                "restore it from a backup, or use the durun that wrote it",
+            )
+        return record
+
+    def _write_record(self, record: Record) -> None:
+        said = {"version": _VERSION, "public": encoded(record.public), "place": record.place}
+        with storage(self._record_file):
+            write_sealed(self._record_file, f"{json.dumps(said)}\n".encode())
+
+    def _way_out(self, record: Record) -> str:
+        if record.place == "credential":
+            return f"start durun from the unit that loads the credential {CREDENTIAL}"
+        return f"put the key back; else what was sealed is lost, and {self._record_file} must go before a new run"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process makes or moves the key meanwhile. Raises StorageFailed, after a minute of waiting too."""
+    with storage(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for _ in range(_GLANCES):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                select.select([], [], [], _GLANCE)
+        else:
+            raise StorageFailed(f"another process holds {folder}", "look which durun makes or moves its seal key")
+        yield
+    finally:
+        os.close(descriptor)
