@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 from durun.app import App, open_app
@@ -10,10 +11,11 @@ from durun.cli.drive import choose_view, drive, report_standing
 from durun.cli.sources import open_source
 from durun.config import whoami
 from durun.engine.api import Engine, ResumeRequest, StartRequest
+from durun.engine.requests import unfinished
 from durun.errors import Changed, UsageError
 from durun.journal.api import RunQuery, SequenceConflict
 from durun.language.inputs import digest_of, given_inputs, read_inputs_file
-from durun.model.status import FINAL, RESUMABLE, RUN_STATUSES
+from durun.model.status import RESUMABLE
 from durun.model.task import RunRecord
 
 
@@ -48,18 +50,21 @@ def command(
         values = given_inputs(inputs or (), file_values, source.runbook)
         if target and not any(step.fan_out for step in source.runbook.every_step()):
             raise UsageError("no step of this runbook has targets to choose from", "leave out --target")
-        request = StartRequest(source, values, whoami(), request_id, tuple(target or ()))
-        if request_id is not None and (earlier := same_request(app, request)):
-            return _made_before(app, earlier, as_json, quiet)
-        if resume_or_start and (open_run := unfinished(app, request)):
-            return _go_on(app, engine, open_run, failed, as_json, quiet)
-        view = choose_view(app, as_json, quiet)
-        try:
-            return drive(view, lambda observer: engine.start(request, observer))
-        except SequenceConflict:
-            if request_id is None or (earlier := same_request(app, request)) is None:
-                raise
-            return _made_before(app, earlier, as_json, quiet)  # somebody else was faster by a moment
+        request = StartRequest(source, values, whoami(), request_id, tuple(target or ()), resume_or_start)
+        while (code := _instead(app, engine, request, failed, as_json, quiet)) is None:
+            view = choose_view(app, as_json, quiet)
+            with suppress(SequenceConflict):  # somebody else was faster by a moment
+                return drive(view, lambda observer: engine.start(request, observer))
+        return code
+
+
+def _instead(app: App, engine: Engine, request: StartRequest, failed: bool, as_json: bool, quiet: bool) -> int | None:
+    """What is done instead of a start, for the run that was meant is there: its exit code."""
+    if request.request_id is not None and (earlier := same_request(app, request)):
+        return _made_before(app, earlier, as_json, quiet)
+    if request.alone and (found := app.journal.runs(unfinished(request))):
+        return _go_on(app, engine, found[0], failed, as_json, quiet)
+    return None
 
 
 def _made_before(app: App, record: RunRecord, as_json: bool, quiet: bool) -> int:
@@ -77,14 +82,6 @@ def same_request(app: App, request: StartRequest) -> RunRecord | None:
             f"use another request id, or look at it: durun show {found.id}",
         )
     return found
-
-
-def unfinished(app: App, request: StartRequest) -> RunRecord | None:
-    """The newest run of the same runbook name and inputs that can still go on."""
-    open_statuses = frozenset(RUN_STATUSES) - FINAL
-    name, digest = request.source.runbook.name, digest_of(request.inputs)
-    query = RunQuery(statuses=open_statuses, runbook=name, inputs_digest=digest, limit=1)
-    return next(iter(app.journal.runs(query)), None)
 
 
 def _go_on(app: App, engine: Engine, record: RunRecord, failed: bool, as_json: bool, quiet: bool) -> int:

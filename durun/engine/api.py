@@ -26,13 +26,17 @@ class Source(NamedTuple):
 
 
 class StartRequest(NamedTuple):
-    """A run that is asked for. `inputs` are complete and checked. `by` says who asks (`durun.config.whoami`)."""
+    """A run that is asked for. `inputs` are complete and checked. `by` says who asks (`durun.config.whoami`).
+
+    `alone`: not beside an unfinished run of the same runbook name and inputs.
+    """
 
     source: Source
     inputs: Mapping[str, Json]
     by: Mapping[str, Json]
     request_id: str | None = None
     only_targets: Sequence[str] = ()
+    alone: bool = False
 
 
 class ResumeRequest(NamedTuple):
@@ -105,7 +109,10 @@ class Engine(Protocol):
     """What drives runs."""
 
     def start(self, request: StartRequest, observer: Observer) -> Outcome:
-        """Create a run and drive it until it ends, parks or is interrupted."""
+        """Create a run and drive it until it ends, parks or is interrupted.
+
+        Raises SequenceConflict if there is a run already by the request's id, or one that it must not stand beside.
+        """
 
     def resume(self, request: ResumeRequest, observer: Observer) -> Outcome:
         """Take a run up again. Raises NoSuchRun, Busy, Changed, NotAllowed (a run that has ended for good)."""

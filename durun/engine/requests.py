@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from durun.engine.api import CancelRequest, SettleRequest
+from durun.engine.api import CancelRequest, SettleRequest, StartRequest
 from durun.errors import NotAllowed
-from durun.journal.api import Journal, SequenceConflict
+from durun.journal.api import Journal, RunQuery, SequenceConflict
 from durun.journal.reading import read_state
+from durun.language.inputs import digest_of
 from durun.language.load import load
 from durun.model.clock import Clock
 from durun.model.event import CancelRequested, Event, TaskSettled
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
-from durun.model.status import FINAL
+from durun.model.status import FINAL, RUN_STATUSES
 from durun.model.task import RunRecord
 
 
@@ -27,6 +28,12 @@ def append_newest(journal: Journal, clock: Clock, run_id: str, make: Callable[[R
         except SequenceConflict:
             continue
         return
+
+
+def unfinished(request: StartRequest) -> RunQuery:
+    """The newest run of the request's runbook name and inputs that can still go on."""
+    name, digest = request.source.runbook.name, digest_of(request.inputs)
+    return RunQuery(frozenset(RUN_STATUSES) - FINAL, name, inputs_digest=digest, limit=1)
 
 
 def stored_runbook(state: RunState) -> Runbook:

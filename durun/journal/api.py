@@ -39,11 +39,14 @@ class Journal(Protocol):
     Every call sees what was committed before it, by any process.
     """
 
-    def append(self, run_id: str, expected: int, events: Sequence[Event], at: float) -> int:
+    def append(
+        self, run_id: str, expected: int, events: Sequence[Event], at: float, unless: RunQuery | None = None
+    ) -> int:
         """Append `events` in one durable transaction and return the number of the last one.
 
         `expected` is the number of the newest event that the caller knows; 0 for a new run, whose first
-        event is `RunCreated`. `at` is the time of the events (seconds since the epoch).
+        event is `RunCreated`. `at` is the time of the events (seconds since the epoch). `unless`: nothing is
+        appended if there is a run that matches.
         Raises SequenceConflict (nothing was written), Busy (the write mutex could not be had in 10 s),
         StorageFailed (nothing may be assumed: reopen and read).
         """

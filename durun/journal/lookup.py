@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from durun.errors import NoSuchRun
+from durun.journal.api import SequenceConflict
 
 LAST = "@last"
 SHOWN = 5
@@ -16,6 +17,11 @@ NEAR_AMONG = 500
 def unknown(run_id: str) -> NoSuchRun:
     """There is no such run, and it was not a person who typed it."""
     return NoSuchRun(f"no run {run_id or 'without an id'}", "`durun history` lists the runs")
+
+
+def there_already(run_id: str) -> SequenceConflict:
+    """Somebody was faster: the run that was not to be there is."""
+    return SequenceConflict(f"run {run_id} is there already", f"look at it: durun show {run_id}")
 
 
 def none_yet() -> NoSuchRun:

@@ -30,7 +30,9 @@ class MemoryJournal:
     def __init__(self) -> None:
         self._runs: dict[str, _Run] = {}
 
-    def append(self, run_id: str, expected: int, events: Sequence[Event], at: float) -> int:
+    def append(
+        self, run_id: str, expected: int, events: Sequence[Event], at: float, unless: RunQuery | None = None
+    ) -> int:
         """See `Journal.append`."""
         if not events:
             raise ValueError("nothing to append")
@@ -41,6 +43,8 @@ class MemoryJournal:
                 f"run {run_id} is at event {head}, not {expected}: another process appended first",
                 "read what is new, and decide again",
             )
+        if unless is not None and (there := self.runs(unless)):
+            raise lookup.there_already(there[0].id)
         new = self._fold(run, run_id, events, at)
         if new.record is not None and not head:
             self._refuse_second(new.record)

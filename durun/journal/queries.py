@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from durun.journal.api import RunQuery
+from durun.journal.chain import canonical
+
 _HERE = Path(__file__).parent
 _MARK = "-- name: "
 
@@ -25,3 +28,21 @@ def migrations() -> list[tuple[int, str]]:
 
 
 QUERIES: Mapping[str, str] = parse((_HERE / "queries.sql").read_text(encoding="utf-8"))
+
+
+def listing(query: RunQuery) -> tuple[str, dict[str, object]]:
+    """The statement whose index fits best, and its values."""
+    values: dict[str, object] = {
+        "statuses": None if query.statuses is None else canonical(sorted(query.statuses)),
+        "runbook": query.runbook,
+        "since": query.since,
+        "request_id": query.request_id,
+        "inputs_digest": query.inputs_digest,
+        "uid": query.uid,
+        "limit": -1 if query.limit is None else query.limit,
+    }
+    if query.request_id is not None:
+        return "runs_by_request", values
+    if query.runbook is not None:
+        return "runs_by_runbook", values
+    return "runs" if query.statuses is None else "runs_by_status", values

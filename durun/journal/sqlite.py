@@ -16,7 +16,7 @@ from durun.journal.api import RunQuery
 from durun.journal.chain import Link, canonical, prove, unseal
 from durun.journal.codec import compare, read_run, read_tasks
 from durun.journal.connect import Unfinished, connect_reader, meaning
-from durun.journal.queries import QUERIES
+from durun.journal.queries import QUERIES, listing
 from durun.journal.writer import Writer
 from durun.model.clock import Clock
 from durun.model.event import Event, Stamped
@@ -54,12 +54,14 @@ class SqliteJournal:
     ) -> None:
         self.close()
 
-    def append(self, run_id: str, expected: int, events: Sequence[Event], at: float) -> int:
+    def append(
+        self, run_id: str, expected: int, events: Sequence[Event], at: float, unless: RunQuery | None = None
+    ) -> int:
         """See `Journal.append`."""
         if self._writer is None:
             raise StorageFailed("the journal was opened to be read only", "nothing was written")
         self._heads.pop(run_id, None)
-        self._heads[run_id] = last = self._writer.append(run_id, expected, events, at)
+        self._heads[run_id] = last = self._writer.append(run_id, expected, events, at, unless)
         return last
 
     def head(self, run_id: str) -> int:
@@ -105,17 +107,7 @@ class SqliteJournal:
 
     def runs(self, query: RunQuery) -> list[RunRecord]:
         """See `Journal.runs`."""
-        values = {
-            "statuses": None if query.statuses is None else canonical(sorted(query.statuses)),
-            "runbook": query.runbook,
-            "since": query.since,
-            "request_id": query.request_id,
-            "inputs_digest": query.inputs_digest,
-            "uid": query.uid,
-            "limit": -1 if query.limit is None else query.limit,
-        }
-        rows = self._all(_listing(query), values)
-        return [read_run(row) for row in rows]
+        return [read_run(row) for row in self._all(*listing(query))]
 
     def find(self, reference: str, uid: int | None = None) -> str:
         """See `Journal.find`."""
@@ -215,12 +207,3 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _listing(query: RunQuery) -> str:
-    """The query whose index fits best."""
-    if query.request_id is not None:
-        return "runs_by_request"
-    if query.runbook is not None:
-        return "runs_by_runbook"
-    return "runs" if query.statuses is None else "runs_by_status"

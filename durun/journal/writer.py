@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from durun.errors import JournalDamaged
-from durun.journal import place
-from durun.journal.api import SequenceConflict
+from durun.journal import lookup, place
+from durun.journal.api import RunQuery, SequenceConflict
 from durun.journal.chain import ORIGIN, Link, seal
 from durun.journal.claim import WriteMutex
 from durun.journal.codec import read_run, read_tasks, run_changes, run_row, task_row
 from durun.journal.connect import connect_writer, meaning
-from durun.journal.queries import QUERIES
+from durun.journal.queries import QUERIES, listing
 from durun.model.apply import apply, task_of
 from durun.model.clock import Clock
 from durun.model.event import Event, RunEnded
@@ -89,14 +89,16 @@ class Writer:
                 return self._open()
         return self._handle.connection
 
-    def append(self, run_id: str, expected: int, events: Sequence[Event], at: float) -> int:
+    def append(
+        self, run_id: str, expected: int, events: Sequence[Event], at: float, unless: RunQuery | None = None
+    ) -> int:
         """See `Journal.append`."""
         if not events:
             raise ValueError("nothing to append")
         with self._handle.mutex:
             connection = self._handle.connection or self._open()
             try:
-                known = self._transact(connection, run_id, expected, events, at)
+                known = self._transact(connection, run_id, expected, events, at, unless)
                 self._known[run_id] = known
                 self._checkpoint(connection, any(isinstance(event, RunEnded) for event in events))
             except BaseException as error:
@@ -122,7 +124,13 @@ class Writer:
             connection.execute(QUERIES["rollback"])
 
     def _transact(
-        self, connection: sqlite3.Connection, run_id: str, expected: int, events: Sequence[Event], at: float
+        self,
+        connection: sqlite3.Connection,
+        run_id: str,
+        expected: int,
+        events: Sequence[Event],
+        at: float,
+        unless: RunQuery | None,
     ) -> _Known:
         connection.execute(QUERIES["begin"])
         known = self._load(connection, run_id)
@@ -131,6 +139,10 @@ class Writer:
                 f"run {run_id} is at event {known.head}, not {expected}: another process appended first",
                 "read what is new, and decide again",
             )
+        if unless is not None:
+            name, values = listing(unless)
+            for row in connection.execute(QUERIES[name], values).fetchall():
+                raise lookup.there_already(read_run(row).id)
         links, touched, new = _fold(connection, known, run_id, events, at)
         number = _store_run(connection, known, new)
         connection.executemany(QUERIES["insert_event"], [(number, *link) for link in links])

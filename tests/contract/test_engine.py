@@ -740,6 +740,19 @@ def test_a_request_id_starts_one_run(rig: Rig) -> None:
     assert len(rig.world.calls()) == 3
 
 
+def test_a_run_is_not_started_beside_an_unfinished_one_of_the_same_inputs(rig: Rig, does: Any) -> None:
+    rig.world.will("b.run", does(1), does(0))
+    first = rig.start(ABC, alone=True)
+    assert first.status == "failed"
+    with pytest.raises(SequenceConflict) as refused:
+        rig.start(ABC, alone=True)
+    assert f"run {first.run_id} is there already" in refused.value.message
+    assert rig.world.calls() == ["a.run", "b.run"]
+    assert rig.resume().status == "succeeded"
+    rig.run = ""
+    assert rig.start(ABC, alone=True).run_id != first.run_id
+
+
 def test_an_observer_hears_what_others_say_in_its_place(rig: Rig) -> None:
     meddle(rig, "task_started", "b", lambda: ev.ClockJumped(expected=2.0, found=1.0))
     rig.start(ABC)

@@ -247,6 +247,20 @@ def test_runs_are_listed_newest_first(journal: Journal) -> None:
     assert [record.id for record in journal.runs(RunQuery(limit=2))] == ["run-3", "run-1"]
 
 
+def test_a_run_is_not_begun_beside_one_that_it_must_not_stand_beside(journal: Journal) -> None:
+    open_ones = RunQuery(statuses=["pending", "running"], runbook="patch", inputs_digest="i1")
+    assert journal.append("a", 0, [created()], 1.0, open_ones) == 1
+    with pytest.raises(SequenceConflict) as refused:
+        journal.append("b", 0, [created()], 2.0, open_ones)
+    assert "run a is there already" in refused.value.message
+    journal.append("c", 0, [created(inputs_digest="i2")], 3.0, open_ones._replace(inputs_digest="i2"))
+    journal.append("a", 1, [session(), ended()], 4.0)
+    journal.append("b", 0, [created()], 5.0, open_ones)
+    assert [record.id for record in journal.runs(RunQuery())] == ["b", "c", "a"]
+    for run in "abc":
+        journal.check(run)
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

@@ -72,6 +72,20 @@ def test_three_resumes_at_once(bench: Bench) -> None:
     bench.check()
 
 
+def test_five_starts_by_cron_at_once_are_one_run(bench: Bench) -> None:
+    fifo = bench.fifo()
+    book = blocked(bench, fifo)
+    starts = [bench.start("run", book, "--resume-or-start") for _ in range(5)]
+    wait_until(lambda: sum(start.poll() is not None for start in starts) == 4)
+    wait_until(lambda: bench.effects()["one"] == 1)
+    bench.let_go(fifo)
+    ended = [bench.finish(start) for start in starts]
+    assert sorted(ran.code for ran in ended) == [0, 11, 11, 11, 11], ended
+    assert all("nothing was started" in ran.out for ran in ended if ran.code == 11)
+    assert bench.effects() == {"one": 1, "two": 1}
+    assert [path.name for path in bench.home.glob("runs/*")] == [bench.last()]
+
+
 @pytest.mark.fault(13)
 def test_resume_of_a_finished_run(bench: Bench) -> None:
     assert bench("run", str(bench.write(ONE))).code == 0

@@ -21,7 +21,7 @@ from durun.engine.local.runner import Runner
 from durun.engine.local.session import Session
 from durun.engine.local.signals import Signals
 from durun.engine.local.surroundings import fingerprint_key, refuse_differences, take_down
-from durun.engine.requests import append_newest, cancelled, refuse_final, settled, stored_runbook
+from durun.engine.requests import append_newest, cancelled, refuse_final, settled, stored_runbook, unfinished
 from durun.errors import Busy, DurunError, NoSuchRun, StorageFailed
 from durun.journal.api import Journal
 from durun.journal.claim import RunLock
@@ -80,7 +80,7 @@ class LocalEngine:
                 request_id=request.request_id,
             )
             now = self._clock.now()
-            self._journal.append(run_id, 0, [created], now)
+            self._journal.append(run_id, 0, [created], now, unfinished(request) if request.alone else None)
             state = RunState.begin(run_id, Stamped(1, now, created))
             return self._drive(state, plan, runbook, Beginning("start", request.by), observer)
         except BaseException:

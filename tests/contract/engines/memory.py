@@ -9,7 +9,7 @@ from durun.engine.api import CancelRequest, Observer, Outcome, ResumeRequest, Se
 from durun.engine.beginning import Beginning
 from durun.engine.changes import changes_of, tasks_added
 from durun.engine.ledger import Ledger
-from durun.engine.requests import append_newest, cancelled, refuse_final, settled, stored_runbook
+from durun.engine.requests import append_newest, cancelled, refuse_final, settled, stored_runbook, unfinished
 from durun.errors import Busy
 from durun.journal.api import Journal
 from durun.journal.reading import read_state
@@ -49,7 +49,7 @@ class MemoryEngine:
         )
         with self._world.driving(run_id):
             now = self._clock.now()
-            self._journal.append(run_id, 0, [created], now)
+            self._journal.append(run_id, 0, [created], now, unfinished(request) if request.alone else None)
             state = RunState.begin(run_id, ev.Stamped(1, now, created))
             return self._drive(state, plan, runbook, Beginning("start", request.by), observer)
 

@@ -40,9 +40,9 @@ class Meddled:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)
 
-    def append(self, run_id: str, expected: int, events: Sequence[Event], at: float) -> int:
+    def append(self, run_id: str, expected: int, events: Sequence[Event], at: float, unless: Any = None) -> int:
         self.before(events)
-        last = self._journal.append(run_id, expected, events, at)
+        last = self._journal.append(run_id, expected, events, at, unless)
         self.after(events)
         return last
 

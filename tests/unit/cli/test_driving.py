@@ -214,6 +214,22 @@ def test_of_two_requests_at_the_same_moment_one_is_started(durun, engine, book, 
     assert (ran.code, ran.err) == (0, "")
 
 
+def test_of_two_starts_by_cron_at_the_same_moment_one_is_started(durun, engine, book, monkeypatch):
+    start = Engine.start
+
+    def beaten(self, request, observer):
+        assert request.alone
+        engine.outcome = "failed"
+        start(self, request, observer)
+        raise SequenceConflict("another run is there already")
+
+    monkeypatch.setattr(Engine, "start", beaten)
+    ran = durun("run", str(book), "--resume-or-start")
+    assert ran.code == 1
+    assert "nothing was started: run run-1 of the same inputs is not finished" in ran.out
+    assert len(engine.asked) == 1
+
+
 def test_the_same_request_with_other_inputs_is_refused(durun, engine, book):
     durun("run", str(book), "--request-id", "key")
     ran = durun("run", str(book), "--request-id", "key", "-i", "role=web")
