@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from daemons.postgres import postgres as postgres
+from daemons.sshd import sshd as sshd
+
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "runbooks"
 
