@@ -28,9 +28,10 @@ class Process(NamedTuple):
 
 
 class Done(NamedTuple):
-    """Nothing is to be started: the step is done, with these outputs."""
+    """Nothing is to be started: the step is done, with these outputs, of which `secret` must be sealed."""
 
     outputs: Mapping[str, Json]
+    secret: frozenset[str] = frozenset()
 
 
 class Failed(NamedTuple):
