@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import base64
-import uuid
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -33,6 +31,8 @@ def prepare(spec: Value, shell: Shell, context: Context) -> Work:
 
 
 def _uuid(options: Options, context: Context) -> Outputs:
+    import uuid  # here and below: what a start does not use is not loaded
+
     return {"uuid": str(uuid.UUID(bytes=context.random_bytes(16), version=4))}
 
 
@@ -53,11 +53,15 @@ def _password(options: Options, context: Context) -> Outputs:
 
 
 def _token(options: Options, context: Context) -> Outputs:
+    import base64
+
     content = context.random_bytes(options.number("bytes", 32, 16, 1024))
     return {"token": base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")}
 
 
 def _bytes(options: Options, context: Context) -> Outputs:
+    import base64
+
     content = context.random_bytes(options.number("length", 32, 8, 65536))
     return {"bytes": base64.b64encode(content).decode("ascii")}
 
