@@ -17,9 +17,10 @@ from durun.errors import CannotStart
 _ROOT = Path(__file__).parents[3]
 
 # Appended, not put first: beside an installed durun lie packages that must not stand in for the standard library's.
+# Nothing is loaded from the other places until there are secrets.
 _PROGRAM = """\
 import sys
-sys.path.append({root!r})
+sys.path += {places!r}
 from durun.engine.local.supervisor.main import main
 main({descriptor})
 """
@@ -43,7 +44,7 @@ class Hands:
         """Start a supervisor, in a session of its own; returns before it is ready. Raises CannotStart."""
         try:
             ours, theirs = socket.socketpair()
-            program = _PROGRAM.format(root=str(_ROOT), descriptor=theirs.fileno())
+            program = _PROGRAM.format(places=_places(), descriptor=theirs.fileno())
             with theirs:
                 process = subprocess.Popen(
                     [sys.executable, "-I", "-S", "-X", "utf8", "-c", program],
@@ -122,6 +123,12 @@ class Hands:
                 return
             if not self._reaped:
                 time.sleep(0.002)
+
+
+def _places() -> list[str]:
+    """Where a supervisor finds durun, and the libraries that the redaction and sealing of secrets need."""
+    libraries = [place for place in sys.path if place.endswith(("/site-packages", "/dist-packages"))]
+    return [str(_ROOT), *(place for place in libraries if place != str(_ROOT))]
 
 
 _early: list[Hands] = []

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-from durun.engine.local.hands import _ROOT
+from durun.engine.local.hands import _places
 from durun.engine.local.wire import Gone
 
 EXPENSIVE = (
@@ -24,8 +24,7 @@ EXPENSIVE = (
 
 def test_the_supervisor_loads_the_standard_library_and_its_formats_only():
     program = (
-        f"import sys; sys.path.append({str(_ROOT)!r}); import durun.engine.local.supervisor.main; "
-        "print(*sorted(sys.modules))"
+        f"import sys; sys.path += {_places()!r}; import durun.engine.local.supervisor.main; print(*sorted(sys.modules))"
     )
     told = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
     loaded = told.stdout.split()
@@ -33,6 +32,17 @@ def test_the_supervisor_loads_the_standard_library_and_its_formats_only():
     formats = {f"durun.engine.local.{name}" for name in ("folder", "procs", "records", "scope", "wire")}
     assert {name for name in ours if ".supervisor" not in name} == {"durun.engine", "durun.engine.local", *formats}
     assert not set(loaded) & set(EXPENSIVE)
+
+
+def test_the_supervisor_can_redact_and_seal_where_durun_is_installed():
+    program = (
+        f"import sys; sys.path += {_places()!r}; from durun.secrets.redact import Redactor; "
+        "from durun.secrets.seal import new_key; redactor = Redactor(); "
+        "assert 'ahocorasick_rs' not in sys.modules and 'cryptography' not in sys.modules; "
+        "redactor.add(['a-secret']); print(redactor.scrub('this is a-secret'), len(new_key()))"
+    )
+    told = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout == "this is *** 2\n"
 
 
 def test_a_killed_supervisor_is_told_once_after_its_last_replies(rig):

@@ -1,0 +1,145 @@
+"""The forms in which a secret is looked for: what programs make of a value when they print it.
+
+The rule, which is the same for every sink:
+
+- Looked for are: the value as it is; without the white space around it; with `\\n` or `\\r\\n` as line ends; every
+  spelling of `spellings`; base64 and base64url, alone and within other bytes (three alignments, without the characters
+  that depend on the neighbours); hex in lower and upper case. Of a value of several lines also each line that
+  has at least 8 characters, 4 of them different, and is no PEM marker (those stand in public keys, too).
+- A value with less than 4 characters, not counting the white space around it, is not looked for: it would be found
+  everywhere. `keeps_output` says so, and then the output of a step that gets it is not kept.
+- Base64 and hex count from 6 characters on; a spelling is at least as long as its value.
+- What is long is looked for in pieces, so that little has to be held back, and parts are found as well.
+- What encoders and `fold` break into lines is found nevertheless: base64 and hex of at least 12 characters, and a value
+  of one line, of at least 20 and without white space, may have white space, backslashes and written line ends
+  anywhere in it but among its first 4 characters. So these are also looked for without their first 4.
+- Of a value of 16 KiB and more, fewer spellings are looked for: as it is, JSON, base64, hex.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from durun.secrets.spellings import encode, json_spellings, spellings
+
+_SHORTEST = 4
+_SHORTEST_CODED = 6
+_SHORTEST_LINE = 8
+_BREAKABLE_TEXT = 20
+_BREAKABLE_CODED = 12
+
+UNBROKEN = 4
+"""How many characters at the beginning of a form must not be broken."""
+
+_PIECE = 96
+"""Forms of twice this and more are cut. More than the width of an armoured line (64 to 76): so a piece of a private key
+never is in the public key, whose lines break the numbers that they share at other places."""
+
+_BIG = 1 << 14
+
+_MARKER = re.compile("-----?(?:BEGIN|END) |---- (?:BEGIN|END) ")
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+class Forms(NamedTuple):
+    """What to look for: `plain` as it stands, `broken` also with white space anywhere in it."""
+
+    plain: set[bytes]
+    broken: set[bytes]
+
+
+def keeps_output(value: str) -> bool:
+    """Whether the value can be told from other text; if not, no output of a step that gets it may be kept."""
+    return len(value.strip()) >= _SHORTEST
+
+
+def forms(values: Iterable[str]) -> Forms:
+    """All forms of the values. Those that `keeps_output` refuses have none."""
+    found = Forms(set(), set())
+    for value in values:
+        if keeps_output(value):
+            _add_whole(found, value)
+            _add_lines(found, value)
+    return found
+
+
+def _add_whole(found: Forms, value: str) -> None:
+    big = len(value) >= _BIG
+    for text in {value, value.strip()} if big else _bases(value):
+        for spelling in map(encode, set(json_spellings(text) if big else spellings(text))):
+            _add(found, spelling, breakable=len(spelling) >= _BREAKABLE_TEXT)
+        data = encode(text)
+        for coded in {*_hex(data), *_within(data), *(() if big else _alone(data))}:
+            if len(coded) >= _SHORTEST_CODED:
+                _add(found, coded, breakable=len(coded) >= _BREAKABLE_CODED)
+
+
+def _add_lines(found: Forms, value: str) -> None:
+    big = len(value) >= _BIG
+    for line in _lines(value):
+        # Not found when broken: the lines of a public key, joined, may have in them what this line has.
+        for spelling in set(json_spellings(line) if big else spellings(line)):
+            _add(found, encode(spelling), breakable=False)
+        data = encode(line)
+        for coded in set() if big else {*_hex(data), *_within(data)}:
+            _add(found, coded, breakable=True)
+
+
+def _bases(value: str) -> set[str]:
+    unix = value.replace("\r\n", "\n")
+    variants = {value, unix, unix.replace("\n", "\r\n")}
+    return variants | {text.strip() for text in variants}
+
+
+def _lines(value: str) -> set[str]:
+    lines = {line.strip() for line in value.strip().splitlines()}
+    if len(lines) < 2:
+        return set()
+    return {line for line in lines if len(line) >= _SHORTEST_LINE and len(set(line)) >= 4 and not _MARKER.match(line)}
+
+
+def _hex(data: bytes) -> Iterator[bytes]:
+    yield data.hex().encode()
+    yield data.hex().upper().encode()
+
+
+def _alone(data: bytes) -> Iterator[bytes]:
+    for coded in (base64.b64encode(data), base64.b64encode(data + b"\n")):
+        for form in (coded, coded.rstrip(b"=")):
+            yield form
+            yield form.translate(_URL_SAFE)
+
+
+def _within(data: bytes) -> Iterator[bytes]:
+    for before, first in enumerate((0, 2, 3)):
+        coded = base64.b64encode(bytes(before) + data)[first : (before + len(data)) * 8 // 6]
+        yield coded
+        yield coded.translate(_URL_SAFE)
+
+
+def _add(found: Forms, form: bytes, breakable: bool) -> None:
+    for piece in _pieces(form):
+        if breakable and len(piece) >= _BREAKABLE_CODED and not re.search(rb"[\s\\]", piece):
+            found.broken.update((piece, piece[UNBROKEN:]))
+        else:
+            found.plain.add(piece)
+
+
+def _pieces(form: bytes) -> Iterator[bytes]:
+    """Pieces that cover the form without a gap, but for those that say nothing; none begins within a character."""
+    cuts = [_start_of_character(form, at) for at in range(0, max(1, len(form) - _PIECE + 1), _PIECE)]
+    telling = min(3, len(set(form)))
+    for start, end in zip(cuts, [*cuts[1:], len(form)], strict=True):
+        piece = form[start:end]
+        if len(set(piece)) >= telling:
+            yield piece
+
+
+def _start_of_character(form: bytes, at: int) -> int:
+    while form[at] & 0xC0 == 0x80 and at > 0 and form[at - 1] >= 0x80:
+        at -= 1
+    return at
