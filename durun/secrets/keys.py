@@ -80,7 +80,7 @@ class SealKey:
         What an interrupted move left over is removed as well, as far as it can be reached. A credential stays: it is
         systemd's. Raises SecretUnavailable, StorageFailed; then the place that is recorded still has the key.
         """
-        with _alone(self._home):
+        with alone(self._home):
             record = self._record() or self._new()
             private = self._fetch(record)
             keepers: dict[Place, Keeper] = {"file": self._file, "keyring": InKeyring(self._keyring, record.public)}
@@ -93,7 +93,7 @@ class SealKey:
     def _known(self) -> Record:
         if record := self._record():
             return record
-        with _alone(self._home):
+        with alone(self._home):
             return self._record() or self._new()
 
     def _new(self) -> Record:
@@ -170,7 +170,7 @@ class SealKey:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """No other process makes or moves the key meanwhile. Raises StorageFailed, after a minute of waiting too."""
     with storage(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -14,10 +14,9 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from conftest import KeyringDouble
-
+from doubles import KeyringDouble
 from durun.secrets.keys import SealKey
 from durun.secrets.seal import seal, unseal
 

@@ -275,7 +275,7 @@ AT_ONCE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from conftest import KeyringDouble
+from doubles import KeyringDouble
 from durun.secrets.keys import SealKey
 from durun.secrets.seal import new_key
 keyring = KeyringDouble(Path(sys.argv[3]))
@@ -293,7 +293,7 @@ def test_processes_that_start_at_the_same_instant_get_one_key(home, tmp_path):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", AT_ONCE, str(HERE), str(home), str(tmp_path / "keyring"), kind], **pipes
+            [sys.executable, "-c", AT_ONCE, str(HERE.parents[1]), str(home), str(tmp_path / "keyring"), kind], **pipes
         )
         for kind in kinds
     ]
