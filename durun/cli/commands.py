@@ -26,12 +26,14 @@ COMMANDS: dict[str, Command] = {
     "show": Command("show", "look", "show one run: steps, targets, attempts, what it waits for"),
     "logs": Command("logs", "look", "print what steps wrote"),
     "validate": Command("validate", "write", "report every error in runbooks at once"),
+    "doctor": Command("doctor", "keep", "look whether durun is well here"),
 }
 
 GROUPS: dict[str, str] = {
     "run": "Run",
     "look": "Look",
     "write": "Write runbooks",
+    "keep": "Keep",
 }
 
 

@@ -27,6 +27,18 @@ def prepare(path: Path) -> None:
     folder = path.parent
     try:
         _make(folder)
+    except OSError as error:
+        raise StorageFailed(f"can't use {folder}: {error.strerror}", "see to the disk, then try again") from error
+    require_safe(path)
+
+
+def require_safe(path: Path) -> None:
+    """Refuse a journal at `path` that is not its owner's alone on a disk of this machine, in a folder that is there.
+
+    Raises Unsafe, StorageFailed.
+    """
+    folder = path.parent
+    try:
         require_private(folder)
         require_private(path)
         if not os.access(folder, os.W_OK | os.X_OK):

@@ -21,6 +21,9 @@ PRAGMA user_version;
 -- name: quick_check
 PRAGMA quick_check(1);
 
+-- name: journal_mode
+PRAGMA journal_mode;
+
 -- name: checkpoint
 PRAGMA wal_checkpoint(PASSIVE);
 

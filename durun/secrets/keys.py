@@ -57,6 +57,10 @@ class SealKey:
         record = self._record()
         return self._read_at(record).name if record else ""
 
+    def left_behind(self) -> str | None:
+        """A file with a key although the place is another one: a move was cut short. Raises SecretUnavailable."""
+        return self._file.name if self.place() != "file" and self._file.read() is not None else None
+
     def public(self) -> bytes:
         """The public key, made with its private one if there is none yet. Raises SecretUnavailable, StorageFailed."""
         return self._known().public

@@ -1,0 +1,30 @@
+"""All checks, in the order in which they are shown. A check that raises a DurunError has failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from durun.doctor import processes, secrecy, state
+from durun.doctor.here import Here
+from durun.errors import DurunError
+from durun.model.check import Check
+
+CHECKS: Mapping[str, Callable[[Here], Check]] = {
+    "state_directory": state.directory,
+    "journal": state.journal,
+    "keyring": secrecy.keyring,
+    "seal_key": secrecy.seal_key,
+    "sessions": processes.sessions,
+}
+
+
+def examine(here: Here) -> list[Check]:
+    """What every check found."""
+    return [_examined(name, check, here) for name, check in CHECKS.items()]
+
+
+def _examined(name: str, check: Callable[[Here], Check], here: Here) -> Check:
+    try:
+        return check(here)
+    except DurunError as error:
+        return Check(name, "fail", error.message, error.hint, error.exit_code)

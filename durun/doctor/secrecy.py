@@ -1,0 +1,34 @@
+"""What secrets rest on: the keyring, and durun's own key."""
+
+from __future__ import annotations
+
+from durun.doctor.here import Here
+from durun.model.check import Check
+from durun.secrets.keys import SealKey
+
+
+def keyring(here: Here) -> Check:
+    """One that keeps values, and not in clear. All that it gives can be had elsewhere: so its want is no failure."""
+    backend = here.keyring.backend()
+    if backend.usable:
+        return Check("keyring", "ok", f"{backend.name} can be used")
+    return Check(
+        "keyring",
+        "warn",
+        f"none can be used: {backend.why_not}",
+        "secrets can also come from `env`, `file` (also a systemd credential) or `command`",
+    )
+
+
+def seal_key(here: Here) -> Check:
+    """It can be had, and is in one place only."""
+    key = SealKey(here.config.home, here.keyring, here.environ)
+    place = key.place()
+    if place is None:
+        return Check("seal_key", "ok", "there is none yet: it is made when the first secret is sealed")
+    key.private()
+    if (copy := key.left_behind()) is not None:
+        return Check(
+            "seal_key", "warn", f"it is in {key.place_name()}, and also in {copy}", f"durun secret key --move {place}"
+        )
+    return Check("seal_key", "ok", f"it is in {key.place_name()}")

@@ -1,0 +1,30 @@
+"""What `durun doctor` found: a list for people, an object for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from durun.model.check import Check
+from durun.model.values import Json
+from durun.views.json import SCHEMA
+from durun.views.text import one_line, spoken
+
+_STATUS, _NAME = 4, 15
+
+
+def doctor_text(checks: Sequence[Check]) -> str:
+    """A line for each check, with its hint below."""
+    return "".join(map(_lines, checks))
+
+
+def _lines(check: Check) -> str:
+    text = f"{check.status:<{_STATUS}}  {spoken(check.name):<{_NAME}}  {one_line(check.message)}\n"
+    return text + (f"{'':{_STATUS + _NAME + 4}}hint: {one_line(check.hint)}\n" if check.hint else "")
+
+
+def doctor_json(checks: Sequence[Check]) -> dict[str, Json]:
+    """The same as one object."""
+    found: list[Json] = [
+        {"name": check.name, "status": check.status, "message": check.message, "hint": check.hint} for check in checks
+    ]
+    return {"schema": SCHEMA, "checks": found}

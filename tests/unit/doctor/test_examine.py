@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from doubles import KeyringDouble
+from durun.config import Config
+from durun.doctor import processes
+from durun.doctor.examine import CHECKS, examine
+from durun.doctor.here import Here
+from durun.errors import Unsafe
+from durun.journal.place import NETWORK
+from durun.journal.sqlite import open_journal
+from durun.model.check import Check
+from durun.secrets.keys import SealKey
+
+
+@pytest.fixture
+def keyring(tmp_path):
+    return KeyringDouble(tmp_path / "keyring")
+
+
+@pytest.fixture
+def here(tmp_path, keyring):
+    return Here(Config(tmp_path / "state"), keyring, {})
+
+
+@pytest.fixture
+def used(here):
+    """A state directory with a journal and a seal key."""
+    open_journal(here.config.journal_path).close()
+    SealKey(here.config.home, here.keyring, {}).public()
+    return here
+
+
+@pytest.fixture
+def seen():
+    return lambda here, name: next(check for check in examine(here) if check.name == name)
+
+
+def test_each_check_has_the_name_that_it_is_listed_under(used):
+    found = examine(used)
+    assert [check.name for check in found] == list(CHECKS)
+    assert all(check.hint for check in found if check.status == "warn")
+
+
+def test_where_nothing_has_been_run_nothing_is_wrong_and_nothing_is_made(here, keyring):
+    found = {check.name: check for check in examine(here)}
+    home = here.config.home
+    assert found["state_directory"].message == f"{home} is not there yet: the first run makes it"
+    assert found["journal"].message == "there is none yet: the first run makes it"
+    assert found["seal_key"].message == "there is none yet: it is made when the first secret is sealed"
+    assert not [check for check in found.values() if check.status == "fail"]
+    assert not home.exists()
+    assert keyring.entries() == {}
+
+
+def test_a_state_directory_in_use(used, seen):
+    home = used.config.home
+    assert seen(used, "state_directory").message == f"{home} (mode 0700, on a disk of this machine)"
+    journal = seen(used, "journal")
+    assert journal.status == "ok"
+    assert journal.message.startswith(f"{used.config.journal_path} is whole (SQLite 3.")
+    assert journal.message.endswith(", mode WAL)")
+
+
+def test_looking_leaves_everything_as_it_is(used):
+    def stand():
+        return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in used.config.home.rglob("*")}
+
+    before = stand()
+    examine(used)
+    assert before.items() <= stand().items()  # SQLite makes the files beside the journal that every reader needs
+
+
+def test_a_state_directory_that_others_may_read(used, seen):
+    used.config.home.chmod(0o755)
+    home = used.config.home
+    assert seen(used, "state_directory") == Check(
+        "state_directory", "fail", f"{home} is open to other users (mode 0755)", f"chmod 700 {home}", Unsafe.exit_code
+    )
+
+
+def test_a_journal_that_is_damaged(used, seen):
+    used.config.journal_path.write_bytes(b"no journal at all" * 100)
+    found = seen(used, "journal")
+    assert (found.status, found.exit_code) == ("fail", 7)
+    assert "is damaged" in found.message
+    assert "restore it" in found.hint
+
+
+def test_a_page_of_the_journal_that_is_damaged(used, seen):
+    path = used.config.journal_path
+    content = bytearray(path.read_bytes())
+    content[4096:4200] = bytes(104)
+    path.write_bytes(content)
+    found = seen(used, "journal")
+    assert (found.status, found.exit_code) == ("fail", 7)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
+def test_a_state_directory_on_a_network_file_system(used, seen, monkeypatch, tmp_path):
+    kind = "tmpfs"
+    monkeypatch.setattr("durun.journal.place.NETWORK", NETWORK | {kind})
+    subprocess.run(["mount", "-t", kind, "-o", "mode=700", "none", used.config.home], check=True)
+    try:
+        found = seen(used, "state_directory")
+    finally:
+        subprocess.run(["umount", used.config.home], check=True)
+    assert (found.status, found.exit_code) == ("fail", 13)
+    assert found.message == f"{used.config.home} is on a network file system (tmpfs)"
+
+
+def test_a_state_directory_that_can_t_be_made(keyring, seen):
+    found = seen(Here(Config(Path("/proc/durun")), keyring, {}), "state_directory")
+    if os.geteuid() != 0:
+        assert found.message == "/proc/durun is not there, and can't be made in /proc"
+        assert found.exit_code == 8
+
+
+def test_a_keyring_that_can_t_be_used_is_no_failure(here, keyring, seen):
+    assert seen(here, "keyring") == Check("keyring", "ok", "double can be used")
+    keyring.absent = True
+    found = seen(here, "keyring")
+    assert (found.status, found.message) == ("warn", "none can be used: no D-Bus here")
+    assert "`file`" in found.hint
+
+
+def test_where_the_seal_key_is(used, seen):
+    assert seen(used, "seal_key").message.startswith("it is in the keyring (service durun, username seal key of ")
+    SealKey(used.config.home, used.keyring, {}).move("file")
+    assert seen(used, "seal_key") == Check("seal_key", "ok", f"it is in {used.config.home / 'seal.key'}")
+
+
+def test_a_seal_key_that_can_t_be_had(used, keyring, seen):
+    keyring.locked = True
+    found = seen(used, "seal_key")
+    assert (found.status, found.exit_code) == ("fail", 9)
+    assert "the keyring is locked" in found.message
+    assert "durun secret key --move file" in found.hint
+
+
+def test_a_copy_of_the_seal_key_that_a_move_left(used, seen):
+    home = used.config.home
+    key = SealKey(home, used.keyring, {})
+    key.move("file")
+    copy = (home / "seal.key").read_bytes()
+    key.move("keyring")
+    (home / "seal.key").write_bytes(copy)
+    (home / "seal.key").chmod(0o600)
+    found = seen(used, "seal_key")
+    assert found.status == "warn"
+    assert found.message.endswith(f", and also in {home / 'seal.key'}")
+    assert found.hint == "durun secret key --move keyring"
+
+
+def test_what_outlives_a_session_is_said(here, seen, monkeypatch):
+    monkeypatch.setattr(processes, "scope_available", lambda: True)
+    assert seen(here, "sessions").status == "ok"
+    monkeypatch.setattr(processes, "scope_available", lambda: False)
+    assert seen(here, "sessions").status == "warn"
+
+
+def test_a_commit_that_was_cut_short_is_left_to_a_writer(used, seen):
+    """A journal in rollback mode whose writer died leaves a hot journal beside it."""
+    path = used.config.journal_path
+    script = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA journal_mode = TRUNCATE")
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("BEGIN")
+connection.execute("CREATE TABLE filler (x)")
+for _ in range(200):
+    connection.execute("INSERT INTO filler VALUES (zeroblob(4000))")
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", script, path], check=False)
+    before = path.read_bytes()
+    found = seen(used, "journal")
+    assert (found.status, found.exit_code) == ("warn", 0)
+    assert found.message.startswith("a commit was cut short")
+    assert path.read_bytes() == before
