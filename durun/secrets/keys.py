@@ -58,8 +58,8 @@ class SealKey:
         return self._read_at(record).name if record else ""
 
     def left_behind(self) -> str | None:
-        """A file with a key although the place is another one: a move was cut short. Raises SecretUnavailable."""
-        return self._file.name if self.place() != "file" and self._file.read() is not None else None
+        """A file with the key although its place is another one: a move was cut short. Raises SecretUnavailable."""
+        return self._file.name if self.place() != "file" and self._file.read() == self.private() else None
 
     def public(self) -> bytes:
         """The public key, made with its private one if there is none yet. Raises SecretUnavailable, StorageFailed."""
@@ -92,7 +92,8 @@ class SealKey:
             self._write_record(Record(record.public, place))
             for left, keeper in keepers.items():
                 with nullcontext() if left == record.place else suppress(SecretUnavailable):
-                    keeper.forget()
+                    if keeper.read() == private:  # another key may be all that opens something else
+                        keeper.forget()
 
     def _known(self) -> Record:
         if record := self._record():

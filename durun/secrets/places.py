@@ -89,8 +89,11 @@ class InFile:
 
     def keep(self, private: bytes) -> None:
         """See Keeper."""
-        if self.read() == private:
+        found = self.read()
+        if found == private:
             return
+        if found is not None:
+            raise SecretUnavailable(f"{self.name} has another key", "move it away: it may open something else")
         with storage(self._path):
             write_sealed(self._path, f"{encoded(private)}\n".encode())
         if self.read() != private:

@@ -228,6 +228,15 @@ def test_to_move_it_where_it_is_removes_what_is_left_elsewhere(home, keyring, ke
     assert again().private() == private
 
 
+def test_a_move_leaves_another_key_that_lies_there(home, key, again):
+    key.public()
+    other = base64.b64encode(new_key()[0])
+    (home / "seal.key").write_bytes(other)
+    (home / "seal.key").chmod(0o600)
+    again().move("keyring")
+    assert (home / "seal.key").read_bytes() == other
+
+
 @pytest.mark.parametrize("trouble", ["absent", "locked", "forgetful"])
 def test_a_move_into_a_keyring_that_does_not_keep_it_changes_nothing(home, keyring, again, trouble):
     keyring.absent = True
@@ -248,13 +257,15 @@ def test_a_move_into_a_file_needs_no_keyring_if_the_key_is_not_there(home, keyri
     assert again().private() == private
 
 
-def test_a_move_does_not_overtake_a_file_that_is_not_ours(home, keyring, key, again):
-    key.public()
-    (home / "seal.key").write_text("something else")
+@pytest.mark.parametrize("content", [b"something else", base64.b64encode(new_key()[0])], ids=["no key", "another key"])
+def test_a_move_does_not_overwrite_what_lies_there(home, keyring, key, again, content):
+    private = key.private()
+    (home / "seal.key").write_bytes(content)
     (home / "seal.key").chmod(0o600)
-    refusal(lambda: again().move("file"))
+    assert str(home / "seal.key") in refusal(lambda: again().move("file")).message
     assert again().place() == "keyring"
-    assert (home / "seal.key").read_text() == "something else"
+    assert again().private() == private
+    assert (home / "seal.key").read_bytes() == content
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
