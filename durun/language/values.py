@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from durun.language.diagnostics import Path, Problem
+from durun.language.environment import makes_other_code_run
 from durun.language.expressions import ExpressionSyntaxError, parse_expression, parse_value
 from durun.language.locate import Locator
 from durun.model.duration import parse_duration
@@ -11,9 +12,6 @@ from durun.model.values import Json, Value
 
 MAX_EXPRESSIONS = 5000
 """In one file, those that aliases repeat counted each time: some ten microseconds each, before anything runs."""
-
-_DENIED = frozenset({"BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "PS4", "IFS"})
-_DENIED_PREFIXES = ("LD_", "DYLD_")
 
 
 class Reader:
@@ -100,8 +98,8 @@ class Reader:
         """Refuse the names that durun sets and those that make a program run other code."""
         if name.startswith("DURUN_"):
             self.problem(f"`{name}` is durun's to set", path, "choose another name", at_key=True)
-        elif name in _DENIED or name.startswith(_DENIED_PREFIXES):
-            hint = "set it in the script, for the one command that needs it: it makes every program run other code"
+        elif makes_other_code_run(name):
+            hint = "set it in the script, for the one command that needs it: it makes programs run other code"
             self.problem(f"`{name}` can't be set here", path, hint, at_key=True)
 
     def _syntax(self, error: ExpressionSyntaxError, path: Path) -> None:

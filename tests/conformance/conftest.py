@@ -139,6 +139,7 @@ def new_operator(tmp_path: Path) -> Iterator[Any]:
             "DURUN_LAST_OK": "1",
             "PYTHONPATH": str(ROOT),
             "PYTHON": sys.executable,
+            "SOURCE": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONWARNINGS": "error,ignore::ResourceWarning",
         }

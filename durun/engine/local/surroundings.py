@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from durun.errors import Changed, StorageFailed
+from durun.language.environment import makes_other_code_run
 from durun.model.runbook import Runbook
 from durun.model.values import Json
 
@@ -43,9 +44,9 @@ def base_environment(then: Mapping[str, Any], environ: Mapping[str, str]) -> dic
 
 
 def inherited_names(patterns: Iterable[str], environ: Mapping[str, str]) -> list[str]:
-    """The caller's variables that names and globs choose, sorted."""
+    """The caller's variables that names and globs choose, sorted; none that makes programs run other code."""
     chosen = {name for pattern in patterns for name in environ if fnmatch.fnmatchcase(name, pattern)}
-    return sorted(chosen)
+    return sorted(name for name in chosen if not makes_other_code_run(name))
 
 
 def refuse_differences(

@@ -110,6 +110,11 @@ def test_names_and_globs_choose_variables_by_their_case() -> None:
     assert inherited_names(["AWS_*", "region", "AWS_KEY"], ENVIRON) == ["AWS_KEY", "AWS_SECRET"]
 
 
+def test_no_glob_lets_through_what_makes_programs_run_other_code() -> None:
+    caller = dict.fromkeys(["PATH", "LD_PRELOAD", "GIT_SSH", "GIT_AUTHOR_NAME", "PYTHONPATH", "HOME"], "x")
+    assert inherited_names(["*"], caller) == ["GIT_AUTHOR_NAME", "HOME"]
+
+
 def test_the_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
     first = fingerprint_key(tmp_path)
     assert len(first) == 32
