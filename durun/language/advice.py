@@ -1,4 +1,4 @@
-"""What is allowed in a runbook and probably not meant: helper files that aren't listed, a verify without outputs."""
+"""What is allowed in a runbook and probably not meant, such as helper files that are not listed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path as FilePath
 
 from durun.language.diagnostics import Path
+from durun.language.expressions import expressions_in, references
+from durun.language.places import places, steps_with_paths
+from durun.language.taint import Taint
 from durun.language.values import Reader
 from durun.model.runbook import Call, Runbook, Step, TargetsFile, TargetsRun
 from durun.model.values import Value
@@ -20,14 +23,50 @@ _MOST = 5000
 
 def advise(reader: Reader, runbook: Runbook, folder: str | None) -> None:
     """Note what is probably not meant. `folder` is the runbook's; None: files are not looked for."""
-    lookup = _Lookup(folder, runbook.files) if folder is not None else None
-    for path, step in _steps(runbook):
+    lookup = _Lookup(folder, runbook) if folder is not None else None
+    for path, step in steps_with_paths(runbook):
         if lookup is not None:
             for at, value in _commands(step, path):
                 for word in lookup.unlisted(value):
                     hint = f"add {word} to `files`, so that a resume still runs what was started"
                     reader.warn(f"`{word}` stands beside the runbook and isn't in `files`", at, hint, word)
         _advise_verify(reader, step, path)
+    if runbook.secrets:
+        _advise_secrets(reader, runbook)
+    _advise_kept(reader, runbook)
+
+
+def _advise_secrets(reader: Reader, runbook: Runbook) -> None:
+    """A secret that nobody names is looked for all the same; one that is inherited is had by all."""
+    found = (reference.path for place in places(runbook) for reference in references(place.expression))
+    used = {path[1] for path in found if path[0] == "secrets" and len(path) > 1}
+    for name, secret in runbook.secrets.items():
+        if name not in used:
+            reader.warn(f"no step names the secret `{name}`", ("secrets", name), "remove it", at_key=True)
+        if secret.provider != "env" or not isinstance(secret.spec, str):
+            continue
+        for path, patterns in _inherited(runbook):
+            for index, pattern in enumerate(patterns):
+                if fnmatch.fnmatchcase(secret.spec, pattern):
+                    message = f"`{pattern}` hands the secret `{name}` to steps that don't name it"
+                    reader.warn(message, (*path, index), f"leave {secret.spec} out")
+
+
+def _inherited(runbook: Runbook) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    yield ("inherit_env",), runbook.inherit_env
+    yield from (((*path, "inherit_env"), step.inherit_env) for path, step in steps_with_paths(runbook))
+
+
+def _advise_kept(reader: Reader, runbook: Runbook) -> None:
+    taint: Taint | None = None
+    for path, step in steps_with_paths(runbook):
+        if step.call is None or step.call.action.kind != "secret" or "put" not in step.call.action.spec:
+            continue
+        taint = taint or Taint(runbook)
+        value = step.call.action.spec["put"].get("value")
+        if not any(taint.of(expression, step.id) for expression in expressions_in(value)):
+            hint = "take a secret, an input with `secret: true`, or what a step gave with `secret: true`"
+            reader.warn("what is put into the keyring is journalled too", (*path, "secret", "put", "value"), hint)
 
 
 def _advise_verify(reader: Reader, step: Step, path: Path) -> None:
@@ -40,24 +79,16 @@ def _advise_verify(reader: Reader, step: Step, path: Path) -> None:
         reader.warn(message, (*path, "verify"), "write the step's outputs to $DURUN_OUTPUT here too", at_key=True)
 
 
-def _steps(runbook: Runbook) -> Iterator[tuple[Path, Step]]:
-    rest: list[tuple[Path, Step]] = [(("steps", index), step) for index, step in enumerate(runbook.steps)]
-    rest += [(("finally", index), step) for index, step in enumerate(runbook.finally_steps)]
-    for path, step in rest:
-        yield path, step
-        rest.extend(((*path, "steps", index), inner) for index, inner in enumerate(step.steps))
-
-
 def _commands(step: Step, path: Path) -> Iterator[tuple[Path, Value]]:
     """The texts of a step that a shell or the system will read as commands."""
     calls: list[tuple[Path, Call]] = []
     if step.call is not None and step.call.action.kind == "run":
         calls.append((path, step.call))
-    if step.verify is not None:
+    if step.verify is not None and step.verify.call.action.kind == "run":
         calls.append(((*path, "verify"), step.verify.call))
     if step.fan_out is not None and isinstance(step.fan_out.source, TargetsRun):
         calls.append(((*path, "targets"), step.fan_out.source.call))
-    if step.fan_out is not None and isinstance(step.fan_out.source, TargetsFile):
+    if step.fan_out is not None and isinstance(step.fan_out.source, TargetsFile) and not step.fan_out.secret_fields:
         yield (*path, "targets", "file"), step.fan_out.source.path
     for at, call in calls:
         if isinstance(call.action.spec, str):
@@ -69,9 +100,11 @@ def _commands(step: Step, path: Path) -> Iterator[tuple[Path, Value]]:
 class _Lookup:
     """Finds words that are files beside the runbook and are in no `files`."""
 
-    def __init__(self, folder: str, globs: tuple[str, ...]) -> None:
+    def __init__(self, folder: str, runbook: Runbook) -> None:
         self._folder = folder
-        self._globs = [os.path.normpath(glob) for glob in globs]
+        self._globs = [os.path.normpath(glob) for glob in runbook.files]
+        sources = (secret.spec for secret in runbook.secrets.values() if secret.provider == "file")
+        self._never = {os.path.normpath(name) for name in sources if isinstance(name, str)}
         self._known: dict[str, bool] = {}
 
     def unlisted(self, text: Value) -> Iterator[str]:
@@ -86,7 +119,7 @@ class _Lookup:
 
     def _look(self, word: str) -> bool:
         relative = os.path.normpath(word)
-        if relative.startswith("..") or ("/" not in word and "." not in word):
+        if relative in self._never or relative.startswith("..") or ("/" not in word and "." not in word):
             return False
         if any(fnmatch.fnmatch(relative, glob) or relative.startswith(f"{glob}/") for glob in self._globs):
             return False

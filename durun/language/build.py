@@ -8,6 +8,7 @@ from typing import Any
 from durun.language.calls import DEFAULT_SHELL, read_shell
 from durun.language.declarations import read_inputs
 from durun.language.references import check_references, env_names
+from durun.language.sources import check_files, read_secrets
 from durun.language.steps import Around, StepReader, read_retry
 from durun.language.values import Reader
 from durun.model.runbook import Requires, Runbook
@@ -36,6 +37,7 @@ def build(reader: Reader, document: dict[str, Json], raw: Any, text: str) -> Run
         description=document.get("description", ""),
         controls=tuple(document.get("controls", ())),
         inputs=read_inputs(reader, document.get("inputs", {}), ("inputs",)),
+        secrets=read_secrets(reader, document.get("secrets", {}), raw.get("secrets"), ("secrets",)),
         env=reader.env(document.get("env", {}), ("env",)),
         inherit_env=tuple(document.get("inherit_env", ())),
         files=tuple(dict.fromkeys([*document.get("files", ()), *steps.files])),
@@ -43,6 +45,7 @@ def build(reader: Reader, document: dict[str, Json], raw: Any, text: str) -> Run
         max_parallel=reader.value(document.get("max_parallel", 8), ("max_parallel",)),
         outputs=reader.value(document.get("outputs", {}), ("outputs",)),
     )
+    check_files(reader, runbook)
     reader.problems.extend(check_references(runbook))
     return runbook._replace(env_names=env_names(runbook))
 

@@ -63,18 +63,31 @@ def _as_text(word: Json) -> str:
 def read_call(reader: Reader, raw: Mapping[str, Json], path: Path, shell: Shell, timeout: Json = None) -> Call:
     """The `run` of a step, verify or targets with what stands beside it. `timeout` is the default one."""
     own_shell = read_shell(reader, raw.get("shell"), (*path, "shell"), shell)
+    env = reader.env(raw.get("env", {}), (*path, "env"))
+    secret_files = reader.env(raw.get("secret_files", {}), (*path, "secret_files"))
+    for name in secret_files.keys() & env.keys():
+        hint = "the variable holds the value, or names the file: remove one of the two"
+        reader.problem(f"`{name}` stands in `env` too", (*path, "secret_files", name), hint, at_key=True)
     return Call(
         action=read_run(reader, raw["run"], (*path, "run"), own_shell),
         shell=own_shell,
-        env=reader.env(raw.get("env", {}), (*path, "env")),
+        env=env,
         stdin=reader.value(raw.get("stdin"), (*path, "stdin")),
         working_directory=reader.value(raw.get("working_directory"), (*path, "working_directory")),
         timeout=reader.duration(raw.get("timeout", timeout), (*path, "timeout")),
+        secret_files=secret_files,
     )
 
 
+def read_keyring(reader: Reader, raw: Mapping[str, Json], path: Path, shell: Shell, timeout: Json) -> Call:
+    """A change of the keyring. `timeout` is the default one."""
+    spec = {verb: reader.value(details, (*path, "secret", verb)) for verb, details in raw.get("secret", {}).items()}
+    limit = reader.duration(raw.get("timeout", timeout), (*path, "timeout"))
+    return Call(Action("secret", spec), shell, timeout=limit)
+
+
 def read_verify(reader: Reader, raw: Mapping[str, Json], path: Path, step: Call) -> Verify:
-    """A verify with its step's env, shell and working directory under its own."""
+    """A verify with its step's env, secret files, shell and working directory under its own."""
     own = read_call(reader, raw, path, step.shell)
     _refuse_negation(reader, raw["run"], (*path, "run"))
     done, not_done = tuple(raw.get("done_on", (0,))), tuple(raw.get("not_done_on", ()))
@@ -85,16 +98,17 @@ def read_verify(reader: Reader, raw: Mapping[str, Json], path: Path, step: Call)
     if not not_done:
         hint = "add the exit codes that mean so: `not_done_on: [N]`; whatever is in neither list is unknown"
         reader.warn('this verify can never answer "not done"', path, hint, at_key=True)
-    call = Call(
-        own.action,
-        own.shell,
-        {**step.env, **own.env},
-        own.stdin,
-        step.working_directory if own.working_directory is None else own.working_directory,
-        own.timeout,
+    call = own._replace(
+        env={**_without(step.env, own.secret_files), **own.env},
+        secret_files={**_without(step.secret_files, own.env), **own.secret_files},
+        working_directory=step.working_directory if own.working_directory is None else own.working_directory,
     )
     settle = reader.duration(raw.get("settle"), (*path, "settle"))
     return Verify(call, done, not_done, bool(raw.get("before")), bool(raw.get("after")), settle)
+
+
+def _without(given: Mapping[str, Value], names: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in given.items() if name not in names}
 
 
 def _refuse_negation(reader: Reader, run: Json, path: Path) -> None:

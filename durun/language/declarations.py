@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Any, Final
 
 from durun.language.diagnostics import Path, did_you_mean
-from durun.language.foreign import FOREIGN, NOT_YET
+from durun.language.foreign import FOREIGN
 from durun.language.schema import check_part
 from durun.language.values import Reader
 from durun.model.runbook import Input, Output
 from durun.model.values import Json
 
-_ANNOTATIONS: Final = frozenset({"description", "title", "default", "required", "examples", "deprecated"})
+_ANNOTATIONS: Final = frozenset({"description", "title", "default", "required", "secret", "examples", "deprecated"})
 _KEYWORDS: Final = frozenset(
     {"type", "enum", "const", "pattern", "minLength", "maxLength", "format", "minimum", "maximum", "exclusiveMinimum"}
     | {"exclusiveMaximum", "multipleOf", "items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains"}
@@ -35,28 +35,32 @@ def read_inputs(reader: Reader, raw: Mapping[str, Json], path: Path) -> dict[str
 def _input(reader: Reader, raw: dict[str, Json], path: Path) -> Input:
     fragment = {key: value for key, value in raw.items() if _known(reader, key, (*path, key))}
     required = fragment.get("required")
-    schema = {key: value for key, value in fragment.items() if key not in ("default", "description", "title")}
+    schema = {key: value for key, value in fragment.items() if key not in ("default", "description", "title", "secret")}
     if isinstance(required, bool):
         del schema["required"]
     schema.setdefault("type", "string")
     if not _sound(reader, schema, path):
         return Input({})
     _check_default(reader, schema, raw, path)
+    if secret := fragment.get("secret") is True:
+        for key in ("default", "examples"):
+            if key in fragment:
+                hint = "remove it: the runbook is journalled, and everybody who has it would have the secret"
+                reader.problem(f"a secret input can't have `{key}`", (*path, key), hint, at_key=True)
     return Input(
         schema=schema,
         required=required is True,
         has_default="default" in fragment,
         default=fragment.get("default"),
         description=str(fragment.get("description", "")),
+        secret=secret,
     )
 
 
 def _known(reader: Reader, key: str, path: Path) -> bool:
     if key in _KEYWORDS or key in _ANNOTATIONS:
         return True
-    if key in NOT_YET["an input"]:
-        reader.problem(f"this version of durun doesn't have `{key}` in an input", path, at_key=True)
-    elif key.startswith("$"):
+    if key.startswith("$"):
         reader.problem("an input's schema can't refer to another one", path, "write it out", at_key=True)
     else:
         hint = FOREIGN["an input"].get(key) or did_you_mean(key, _KEYWORDS | _ANNOTATIONS)
@@ -179,7 +183,8 @@ def _output(reader: Reader, raw: Mapping[str, Json], path: Path) -> Output:
     if pick is not None:
         _check_pick(reader, pick, (*path, "json"))
     source = "stdout" if pick is not None or raw.get("from") == "stdout" else "file"
-    return Output(raw.get("type", "string"), "stdout" if source == "stdout" else "file", pick)
+    secret = raw.get("secret", False)
+    return Output(raw.get("type", "string"), "stdout" if source == "stdout" else "file", pick, secret)
 
 
 def _check_pick(reader: Reader, pick: str, path: Path) -> None:

@@ -9,19 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-NOT_YET_TOP = frozenset({"secrets", "concurrency", "notify"})
+NOT_YET_TOP = frozenset({"concurrency", "notify"})
 NOT_YET_STEP = frozenset(
-    {"http", "approval", "manual", "wait", "wait_for", "secret", "collect", "runbook", "uses", "with"}
-    | {"secret_files", "rollback", "privileged"}
+    {"http", "approval", "manual", "wait", "wait_for", "collect", "runbook", "uses", "with", "rollback", "privileged"}
 )
 NOT_YET: Mapping[str, frozenset[str]] = {
     "the runbook": NOT_YET_TOP,
     "a step": NOT_YET_STEP,
-    "verify": frozenset({"http", "secret_files"}),
-    "targets": frozenset({"secret_fields", "http"}),
-    "generate": frozenset({"password", "token", "bytes", "ssh_key", "rsa_key", "x509_request"}),
-    "an input": frozenset({"secret"}),
-    "an output": frozenset({"secret"}),
+    "verify": frozenset({"http"}),
+    "targets": frozenset({"http"}),
 }
 """Keys of the language that this version doesn't have, by the title of the place."""
 
@@ -49,6 +45,12 @@ _SUDO = "write sudo in `run`; `requires: {groups: […]}` says who may run it"
 _SERIAL = "write `serial: [1, 10%, 100%]` beside `targets`"
 _SCHEDULE = "durun doesn't schedule: call `durun run` from cron or a systemd timer"
 _SHELL = "write `shell:` on the step, or under `defaults`"
+_SECRETS = "write `secrets: {NAME: {keyring: {service: …, username: …}}}` at the top of the file"
+_NAMED = "declare it under the top-level `secrets:`, and name it in `env:`, `stdin:` or `secret_files:`"
+_SECRET = "write `secret: true`"
+_REDACT = "write `redact: true`"
+_PUT = "write `put:`"
+_COMMAND = "write `command: [PROGRAM, ARGUMENT, …]`, which prints the value"
 
 _EVERYWHERE: Mapping[str, str] = {
     "timeout-minutes": _TIMEOUT, "timeoutSeconds": _TIMEOUT, "timeout_seconds": _TIMEOUT, "timeout_sec": _TIMEOUT,
@@ -96,7 +98,12 @@ _STEP: Mapping[str, str] = {
     "run_once": "leave `targets` away", "node": _ELSEWHERE, "host": _ELSEWHERE,
     "vars": _ENV, "variables": _ENV, "params": _ENV, "parameters": _ENV, "arguments": _ENV, "inputs": _ENV,
     "input": "write `stdin:` for text that the command reads, `env:` for variables",
-    "no_log": "write `redact: true`", "signalOnStop": "a step that is stopped gets INT, then TERM, then KILL",
+    "no_log": _REDACT, "mask": _REDACT, "sensitive": _REDACT, "silent": _REDACT, "hide_output": _REDACT,
+    "secrets": _NAMED, "secret_env": _NAMED, "vault": _NAMED, "credentials": _NAMED, "envFrom": _NAMED,
+    "secretKeyRef": _NAMED, "valueFrom": _NAMED, "with_vault": _NAMED, "secret_file": "write `secret_files:`",
+    "password": "write `generate: {password: {}}`", "token": "write `generate: {token: {}}`",
+    "keyring": "write `secret: {put: {service: …, username: …, value: …}}`",
+    "signalOnStop": "a step that is stopped gets INT, then TERM, then KILL",
     "title": "write `name:`", "label": "write `name:`", "desc": "write `description:`",
     "comment": "write `description:`",
     "key": "write `id:`, or `target_key:` beside `targets`", "tags": "write `controls:` for framework controls",
@@ -132,6 +139,9 @@ _TOP: Mapping[str, str] = {
     "preconditions": "write `requires:`, or a first step with `assert:`", "precondition": "write `requires:`",
     "desc": "write `description:`", "signalOnStop": "a step that is stopped gets INT, then TERM, then KILL",
     "permissions": "write `requires: {groups: […]}`", "needs": "`needs:` belongs on a step",
+    "secret": _SECRETS, "vault": _SECRETS, "credentials": _SECRETS, "keyring": _SECRETS, "vars_files": _SECRETS,
+    "vault_password_file": _SECRETS, "secret_files": "`secret_files:` belongs on a step",
+    "redact": "`redact:` belongs on a step", "no_log": "`redact:` belongs on a step",
     "if": "`if:` belongs on a step", "working_directory": "`working_directory:` belongs on a step",
 }  # fmt: skip
 
@@ -162,18 +172,54 @@ _INPUT_KEYS: Mapping[str, str] = {
     "min": "write `minimum:`", "max": "write `maximum:`", "min_length": "write `minLength:`",
     "max_length": "write `maxLength:`", "optional": "an input is optional unless it says `required: true`",
     "desc": "write `description:`", "prompt": "write `description:`",
+    "sensitive": _SECRET, "secure": _SECRET, "private": _SECRET, "no_log": _SECRET, "writeOnly": _SECRET,
+    "password": _SECRET, "hidden": _SECRET, "mask": _SECRET, "noEcho": _SECRET, "NoEcho": _SECRET,
 }  # fmt: skip
 
 _OUTPUT_KEYS: Mapping[str, str] = {
     "value": "a command writes NAME=VALUE to $DURUN_OUTPUT, or says `from: stdout`", "path": "write `json:`",
     "jsonpath": "write `json:`, a JMESPath", "selector": "write `json:`, a JMESPath", "source": "write `from:`",
+    "sensitive": _SECRET, "secure": _SECRET, "private": _SECRET, "no_log": _SECRET, "mask": _SECRET, "redact": _SECRET,
 }  # fmt: skip
 
 _TARGETS_KEYS: Mapping[str, str] = {
     "command": _RUN, "script": _RUN, "exec": _RUN, "path": "write `file:`", "inventory": "write `file:`",
     "list": "write the list itself: `targets: [a, b]`", "items": "write the list itself: `targets: [a, b]`",
     "hosts": "write the list itself: `targets: [a, b]`",
+    "secret_fields": "write `secret_fields:` beside `targets:`", "target_key": "write `target_key:` beside `targets:`",
 }  # fmt: skip
+
+_USERNAME = "write `username:`"
+_KEYRING_KEYS: Mapping[str, str] = {
+    "user": _USERNAME, "account": _USERNAME, "name": _USERNAME, "key": _USERNAME, "login": _USERNAME,
+    "system": "write `service:`", "collection": "write `service:`", "server": "write `service:`",
+    "label": "write `service:`", "domain": "write `service:`",
+}  # fmt: skip
+_VALUE_KEYS: Mapping[str, str] = {
+    **_KEYRING_KEYS, "password": "write `value:`", "secret": "write `value:`", "from": "write `value:`",
+}  # fmt: skip
+
+_IN_KEYRING = "write `keyring: {service: …, username: …}`"
+_CREDENTIAL = "write `file: NAME`: a name alone is looked up among systemd's credentials first"
+_VARIABLE = "write `env: NAME`"
+_IN_CLEAR = "a value never stands in a runbook: `durun secret set` keeps it in the keyring"
+_ASKED = "write an input with `secret: true`: it is asked for at the start"
+
+PROVIDERS: Mapping[str, str] = {
+    "vault": _COMMAND, "hashicorp_vault": _COMMAND, "hashivault": _COMMAND, "pass": _COMMAND, "gopass": _COMMAND,
+    "op": _COMMAND, "onepassword": _COMMAND, "bitwarden": _COMMAND, "bw": _COMMAND, "lastpass": _COMMAND,
+    "keepass": _COMMAND, "sops": _COMMAND, "age": _COMMAND, "gpg": _COMMAND, "aws": _COMMAND, "gcp": _COMMAND,
+    "aws_secretsmanager": _COMMAND, "aws_ssm": _COMMAND, "ssm": _COMMAND, "azure_keyvault": _COMMAND,
+    "azure": _COMMAND, "ansible_vault": _COMMAND, "cmd": _COMMAND, "exec": _COMMAND, "run": _COMMAND,
+    "script": _COMMAND, "shell": _COMMAND, "argv": _COMMAND,
+    "keychain": _IN_KEYRING, "libsecret": _IN_KEYRING, "secret_service": _IN_KEYRING, "kwallet": _IN_KEYRING,
+    "service": _IN_KEYRING, "username": _IN_KEYRING,
+    "environment": _VARIABLE, "variable": _VARIABLE, "var": _VARIABLE, "env_var": _VARIABLE, "from_env": _VARIABLE,
+    "path": "write `file: PATH`", "credential": _CREDENTIAL, "systemd": _CREDENTIAL,
+    "value": _IN_CLEAR, "text": _IN_CLEAR, "plain": _IN_CLEAR, "default": _IN_CLEAR,
+    "prompt": _ASKED, "ask": _ASKED, "input": _ASKED,
+}  # fmt: skip
+"""Hints for what other tools, and habits, call the places where secrets are kept."""
 
 FOREIGN: Mapping[str, Mapping[str, str]] = {
     "the runbook": _TOP,
@@ -183,6 +229,22 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
     "an input": _INPUT_KEYS,
     "an output": _OUTPUT_KEYS,
     "targets": _TARGETS_KEYS,
+    "keyring": _KEYRING_KEYS,
+    "put": _VALUE_KEYS,
+    "delete": _KEYRING_KEYS,
+    "secret": {
+        "set": _PUT,
+        "store": _PUT,
+        "write": _PUT,
+        "add": _PUT,
+        "save": _PUT,
+        "create": _PUT,
+        "update": _PUT,
+        "get": _NAMED,
+        "read": _NAMED,
+        "remove": "write `delete:`",
+        "unset": "write `delete:`",
+    },
     "assert": {"msg": "write `message:`", "fail_msg": "write `message:`", "condition": "write `that:`"},
     "idempotent": {"for": "write `ttl:`", "expires": "write `ttl:`", "key": "the key is $DURUN_IDEMPOTENCY_KEY"},
 }

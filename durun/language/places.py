@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from durun.model.runbook import (
+    Action,
     Call,
     Expression,
     FanOut,
@@ -20,16 +21,16 @@ from durun.model.runbook import (
 from durun.model.values import Value
 
 Path = tuple[str | int, ...]
-When = Literal["plan", "run", "targets", "task", "attempt", "verify", "group", "end"]
-"""`plan`: before anything runs. `run`: for every step. `targets`: when a fan-out is reached. `task`: per task,
-before it starts. `attempt`, `verify`: with the step's idempotency key. `group`: when a group has ended. `end`: when
-the run has."""
+When = Literal["plan", "secret", "run", "targets", "task", "attempt", "verify", "group", "end"]
+"""`plan`: before anything runs. `secret`: when a secret is wanted. `run`: for every step. `targets`: when a fan-out is
+reached. `task`: per task, before it starts. `attempt`, `verify`: with the step's idempotency key. `group`: when a
+group has ended. `end`: when the run has."""
 
 
 class Place(NamedTuple):
     """An expression, where in the document it stands, whose it is, and when it is rendered.
 
-    `condition`: its value must be a boolean.
+    `condition`: its value must be a boolean. `secret`: it may be, or be made of, a secret.
     """
 
     expression: Expression
@@ -37,10 +38,13 @@ class Place(NamedTuple):
     step: Step | None
     when: When
     condition: bool = False
+    secret: bool = False
 
 
 def places(runbook: Runbook) -> Iterator[Place]:
     """Every expression of the runbook, in file order as far as it is known."""
+    for name, secret in runbook.secrets.items():
+        yield from _in(secret.spec, ("secrets", name, secret.provider), None, "secret")
     yield from _in(runbook.env, ("env",), None, "run")
     yield from _in(runbook.max_parallel, ("max_parallel",), None, "plan")
     for key, steps in (("steps", runbook.steps), ("finally", runbook.finally_steps)):
@@ -49,20 +53,30 @@ def places(runbook: Runbook) -> Iterator[Place]:
     yield from _in(runbook.outputs, ("outputs",), None, "end")
 
 
-def _in(value: Value, path: Path, step: Step | None, when: When) -> Iterator[Place]:
+def steps_with_paths(runbook: Runbook) -> Iterator[tuple[Path, Step]]:
+    """Every step, and where it stands in the document."""
+    rest: list[tuple[Path, Step]] = [(("steps", index), step) for index, step in enumerate(runbook.steps)]
+    rest += [(("finally", index), step) for index, step in enumerate(runbook.finally_steps)]
+    for path, step in rest:
+        yield path, step
+        rest.extend(((*path, "steps", index), inner) for index, inner in enumerate(step.steps))
+
+
+def _in(value: Value, path: Path, step: Step | None, when: When, secret: bool = False) -> Iterator[Place]:
     match value:
         case Expression():
-            yield Place(value, path, step, when, condition=True)
+            # A condition only asks of a secret.
+            yield Place(value, path, step, when, condition=True, secret=True)
         case Template():
             for part in value.parts:
                 if isinstance(part, Expression):
-                    yield Place(part, path, step, when)
+                    yield Place(part, path, step, when, secret=secret)
         case Mapping():
             for key, entry in value.items():
-                yield from _in(entry, (*path, key), step, when)
+                yield from _in(entry, (*path, key), step, when, secret)
         case list() | tuple():
             for number, entry in enumerate(value):
-                yield from _in(entry, (*path, number), step, when)
+                yield from _in(entry, (*path, number), step, when, secret)
 
 
 def _of_step(step: Step, path: Path) -> Iterator[Place]:
@@ -73,12 +87,12 @@ def _of_step(step: Step, path: Path) -> Iterator[Place]:
         yield from _in(getattr(step.retry, name), (*path, "retry", name), step, "plan")
     if step.call is not None:
         yield from _of_call(step.call, path, step, "attempt")
-    if step.verify is not None:
+    if step.verify is not None and step.verify.call.action.kind != "secret_check":
         yield from _of_call(_own(step.verify.call, step.call), (*path, "verify"), step, "verify")
         yield from _in(step.verify.settle, (*path, "verify", "settle"), step, "plan")
     for number, inner in enumerate(step.steps):
         yield from _of_step(inner, (*path, "steps", number))
-    yield from _in(step.group_outputs, (*path, "outputs"), step, "group")
+    yield from _in(step.group_outputs, (*path, "outputs"), step, "group", secret=True)
 
 
 def _own(verify: Call, call: Call | None) -> Call:
@@ -86,14 +100,28 @@ def _own(verify: Call, call: Call | None) -> Call:
     if call is None:
         return verify
     env = {name: value for name, value in verify.env.items() if call.env.get(name) is not value}
+    files = {name: value for name, value in verify.secret_files.items() if call.secret_files.get(name) is not value}
     inherited = verify.working_directory is call.working_directory
-    return verify._replace(env=env, working_directory=None if inherited else verify.working_directory)
+    folder = None if inherited else verify.working_directory
+    return verify._replace(env=env, secret_files=files, working_directory=folder)
 
 
 def _of_call(call: Call, path: Path, step: Step, when: When) -> Iterator[Place]:
-    yield from _in(call.action.spec, (*path, call.action.kind), step, when)
-    for name in ("env", "stdin", "working_directory", "timeout"):
+    for at, value in _in_action(call.action, path):
+        yield from _in(value, at, step, when, secret=at[-3:] == ("secret", "put", "value"))
+    for name in ("env", "stdin", "secret_files"):
+        yield from _in(getattr(call, name), (*path, name), step, when, secret=when != "targets")
+    for name in ("working_directory", "timeout"):
         yield from _in(getattr(call, name), (*path, name), step, when)
+
+
+def _in_action(action: Action, path: Path) -> Iterator[tuple[Path, Value]]:
+    """What stands under an action's name; of `secret`, each part by itself."""
+    if action.kind != "secret":
+        yield (*path, action.kind), action.spec
+        return
+    for verb, details in action.spec.items():
+        yield from (((*path, "secret", verb, name), value) for name, value in details.items())
 
 
 def _of_fan_out(fan_out: FanOut, path: Path, step: Step) -> Iterator[Place]:

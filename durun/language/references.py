@@ -8,11 +8,13 @@ from durun.language.diagnostics import Problem, did_you_mean
 from durun.language.expressions import PathPart, Reference, references, static_kind
 from durun.language.graph import Graph, output_names
 from durun.language.places import Place, When, places
+from durun.language.secrecy import Finding, Secrecy, written
 from durun.model.runbook import Runbook, Step
 
-_ANYWHERE = ("inputs", "env", "run")
+_ANYWHERE = ("inputs", "env", "run", "secrets")
 _ROOTS: dict[When, tuple[str, ...]] = {
     "plan": _ANYWHERE,
+    "secret": (*_ANYWHERE, "target"),
     "run": _ANYWHERE,
     "targets": (*_ANYWHERE, "steps"),
     "task": (*_ANYWHERE, "steps", "target"),
@@ -21,16 +23,17 @@ _ROOTS: dict[When, tuple[str, ...]] = {
     "group": (*_ANYWHERE, "steps", "target"),
     "end": (*_ANYWHERE, "steps"),
 }
-_ALL_ROOTS = ("inputs", "env", "run", "steps", "target", "step")
+_ALL_ROOTS = (*_ANYWHERE, "steps", "target", "step")
 _WHERE_NOT: dict[When, str] = {
     "plan": "is not known when the plan is made; only `inputs`, `env` and `run.id` are",
+    "secret": "is not known when a secret is looked for; only `inputs`, `env`, `run.id` and `target` are",
     "run": "can't be read in the runbook's `env`, which is the same for every step",
     "targets": "can't be read in `targets`",
     "task": "can't be read before the step has started",
     "group": "can't be read in the outputs of a group",
     "end": "can't be read in the outputs of a run",
 }
-_LATER = {"secrets": "this version has no secrets", "result": "this version has no `wait_for`, which gives `result`"}
+_LATER = {"result": "this version has no `wait_for`, which gives `result`"}
 _KINDS = {
     "string": "string",
     "integer": "number",
@@ -41,9 +44,6 @@ _KINDS = {
     "object": "object",
 }
 """JSON Schema's types, as the kinds of values in messages."""
-
-Finding = tuple[str, str]
-"""A message and a hint."""
 
 
 def check_references(runbook: Runbook) -> list[Problem]:
@@ -58,30 +58,18 @@ def env_names(runbook: Runbook) -> tuple[str, ...]:
     return tuple(sorted({str(path[1]) for path in paths if path[0] == "env" and len(path) > 1 and path[1] is not None}))
 
 
-def written(path: Iterable[PathPart]) -> str:
-    """A path as an operator writes it; `…` where a key is computed."""
-    first, *rest = path
-    text = str(first)
-    for part in rest:
-        if part is None:
-            text += "[…]"
-        elif isinstance(part, str) and part.isidentifier():
-            text += f".{part}"
-        else:
-            text += f"[{part!r}]"
-    return text
-
-
 class _Checker:
     """The names that there are in one runbook."""
 
     def __init__(self, runbook: Runbook) -> None:
         self._runbook = runbook
         self._graph = Graph(runbook)
+        self._secrecy = Secrecy(runbook, self._graph)
         self._by_root: dict[str, Callable[[Place, Reference], Finding | None]] = {
             "inputs": self._inputs,
             "env": self._env,
             "run": self._run,
+            "secrets": self._secrets,
             "steps": self._steps,
             "target": self._target,
             "step": self._step,
@@ -114,11 +102,14 @@ class _Checker:
             return f"there is no `{root}`", self._hint_for_root(str(root), place)
         if root not in _ROOTS[place.when]:
             return f"`{written(reference.path)}` {_WHERE_NOT[place.when]}", ""
-        return self._by_root[str(root)](place, reference)
+        found = self._by_root[str(root)](place, reference)
+        return found or self._secrecy.finding(place, reference, self._fan(place))
 
     def _hint_for_root(self, name: str, place: Place) -> str:
         if name in self._runbook.inputs:
             return f"write `inputs.{name}`"
+        if name in self._runbook.secrets:
+            return f"write `secrets.{name}`"
         if name in self._graph.steps:
             return f"write `steps.{name}`"
         if name == "null":
@@ -135,7 +126,7 @@ class _Checker:
                 return _KINDS.get(str(declared))
             case ("steps", str(step), "outputs", str(name)) if name in self._graph.steps[step].outputs:
                 return _KINDS[self._graph.steps[step].outputs[name].type]
-            case ("env", _) | ("run", "id" | "started_at" | "status") | ("steps", _, "status"):
+            case ("env" | "secrets", _) | ("run", "id" | "started_at" | "status") | ("steps", _, "status"):
                 return "string"
         return None
 
@@ -162,19 +153,31 @@ class _Checker:
     def _run(self, place: Place, reference: Reference) -> Finding | None:
         final = place.step is not None and self._graph.final(place.step.id)
         known = ("id", "started_at", *(("status", "failed_steps") if final else ()))
-        if place.when == "plan":
+        early = place.when in ("plan", "secret")
+        if early:
             known = ("id",)
         if len(reference.path) == 1:
-            return ("name what of `run`", "write `run.id`") if place.when == "plan" else None
+            return ("name what of `run`", "write `run.id`") if early else None
         key = reference.path[1]
         if key in ("started_at", "status", "failed_steps") and key not in known:
-            why = _WHERE_NOT["plan"] if place.when == "plan" else "is known only in `finally`"
+            why = _WHERE_NOT[place.when] if early else "is known only in `finally`"
             return f"`run.{key}` {why}", ""
         if key not in known:
             return f"`run` has no `{_part(key)}`", did_you_mean(_part(key), known) or f"it has {_listed(known)}"
         return None if key == "failed_steps" else _too_deep(reference.path, 2, "string")
 
-    def _target(self, place: Place, _: Reference) -> Finding | None:
+    def _secrets(self, _: Place, reference: Reference) -> Finding | None:
+        if len(reference.path) == 1 or not isinstance(reference.path[1], str):
+            return "a secret is named, not computed", "write `secrets.NAME`"
+        name = reference.path[1]
+        if name not in self._runbook.secrets:
+            declare = f"declare it under `secrets`, as `{name}: {{keyring: {{service: …, username: …}}}}`"
+            return f"there is no secret `{name}`", did_you_mean(name, self._runbook.secrets) or declare
+        return _too_deep(reference.path, 2, "string")
+
+    def _target(self, place: Place, reference: Reference) -> Finding | None:
+        if place.when == "secret":
+            return self._secrecy.target_of_source(place, reference)
         if self._fan(place) is None:
             return "`target` is known only inside a step or group with `targets`", ""
         return None
@@ -188,7 +191,7 @@ class _Checker:
 
     def _fan(self, place: Place) -> str | None:
         """The fan-out of which one target is known at this place."""
-        if place.step is None or place.when in ("targets", "plan"):
+        if place.step is None or place.when in ("targets", "plan", "secret"):
             return None
         return self._graph.fan(place.step.id)
 

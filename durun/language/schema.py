@@ -41,8 +41,9 @@ _STEP: Final = "a step"
 _GUESSES: Final = 100
 """So many unknown keys are compared with the known ones, which is slow; more of them is no slip of the finger."""
 _MAPPINGS: Final = frozenset(
-    {"retry", "verify", "targets", "generate", "assert", "requires", "defaults", "idempotent", "choice"}
-    | {"the runbook"}
+    {"retry", "verify", "targets", "generate", "assert", "requires", "defaults", "idempotent", "choice", "secret"}
+    | {"the runbook", "a secret", "keyring", "command", "put", "delete"}
+    | {"password", "token", "bytes", "ssh_key", "rsa_key", "x509_request"}
 )
 
 
@@ -169,7 +170,10 @@ class _Reader:
             self.problems.append(Problem(message, path, "write the value itself", needle="${{"))
             return
         expected = _joined([word for shape in shapes for word in _expected(shape)])
-        actual = "" if fault == "size" else f", not {_shown(value)}"
+        # A value in the place of a secret's source is the secret itself.
+        actual = (
+            "" if fault == "size" or (path[:1] == ("secrets",) and isinstance(value, str)) else f", not {_shown(value)}"
+        )
         at_key = isinstance(value, (dict, list)) or value is None
         problem = Problem(f"{_what(path)} must be {expected}{actual}", path, _hint(value, shapes), at_key=at_key)
         self.problems.append(problem)
@@ -178,9 +182,7 @@ class _Reader:
         place, permitted = schema.get("title", ""), frozenset(schema["properties"])
         if key in NOT_YET.get(place, ()):
             message = f"this version of durun doesn't have `{key}` in {_place(place)}"
-            words = [f"`{word}`" for word in sorted(permitted)]
-            hint = f"it has {_joined(words, 'and')}" if place == "generate" else ""
-            self.problems.append(Problem(message, path, hint, at_key=True))
+            self.problems.append(Problem(message, path, at_key=True))
             return
         hint = hint_for(place, key, permitted)
         if not hint and len(self.problems) < _GUESSES:
@@ -226,6 +228,8 @@ def _expected(schema: Json) -> list[str]:
         return [str(word) for word in schema["enum"]]
     if schema.get("title") in _MAPPINGS:
         keys = list(schema["properties"])
+        if schema.get("maxProperties") == 1:
+            return [f"a mapping with exactly one of {', '.join(keys)}"]
         return [f"a mapping ({', '.join(keys[:6])}{', …' if len(keys) > 6 else ''})"]
     if "title" in schema:
         return [str(schema["title"])]
@@ -234,6 +238,8 @@ def _expected(schema: Json) -> list[str]:
 
 
 def _hint(value: Json, shapes: list[Any]) -> str:
+    if shapes[0].get("title") == "a secret" and isinstance(value, str):
+        return "a value never stands in a runbook: `durun secret set` keeps it in the keyring"
     titles = " ".join(str(shape.get("title", "")) for shape in shapes)
     if "duration" in titles and isinstance(value, (int, float)) and not isinstance(value, bool):
         return f"write {value}s for seconds, {value}m for minutes"
@@ -264,6 +270,9 @@ def _missing_hint(key: str, value: dict[str, Json]) -> str:
         "steps": "write `steps:`, a list; each one has an `id` and an action such as `run`",
         "run": "write `run:`; a text is a script, a list is a command",
         "from": "write `from: [A, B, C]`",
+        "argv": "write `argv: [COMMAND, ARGUMENT, …]`",
+        "service": "write `service:`, what the value is for, and `username:`, whose it is",
+        "value": "write `value: ${{ steps.ID.outputs.NAME }}`",
         "that": "write `that:`, an expression that must be true",
         "ttl": "write `ttl: 24h`, or `idempotent: true`",
     }.get(key, "")

@@ -21,7 +21,7 @@ def read_script(reader: Reader, raw: str, path: Path, *, python: bool = False) -
     if "${{" not in raw:
         return raw
     if _OPENING.search(raw):
-        names = _names(_expressions(raw))
+        names = variables_for(_expressions(raw))
         hint = _hint(names, python) if names else 'give the value in `env:` and use "$NAME" here'
         found = _WHOLE.search(raw) or _OPENING.search(raw)
         needle = found.group().split("\n")[0] if found else "${{"
@@ -41,7 +41,7 @@ def _expressions(raw: str) -> list[str]:
     return list(dict.fromkeys(" ".join(source.split()) for source in sources if source))
 
 
-def _names(sources: list[str]) -> dict[str, str]:
+def variables_for(sources: list[str]) -> dict[str, str]:
     """A variable for each expression, named after the last word of what it reads."""
     names: dict[str, str] = {}
     for source in sources:

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from durun.errors import DurunError
-from durun.language.calls import DEFAULT_SHELL, read_call, read_targets, read_verify
+from durun.language.calls import DEFAULT_SHELL, read_call, read_keyring, read_targets, read_verify
 from durun.language.declarations import read_outputs
 from durun.language.diagnostics import Path
 from durun.language.expressions import expressions_in, references, render
 from durun.language.needs import read_needs
 from durun.language.schema import document_schema
-from durun.language.targets import as_targets, matrix
+from durun.language.targets import KEY_FIELDS, as_targets, matrix
 from durun.language.values import Reader
 from durun.model.runbook import (
     Action,
@@ -26,19 +26,32 @@ from durun.model.runbook import (
     RetrySpec,
     Shell,
     Step,
+    TargetsFile,
     TargetsMatrix,
     TargetSource,
+    TargetsRun,
     TargetsValue,
     Verify,
 )
 from durun.model.values import Json
 
-ACTIONS: Final = ("run", "assert", "generate", "steps")
-_FAN_OUT: Final = ("target_key", "max_parallel", "serial", "max_failures")
+ACTIONS: Final = ("run", "assert", "generate", "secret", "steps")
+_FAN_OUT: Final = ("target_key", "max_parallel", "serial", "max_failures", "secret_fields")
 _OF_EVERY_STEP: Final = frozenset(
     {"id", "name", "description", "needs", "if", "continue_on_error", "controls", "files", "targets"}
     | {*_FAN_OUT, *ACTIONS}
 )
+_ALSO: Final[Mapping[str, frozenset[str]]] = {
+    "steps": frozenset({"outputs"}),
+    "secret": frozenset({"timeout", "retry"}),
+}
+"""What an action permits beside the keys of every step; `run` permits all."""
+_LACKING: Final[Mapping[str, tuple[str, ...]]] = {
+    "letters": ("digit", "symbol"),
+    "digits": ("lower", "upper", "symbol"),
+    "alphanumeric": ("symbol",),
+}
+"""Kinds of characters that `generate` can't find in the alphabets of these names."""
 _FEW: Final = 1000
 _NOTHING: Final = Action("run", "")
 
@@ -112,6 +125,8 @@ class StepReader:
             self._refuse_keys(kind, raw, path)
         if kind == "steps":
             return self._group(step, item, raw, path, around)
+        if kind == "secret":
+            return self._keyring(step, item, path, around)
         if kind in ("assert", "generate"):
             return step._replace(call=Call(self._pure(kind, item, path), around.shell))
         return self._command(step, item, path, around)
@@ -120,14 +135,15 @@ class StepReader:
         given = [key for key in ACTIONS if key in raw]
         if not given and raw and not raw.keys() - document_schema()["$defs"]["step"]["properties"].keys():
             hint = "write `run:`; a text is a script, a list is a command"
-            self._reader.problem("a step needs an action: `run`, `assert`, `generate` or `steps`", path, hint)
+            message = "a step needs an action: `run`, `assert`, `generate`, `secret` or `steps`"
+            self._reader.problem(message, path, hint)
         for second in given[1:]:
             message = f"a step has one action, and this one has `{given[0]}` and `{second}`"
             self._reader.problem(message, (*path, second), "make it two steps", at_key=True)
         return given[0] if given else "run"
 
     def _refuse_keys(self, kind: str, raw: Mapping[str, Json], path: Path) -> None:
-        permitted = _OF_EVERY_STEP | {"outputs"} if kind == "steps" else _OF_EVERY_STEP
+        permitted = _OF_EVERY_STEP | _ALSO.get(kind, frozenset())
         known = document_schema()["$defs"]["step"]["properties"]
         place, hint = ("a group", "put it on the steps inside") if kind == "steps" else (f"`{kind}`", "remove it")
         for key in raw:
@@ -146,11 +162,26 @@ class StepReader:
     def _pure(self, kind: str, item: dict[str, Json], path: Path) -> Action:
         reader, spec, at = self._reader, item.get(kind, {}), (*path, kind)
         if kind == "generate":
+            self._check_password(spec.get("password") or {}, (*at, "password"))
             return Action(kind, {name: reader.value(options or {}, (*at, name)) for name, options in spec.items()})
         parsed: dict[str, Any] = {"that": reader.condition(spec.get("that", True), (*at, "that"))}
         if "message" in spec:
             parsed["message"] = reader.value(spec["message"], (*at, "message"))
         return Action(kind, parsed)
+
+    def _check_password(self, spec: Mapping[str, Json], path: Path) -> None:
+        alphabet = spec.get("alphabet", "alphanumeric")
+        for name in spec.get("require", ()):
+            if name in _LACKING.get(alphabet, ()):
+                message = f"the alphabet `{alphabet}` has no {name}"
+                self._reader.problem(message, (*path, "require"), "write `alphabet: ascii`, which has all", at_key=True)
+
+    def _keyring(self, step: Step, item: dict[str, Json], path: Path, around: Around) -> Step:
+        """What is there already, or gone already, is done: so it may be repeated, and is asked before that."""
+        call = read_keyring(self._reader, item, path, around.shell, around.timeout)
+        check = Verify(Call(Action("secret_check", call.action.spec), around.shell), not_done_on=(1,))
+        retry = read_retry(self._reader, {**(around.retry or {}), **item.get("retry", {})}, (*path, "retry"))
+        return step._replace(call=call, verify=check, retry=retry, idempotent=True, on_in_doubt="verify")
 
     def _command(self, step: Step, item: dict[str, Json], path: Path, around: Around) -> Step:
         reader = self._reader
@@ -206,7 +237,17 @@ class StepReader:
         given = {key: reader.value(item[key], (*path, key)) for key in _FAN_OUT if key in item}
         fan_out = fan_out._replace(**given)
         self._check_written_out(fan_out, item.get("id", ""), (*path, "targets"))
+        self._check_secret_fields(fan_out, (*path, "secret_fields"))
         return fan_out
+
+    def _check_secret_fields(self, fan_out: FanOut, path: Path) -> None:
+        """What the runbook, an input or an output holds is journalled already; and a key is never secret."""
+        if fan_out.secret_fields and not isinstance(fan_out.source, TargetsFile | TargetsRun):
+            hint = "list the targets in a `file:` or by a `run:`, which are not"
+            self._reader.problem("what these `targets` are made of is journalled", path, hint, at_key=True)
+        if named := [name for name in KEY_FIELDS if name in fan_out.secret_fields and fan_out.target_key is None]:
+            hint = "write `target_key:` with a field that is no secret"
+            self._reader.problem(f"`{named[0]}` can be a target's key, which is shown", path, hint, at_key=True)
 
     def _check_written_out(self, fan_out: FanOut, step_id: str, path: Path) -> None:
         """Targets that are written out are known now, and so is what is wrong with their keys."""

@@ -16,7 +16,8 @@ from durun.model.values import Json, Value
 MAX_KEY = 256
 """Characters of a key."""
 MAX_TARGETS = 1_000_000
-_NAMES = ("name", "id", "host")
+KEY_FIELDS = ("name", "id", "host")
+"""Where the key of a target is looked for, in this order, unless `target_key` says it."""
 
 Render = Callable[[Value, Mapping[str, Any]], Json]
 """`durun.language.expressions.render`, or one that adds to the scope."""
@@ -56,7 +57,7 @@ def as_targets(value: Json, key: Value | None, where: str, render: Render) -> tu
 
 def _own_key(entry: Json) -> Json:
     if isinstance(entry, Mapping):
-        return next((entry[name] for name in _NAMES if entry.get(name) not in (None, "")), None)
+        return next((entry[name] for name in KEY_FIELDS if entry.get(name) not in (None, "")), None)
     return entry
 
 

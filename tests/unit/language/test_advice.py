@@ -63,3 +63,36 @@ def test_a_verify_that_gives_no_outputs(warnings):
     (warning,) = warnings(text % "test -f x")
     assert warning.startswith("book.yaml:7:3: this verify doesn't give the output `o`")
     assert warnings(text % "echo o=1 >> $DURUN_OUTPUT") == []
+
+
+def test_a_secret_s_file_is_not_to_be_listed(folder, warnings):
+    secrets = "secrets: {a: {file: alter.sql}}\n"
+    fan = "targets: {file: scripts/restore.sh}, target_key: a, secret_fields: [b]"
+    text = secrets + f"steps:\n- {{id: a, run: cat alter.sql, stdin: '${{{{ secrets.a }}}}', {fan}}}\n"
+    assert warnings(text, folder) == []
+
+
+def test_a_secret_that_nobody_names(warnings):
+    text = "secrets:\n  a: {env: A}\n  b: {env: B}\nsteps: [{id: a, run: x, stdin: '${{ secrets.b }}'}]\n"
+    assert warnings(text) == ["book.yaml:4:3: no step names the secret `a` (remove it)"]
+
+
+def test_a_secret_that_steps_inherit(warnings):
+    text = (
+        "secrets: {a: {env: AWS_KEY}}\ninherit_env: [B, 'AWS_*']\n"
+        "steps: [{id: a, run: x, stdin: '${{ secrets.a }}', inherit_env: [AWS_KEY]}]\n"
+    )
+    assert warnings(text) == [
+        "book.yaml:4:18: `AWS_*` hands the secret `a` to steps that don't name it (leave AWS_KEY out)",
+        "book.yaml:5:66: `AWS_KEY` hands the secret `a` to steps that don't name it (leave AWS_KEY out)",
+    ]
+
+
+def test_a_plain_value_that_is_kept(warnings):
+    put = "{id: b, secret: {put: {service: s, username: u, value: %s}}}"
+    text = "steps: [{id: a, generate: {token: {}}}, " + put + "]\n"
+    assert warnings(text % "'${{ steps.a.outputs.token }}'") == []
+    assert warnings(text % "'x ${{ run.id }}'") == [
+        "book.yaml:3:96: what is put into the keyring is journalled too "
+        "(take a secret, an input with `secret: true`, or what a step gave with `secret: true`)"
+    ]

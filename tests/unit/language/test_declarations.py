@@ -31,7 +31,12 @@ WRONG = {
     "a default beside required": ("i: {required: true, default: x}", 23, "can't have a default", "remove one"),
     "an enum of another type": ("i: {enum: [a, 1]}", 17, "1 in `enum` isn't of type string", "say `type:`"),
     "a boolean as integer": ("i: {type: integer, default: true}", 31, "the default isn't of type integer", ""),
-    "a secret": ("i: {type: string, secret: true}", 21, "this version of durun doesn't have `secret`", ""),
+    "a secret with a default": (
+        "i: {secret: true, default: x}",
+        21,
+        "a secret input can't have `default`",
+        "remove it: the runbook is journalled, and everybody who has it would have the secret",
+    ),
 }
 
 

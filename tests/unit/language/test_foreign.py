@@ -25,7 +25,27 @@ HEADS = {
     "an output": ("durun: 1\nname: x\nsteps:\n- id: a\n  run: x\n  outputs:\n    o:\n", "      %s: x\n", 8, 7),
     "assert": ("durun: 1\nname: x\nsteps:\n- id: a\n  assert:\n    that: 1 == 1\n", "    %s: x\n", 7, 5),
     "idempotent": ("durun: 1\nname: x\nsteps:\n- id: a\n  run: x\n  idempotent:\n    ttl: 1h\n", "    %s: x\n", 8, 5),
-    "generate": ("durun: 1\nname: x\nsteps:\n- id: a\n  generate:\n", "    %s: x\n", 6, 5),
+    "keyring": (
+        "durun: 1\nname: x\nsteps: [{id: a, run: x}]\nsecrets:\n  a:\n    keyring:\n      service: x\n"
+        "      username: x\n",
+        "      %s: x\n",
+        9,
+        7,
+    ),
+    "secret": ("durun: 1\nname: x\nsteps:\n- id: a\n  secret:\n", "    %s: x\n", 6, 5),
+    "put": (
+        "durun: 1\nname: x\nsteps:\n- id: a\n  secret:\n    put:\n      service: x\n      username: x\n"
+        "      value: x\n",
+        "      %s: x\n",
+        10,
+        7,
+    ),
+    "delete": (
+        "durun: 1\nname: x\nsteps:\n- id: a\n  secret:\n    delete:\n      service: x\n      username: x\n",
+        "      %s: x\n",
+        9,
+        7,
+    ),
 }
 WORDS = [(place, word) for place, words in FOREIGN.items() for word in words]
 LATER = [(place, word) for place, words in NOT_YET.items() for word in sorted(words)]

@@ -13,6 +13,7 @@ from durun.language.load import load, read_file
 from durun.model.runbook import (
     Action,
     Expression,
+    Input,
     Output,
     RetrySpec,
     Shell,
@@ -111,6 +112,47 @@ def test_verify_has_its_steps_surroundings_under_its_own(runbook):
     assert (verify.done_on, verify.not_done_on, verify.before, verify.after, verify.settle) == (
         (0, 5), (4,), True, False, "10s",
     )  # fmt: skip
+
+
+def test_secret_files_are_a_step_s_and_its_verify_s(runbook):
+    (step,) = runbook(
+        "steps:\n- id: a\n  run: x\n  env: {A: 1, B: 2}\n  secret_files: {K: k, L: l}\n"
+        "  verify: {run: [y], env: {L: 3}, secret_files: {B: b}, not_done_on: [4]}\n"
+    ).steps
+    assert step.call.secret_files == {"K": "k", "L": "l"}
+    assert step.verify.call.secret_files == {"K": "k", "B": "b"}
+    assert step.verify.call.env == {"A": 1, "L": 3}
+
+
+@pytest.mark.parametrize("spec", ["put: {service: s, username: u, value: v}", "delete: {service: s, username: u}"])
+def test_a_change_of_the_keyring_brings_its_own_verify(spec, runbook):
+    (step,) = runbook(
+        "defaults: {timeout: 9s, on_in_doubt: ask}\n"
+        f"steps:\n- id: a\n  secret: {{{spec}}}\n  retry: {{max_attempts: 3}}\n"
+    ).steps
+    verb, details = spec.split(": ", 1)
+    said = {verb: dict(pair.split(": ") for pair in details[1:-1].split(", "))}
+    assert step.call.action == Action("secret", said)
+    assert (step.call.timeout, step.retry.max_attempts) == ("9s", 3)
+    assert step.verify.call.action == Action("secret_check", said)
+    assert (step.verify.done_on, step.verify.not_done_on) == ((0,), (1,))
+    assert (step.idempotent, step.on_in_doubt) == (True, "verify")
+
+
+def test_secret_fields_of_targets(runbook):
+    fan = (
+        runbook("steps:\n- {id: a, run: x, targets: {run: y}, target_key: k, secret_fields: [a, b]}\n").steps[0].fan_out
+    )
+    assert fan.secret_fields == ("a", "b")
+
+
+def test_secret_inputs_and_outputs(runbook):
+    book = runbook(
+        "inputs: {a: {secret: true, type: integer}}\nsteps: [{id: a, run: x, outputs: {o: {secret: true}}}]\n"
+    )
+    assert book.inputs == {"a": Input({"type": "integer"}, secret=True)}
+    assert book.steps[0].outputs == {"o": Output(secret=True)}
+    assert book.steps[0].secret_outputs == {"o"}
 
 
 @pytest.mark.parametrize(

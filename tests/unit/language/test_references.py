@@ -83,9 +83,12 @@ FAN = FanOut(TargetsValue(("a", "b")))
         ("inputs.plain.first", "`inputs.plain` is a string and has no `first`", ""),
         ("input.name", "there is no `input`", "did you mean `inputs`?"),
         ("name", "there is no `name`", "write `inputs.name`"),
+        ("secrets.x", "there is no secret `x`",
+         "declare it under `secrets`, as `x: {keyring: {service: …, username: …}}`"),
+        ("secrets", "a secret is named, not computed", "write `secrets.NAME`"),
+        ("secrets[inputs.name]", "a secret is named, not computed", "write `secrets.NAME`"),
         ("other", "there is no `other`", "write `steps.other`"),
         ("null", "there is no `null`", "write `none`"),
-        ("secrets.x", "this version has no secrets", ""),
         ("result.exit_code", "this version has no `wait_for`, which gives `result`", ""),
         ("env", "a variable is named, not computed", "write `env.NAME`"),
         ("env[inputs.name]", "a variable is named, not computed", "write `env.NAME`"),
@@ -129,14 +132,14 @@ def test_a_reference_to_nothing_is_found_with_its_place_and_what_to_write(text: 
         "steps.first.status",
         "steps.first.outputs",
         "steps.other.outputs.list[0].a",
-        "steps.made.outputs.password",
+        "steps.made.outputs.uuid",
         "steps.first.outputs.x | default('')",
         "'inputs.nmae'",
     ],
 )
 def test_what_is_there_may_be_read(text: str) -> None:
     lists = {"list": Output("array")}
-    made = step("made", "first", call=call("generate", {"password": {"length": 40}}))
+    made = step("made", "first", call=call("generate", {"uuid": {}}))
     problems = found(
         step("first", outputs=X), made, step("other", "made", outputs=lists), step("me", "other", text=text)
     )

@@ -22,7 +22,13 @@ durun: 1
 name: all-keys
 description: Everything once.
 controls: [A:1]
-inputs: {role: {type: string, enum: [a, b]}, other: null}
+inputs: {role: {type: string, enum: [a, b]}, other: null, pin: {secret: true}}
+secrets:
+  a: {keyring: {service: s, username: "u-${{ inputs.role }}"}}
+  b: {env: NAME}
+  c: {file: token}
+  d: {command: [pass, show, x]}
+  e: {command: {argv: [pass, show, "${{ target }}"], timeout: 10s}}
 env: {A: 1, B: null}
 inherit_env: ["AWS_*"]
 files: ["*.sql"]
@@ -37,14 +43,16 @@ steps:
     if: inputs.role == 'a'
     run: [echo, 5, true]
     env: {X: "${{ inputs.role }}"}
+    secret_files: {KEY: "${{ secrets.a }}"}
     inherit_env: [FOO]
     working_directory: /tmp
     shell: [perl, "{0}"]
     stdin: hello
     timeout: 1h30m
     retry: {max_attempts: 3, delay: 1s, backoff: 1.5, max_delay: 1m, jitter: 0.5, on_exit_codes: [1]}
-    outputs: {x: {type: integer, from: stdout}, y: {json: a.b}, z: null}
-    verify: {run: x, done_on: [0], not_done_on: [1], timeout: 1s, before: true, after: false, settle: 1s, env: {A: b}}
+    outputs: {x: {type: integer, from: stdout}, y: {json: a.b}, z: null, w: {secret: true}}
+    verify: {run: x, done_on: [0], not_done_on: [1], timeout: 1s, before: true, after: false, settle: 1s, env: {A: b},
+             secret_files: {F: b}}
     idempotent: {ttl: 24h}
     ok_exit_codes: [0, 9]
     ambiguous_exit_codes: [7]
@@ -58,10 +66,20 @@ steps:
     max_parallel: ${{ inputs.n }}
     serial: [1, 10%, 100%]
     max_failures: 10%
+    secret_fields: [dsn]
   - {id: two, assert: {that: true, message: m}}
   - {id: three, generate: {choice: {from: [a]}}}
   - {id: four, generate: {uuid: {}}}
   - {id: five, generate: {timestamp: null}}
+  - {id: put, secret: {put: {service: s, username: u, value: "${{ secrets.b }}"}}}
+  - {id: gone, secret: {delete: {service: s, username: u}}}
+  - {id: password, generate: {password: {length: 20, alphabet: abc, require: [lower]}}}
+  - {id: token, generate: {token: {bytes: 32}}}
+  - {id: bytes, generate: {bytes: {length: 32}}}
+  - {id: ssh, generate: {ssh_key: {comment: x}}}
+  - {id: rsa, generate: {rsa_key: {bits: 3072}}}
+  - id: csr
+    generate: {x509_request: {common_name: x, organization: o, dns_names: [a], ip_addresses: [b], key: rsa}}
   - id: group
     targets: [a]
     steps: [{id: in, run: x}]
@@ -127,7 +145,7 @@ def test_every_key_is_accepted():
     assert problems == []
     assert cleaned == data
     assert Draft202012Validator(document_schema()).is_valid(data)
-    used = set(data["steps"][0]) | set(data["steps"][1]) | set(data["steps"][2]) | set(data["steps"][5])
+    used = set().union(*data["steps"])
     assert used == set(document_schema()["$defs"]["step"]["properties"])
     assert set(data) == set(document_schema()["properties"])
 
