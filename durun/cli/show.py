@@ -13,7 +13,7 @@ from durun.errors import UsageError
 from durun.model.state import RunState
 from durun.model.task import TaskKey, TaskState
 from durun.views.json import AttemptNumbers, dump, event_line, run_whole
-from durun.views.show import attempts_text, by_step, events_text, show_text, waiting_for
+from durun.views.show import attempts_text, by_step, events_text, not_begun, show_text, waiting_for
 
 
 def command(
@@ -31,12 +31,14 @@ def command(
             return 0
         state = app.state(run_id)
         status = app.status(state.record)
-        tasks = choose_tasks(state, step, target)
+        to_come = [name for name in not_begun(state) if target is None and step in (None, name)]
+        tasks = {} if step in to_come else choose_tasks(state, step, target)
         if as_json:
             ordered = [member for members in by_step(tasks).values() for member in members]
             sys.stdout.write(dump(run_whole(state, status, ordered, waiting_for(state, status))))
             return 0
-        sys.stdout.write(show_text(state, status, tasks, app.clock.now(), every=step is not None or target is not None))
+        every = step is not None or target is not None
+        sys.stdout.write(show_text(state, status, tasks, app.clock.now(), to_come, every))
         if step is not None and len(tasks) <= 20:
             sys.stdout.write(attempts_text(tasks))
     return 0

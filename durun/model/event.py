@@ -22,8 +22,10 @@ class RunCreated(NamedTuple):
 
     `tasks` counts the tasks of the steps, a fan-out as one. `place` is the folder of the runbook file,
     `surroundings` what a resume must find again: `host`, `uid`, `home`, `path`, `env` (every `env.X` that is
-    read), `inherited` (name → fingerprint). `files`: relative path → `{"sha256", "mode"}`. `only_targets`: keys
-    chosen by `--target`. `sealed`: secret inputs, each with its seal (see `durun.model.task.TaskState`).
+    read), `inherited` (name → fingerprint). `files`: relative path → `{"sha256", "mode"}`, of the copies in
+    `files_folder` of the run's folder. `only_targets`: keys chosen by `--target`. `sealed`: secret inputs, each with
+    its seal (see `durun.model.task.TaskState`). `steps` and `finally_steps`: ids of those that do something, in the
+    order of the file.
     """
 
     runbook: str
@@ -41,6 +43,9 @@ class RunCreated(NamedTuple):
     only_targets: Sequence[str] = ()
     request_id: str | None = None
     sealed: Mapping[str, Json] = {}
+    files_folder: str = "files"
+    steps: Sequence[str] = ()
+    finally_steps: Sequence[str] = ()
 
 
 class SessionStarted(NamedTuple):
@@ -64,7 +69,7 @@ class SurroundingsAccepted(NamedTuple):
 
 
 class RunbookChanged(NamedTuple):
-    """The run goes on under a changed runbook. `changes` says what, step by step."""
+    """The run goes on under a changed runbook. `changes` says what, step by step; the rest is as in RunCreated."""
 
     digest: str
     text: str
@@ -75,6 +80,9 @@ class RunbookChanged(NamedTuple):
     by: Mapping[str, Json]
     files: Mapping[str, Json] = {}
     env: Mapping[str, Json] = {}
+    files_folder: str = "files"
+    steps: Sequence[str] = ()
+    finally_steps: Sequence[str] = ()
 
 
 class RoundStarted(NamedTuple):

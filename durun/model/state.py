@@ -107,6 +107,9 @@ class RunState(Slotted):
                     file=event.file,
                     place=event.place,
                     files=event.files,
+                    files_folder=event.files_folder,
+                    steps=event.steps,
+                    finally_steps=event.finally_steps,
                     surroundings=surroundings,
                 )
             case _:

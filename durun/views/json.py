@@ -17,7 +17,8 @@ from durun.views.summary import all_counts
 SCHEMA = 1
 
 _HIDDEN = frozenset(
-    "text surroundings files env nonce boot_id pid_namespace mount_id request tasks folder".split()  # noqa: SIM905
+    "text surroundings files files_folder env nonce boot_id pid_namespace mount_id request tasks steps "  # noqa: SIM905
+    "finally_steps folder".split()
 )
 """Fields of events that are durun's own business, or too long for a line."""
 
@@ -69,6 +70,7 @@ def run_whole(
         "waiting_for": waiting_for,
         "cancel_requested": state.record.cancel_requested,
         "targets": {step: list(found.index) for (step, _), found in state.resolved.items()},
+        "steps": [*created.steps, *created.finally_steps],
         "task_counts": line["tasks"],
         "tasks": [task_whole(key, task) for key, task in tasks],
     }

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from durun.model.event import Stamped
 from durun.model.state import RunState
-from durun.model.status import TASK_STATUSES, RunStatus
+from durun.model.status import FINAL, TASK_STATUSES, RunStatus
 from durun.model.task import TaskKey, TaskState
 from durun.model.values import Json
 from durun.views.summary import BAD, following, next_commands, outputs, ran_for, tasks_text
@@ -32,8 +32,13 @@ _LISTED = 20
 Tasks = Mapping[TaskKey, TaskState]
 
 
-def show_text(state: RunState, status: RunStatus, tasks: Tasks, now: float, every: bool = False) -> str:
-    """The whole text. `tasks` are those to show; `every`: list each target, not only the troubles."""
+def show_text(
+    state: RunState, status: RunStatus, tasks: Tasks, now: float, to_come: Sequence[str] = (), every: bool = False
+) -> str:
+    """The whole text. `tasks` are those to show, `to_come` the steps that have not begun to be named.
+
+    `every`: list each target, not only the troubles.
+    """
     lines = [*_head(state, status, now), *outputs(state.record.outputs)]
     lines += following(next_commands(state.record.id, status, state.tasks))
     steps = by_step(tasks)
@@ -42,9 +47,18 @@ def show_text(state: RunState, status: RunStatus, tasks: Tasks, now: float, ever
     width = max((len(one_line(step)) for step in steps), default=0)
     for step, members in steps.items():
         lines += _step_lines(one_line(step), members, width, every, now)
-    if state.record.pending and not every:
+    lines += (f"  {pad('pending', 11)}{one_line(step)}" for step in to_come[:_LISTED])
+    if not every and state.record.pending > len(to_come[:_LISTED]):
         lines.append(f"  {pad('pending', 11)}{counted(state.record.pending, 'task')} to come")
     return "\n".join(lines) + "\n"
+
+
+def not_begun(state: RunState) -> list[str]:
+    """The steps to which nothing has happened, and may yet, in file order; none where an older durun left no names."""
+    if state.record.status in FINAL:
+        return []
+    begun = {key.step for key in state.tasks}
+    return [step for step in (*state.created.steps, *state.created.finally_steps) if step not in begun]
 
 
 def _head(state: RunState, status: RunStatus, now: float) -> Iterable[str]:

@@ -357,6 +357,41 @@ def test_another_agent_or_terminal_is_no_difference(bench: Bench) -> None:
 
 
 @pytest.mark.fault(51)
+@pytest.mark.parametrize(("point", "runs"), [("append.before", "old"), ("append.after", "new")])
+def test_changed_helper_files_come_with_the_changed_runbook_or_not_at_all(bench: Bench, point: str, runs: str) -> None:
+    helper = bench.book / "helper.sh"
+    text = '#!/bin/sh\necho "%s/$DURUN_STEP_ID/$1" >> "$EFFECTS"\n'
+    helper.write_text(text % "old")
+    helper.chmod(0o755)
+    steps = "steps:\n  - {id: one, run: './helper.sh 1'}\n  - {id: two, run: '\"$DURUN_FILES/helper.sh\" %s'}\n"
+    book = bench.write(steps % "old", head="files: [helper.sh]")
+    run = interrupted(bench, str(book))
+    helper.write_text(text % "new")
+    bench.write(steps % "new", head="files: [helper.sh]")
+    # Two commits settle the first step under the old runbook; the third is the change.
+    assert bench.crash("resume", run, "--latest", at=f"runner {point} 3")[0]
+    bench.quiet()
+    assert bench("resume", run).code == 0
+    assert bench.effects() == {"old/one/1": 1, f"{runs}/two/{runs}": 1}
+
+
+@pytest.mark.fault(51)
+def test_a_second_try_brings_the_helper_files_of_the_second_try(bench: Bench) -> None:
+    (bench.book / "gone.sh").touch()
+    helper = bench.book / "helper.sh"
+    helper.write_text('eval "$MARK"\n')
+    steps = "steps:\n  - {id: one, run: sh helper.sh}\n  - {id: two, run: sh helper.sh; ls}\n"
+    run = interrupted(bench, str(bench.write(steps, head="files: ['*.sh']")))
+    assert bench.crash("resume", run, "--latest", at="runner append.before 3")[0]
+    bench.quiet()
+    (bench.book / "gone.sh").unlink()
+    helper.write_text('eval "$MARK"; echo again\n')
+    assert bench("resume", run, "--latest").code == 0
+    assert bench("logs", run, "two").out == "again\nhelper.sh\n"
+    assert bench.effects() == {"one": 1, "two": 1}
+
+
+@pytest.mark.fault(51)
 @pytest.mark.parametrize("edit", ["edited", "removed"])
 def test_copy_of_a_helper_file_is_what_runs(bench: Bench, edit: str) -> None:
     helper = bench.book / "helper.sh"

@@ -241,6 +241,36 @@ def test_step_killed_from_outside_is_in_doubt(bench: Bench) -> None:
     assert bench.effects() == {"one": 1}
 
 
+@pytest.mark.parametrize("head", ["", "files: [helper.sh]"])
+def test_moved_state_directory_asks_for_nothing_else(bench: Bench, tmp_path: Path, head: str) -> None:
+    (bench.book / "helper.sh").touch()
+    fifo = bench.fifo()
+    book = str(
+        bench.write(
+            f"""
+steps:
+  - id: one
+    idempotent: true
+    on_in_doubt: rerun
+    run: eval "$MARK"; read -r _ < {fifo} || true
+""",
+            head=head,
+        )
+    )
+    process = bench.start("run", book)
+    reached(bench)
+    bench.kill(process.pid, *bench.supervisors(), *bench.steps())
+    bench.finish(process)
+    run = bench.last() or ""
+    bench.home.rename(tmp_path / "moved")
+    moved = Bench(tmp_path, tmp_path / "moved")
+    resumed = moved.start("resume", run)
+    wait_until(lambda: moved.effects()["one"] == 2)
+    moved.let_go(fifo)
+    assert moved.finish(resumed).code == 0
+    moved.close()
+
+
 @pytest.mark.fault(46)
 def test_idempotent_step_killed_from_outside_is_retried(bench: Bench) -> None:
     book = bench.write(

@@ -78,6 +78,8 @@ class LocalEngine:
                 files=copy_files(runbook.files, place, folder) if runbook.files else {},
                 only_targets=tuple(request.only_targets),
                 request_id=request.request_id,
+                steps=plan.all_leaves(plan.roots),
+                finally_steps=plan.all_leaves(plan.finals),
             )
             now = self._clock.now()
             self._journal.append(run_id, 0, [created], now, unfinished(request) if request.alone else None)
@@ -163,8 +165,6 @@ class LocalEngine:
         hands = take_hands()
         session = Session(self._config, self._journal, self._clock, state, plan, runbook, observer, beginning, hands)
         observer.began(state, plan, runbook)
-        for line in session.targets.differing():
-            observer.said(line)
         with Signals() as signals:
             outcome = Runner(session, observer, signals).drive()
         return self._ended(outcome, session, observer)
@@ -222,7 +222,8 @@ class LocalEngine:
         new = source.runbook
         changes = changes_of(old, new, state)
         changes += [f"~ {name}: helper file changed" for name in changed_files(state.created.files, Path(source.place))]
-        folder = self._config.run_folder(state.record.id)
+        # A folder of its own: until the change is recorded, the run goes on with the files that it had.
+        folder = f"{FOLDER}-{state.record.sessions + 1}"
         then = state.created.surroundings["env"]
         env = {name: os.environ[name] for name in new.env_names if name not in then and name in os.environ}
         known = state.created.inputs
@@ -236,16 +237,24 @@ class LocalEngine:
             changes=changes,
             tasks=tasks_added(before, after, state),
             by=by,
-            files=copy_files(new.files, Path(source.place), folder) if new.files else {},
+            files=self._copy_anew(state.record.id, source, folder) if new.files else {},
             env=env,
+            files_folder=folder,
+            steps=after.all_leaves(after.roots),
+            finally_steps=after.all_leaves(after.finals),
         )
+
+    def _copy_anew(self, run_id: str, source: Source, folder: str) -> dict[str, Json]:
+        """Copy the helper files into a folder that an earlier try may have left behind, half full."""
+        run_folder = self._config.run_folder(run_id)
+        remove_folder(run_folder / folder)
+        return copy_files(source.runbook.files, Path(source.place), run_folder, folder)
 
     def _say_what_differs(self, state: RunState, observer: Observer) -> None:
         """The copy of the start is what runs; an operator who edited a file should know."""
         for name in changed_files(state.created.files, Path(state.created.place)):
-            observer.said(
-                f"{name} differs from the copy of the start, which is used ({FOLDER}/{name} in the run's folder)"
-            )
+            copy = f"{state.created.files_folder}/{name}"
+            observer.said(f"{name} differs from the copy of the start, which is used ({copy} in the run's folder)")
 
     def _make_folder(self, run_id: str, *, new: bool = False) -> Path:
         """The run's folder, made if it is missing; the one for its attempts only for a `new` run."""

@@ -13,20 +13,21 @@ from durun.model.event import RunCreated
 from durun.model.values import Json
 
 FOLDER = "files"
+"""Where in the run's folder the copies of the start are."""
 
 
-def copy_files(globs: Iterable[str], place: Path, run_folder: Path) -> dict[str, Json]:
-    """Copy what the globs choose, and return relative path → `{"sha256", "mode"}`.
+def copy_files(globs: Iterable[str], place: Path, run_folder: Path, into: str = FOLDER) -> dict[str, Json]:
+    """Copy what the globs choose into a folder of the run, and return relative path → `{"sha256", "mode"}`.
 
     The copies are durable when this returns. A glob that chooses nothing, or something outside `place`, is
     refused (UsageError); a disk that refuses is StorageFailed.
     """
     chosen = sorted({path for glob in globs for path in _matches(glob, place)})
-    target = run_folder / FOLDER
+    target = run_folder / into
     try:
         target.mkdir(mode=0o700, exist_ok=True)
         copied = {str(path.relative_to(place)): _copy(path, target / path.relative_to(place)) for path in chosen}
-        for folder in {target, *(target / name for name in _folders(copied))}:
+        for folder in {run_folder, target, *(target / name for name in _folders(copied))}:
             sync_folder(folder)
     except OSError as error:
         raise StorageFailed(f"the helper files can't be copied: {error}", "make room, then try again") from error
@@ -43,7 +44,7 @@ def read_listed(name: str, created: RunCreated, run_folder: Path) -> bytes:
 
     Raises TargetError.
     """
-    path = run_folder / FOLDER / name if name in created.files else Path(created.place) / name
+    path = run_folder / created.files_folder / name if name in created.files else Path(created.place) / name
     try:
         return path.read_bytes()
     except OSError as error:

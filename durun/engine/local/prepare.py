@@ -47,7 +47,6 @@ class Preparer(Tasks):
         self._runbook = runbook
         self._run_folder = run_folder
         self._work = str(run_folder / "work")
-        self._files = str(run_folder / FOLDER)
         self._scripts: dict[tuple[str, str], str] = {}
         self._inherited: dict[str, dict[str, str]] = {}
 
@@ -70,10 +69,11 @@ class Preparer(Tasks):
         folder = (
             call.working_directory if call.working_directory is not None or outer is None else outer.working_directory
         )
-        cwd = self._folder(folder, scope)
+        given = None if folder is None else to_text(render(folder, scope))
+        cwd = _within(self._base, given)
         stdin = None if call.stdin is None else to_text(render(call.stdin, scope))
         argv = self._argv(key, call, process, kind)
-        said = {"argv": argv, "script": process.script, "env": explicit, "cwd": cwd, "stdin": stdin}
+        said = self._said(call, process, explicit, given) | {"stdin": stdin}
         request = hashlib.sha256(json.dumps(said, sort_keys=True).encode(errors="surrogatepass")).hexdigest()
         env = {**self._given(key), **{name: value for name, value in explicit.items() if value is not None}}
         for name in (name for name, value in explicit.items() if value is None):
@@ -144,14 +144,30 @@ class Preparer(Tasks):
         if record.final_status is not None:
             facts["DURUN_RUN_STATUS"] = record.final_status
         if created.files:
-            facts["DURUN_FILES"] = self._files
+            facts["DURUN_FILES"] = self._copies
         return facts
 
-    def _folder(self, given: Value | None, scope: Mapping[str, Any]) -> str:
-        """Where the process starts: relative folders are relative to the runbook's, or to the copy of its files."""
+    def _said(self, call: Call, process: Process, env: Mapping[str, Json], folder: str | None) -> dict[str, Json]:
+        """What is asked of the process, wherever the state directory is: it may be moved before a repeat."""
         created = self.values.state.created
-        base = self._files if created.files else created.place
-        return base if given is None else str(Path(base) / to_text(render(given, scope)))
+        argv = process.argv if process.script is None else (process.shell or call.shell).argv
+        cwd = _within(FOLDER if created.files else created.place, folder)
+        return {"argv": list(argv), "script": process.script, "env": env, "cwd": cwd}
+
+    @property
+    def _base(self) -> str:
+        """What folders are relative to: the runbook's folder, or the copy of its files."""
+        created = self.values.state.created
+        return self._copies if created.files else created.place
+
+    @property
+    def _copies(self) -> str:
+        """Where the helper files are: in another folder once a changed runbook has brought others."""
+        return f"{self._run_folder}/{self.values.state.created.files_folder}"
+
+
+def _within(base: str, folder: str | None) -> str:
+    return base if folder is None else str(Path(base) / folder)
 
 
 def _target_env(target: Json) -> dict[str, str]:

@@ -68,6 +68,7 @@ class Runner:
         self._selector.register(self._hands, selectors.EVENT_READ)
         try:
             self._turn([])
+            self._say_what_differs()
             while (outcome := self._outcome()) is None:
                 self._turn(self._wait())
             if outcome.status != "interrupted":
@@ -76,6 +77,12 @@ class Runner:
         finally:
             self._selector.close()
             self._hands.leave()
+
+    def _say_what_differs(self) -> None:
+        """Told once the first tasks are under way: to list the targets of a long file takes a while."""
+        if self._signals.wish == "go_on":
+            for line in self._session.targets.differing():
+                self._observer.said(line)
 
     # -- one turn ---------------------------------------------------------------------------------------------
 

@@ -40,6 +40,28 @@ def test_ten_thousand_targets_are_a_line_with_counts_and_the_troubles(durun, rec
     assert durun("show", "aaaa", "--step", "patch").out.count("patch[host-") == 90
 
 
+def test_steps_that_have_not_begun_are_named(durun, recorded):
+    plan = {"steps": ["dump", "copy", "fan"], "finally_steps": ["tidy"]}
+    fan = ev.TargetsResolved(step="fan", targets=[ev.Target("a", "a"), ev.Target("b", "b")], tasks=2)
+    recorded("aaaa", recorded.created(tasks=3, **plan), fan, ev.TaskSkipped(step="dump", reason="if is false"))
+    lines = durun("show", "aaaa").out.splitlines()
+    assert [line for line in lines if line.startswith("  ") and "next" not in line] == [
+        "  skipped    dump  if is false",
+        "  pending    copy",
+        "  pending    fan",
+        "  pending    tidy",
+    ]
+    assert durun("show", "aaaa", "--step", "copy").out.splitlines()[-1] == "  pending    copy"
+    assert durun("show", "aaaa", "--step", "cpy").code == 2
+    shown = json.loads(durun("show", "aaaa", "--json").out)
+    assert shown["steps"] == ["dump", "copy", "fan", "tidy"]
+
+
+def test_nothing_is_to_come_after_the_end(durun, recorded):
+    recorded("aaaa", recorded.created(tasks=2, steps=["dump", "copy"]), ev.RunEnded(status="cancelled", exit_code=12))
+    assert "copy" not in durun("show", "aaaa").out
+
+
 def test_a_step_alone_is_shown_with_attempts_and_outputs(durun, recorded):
     recorded.failed("aaaa")
     out = durun("show", "aaaa", "--step", "dump").out
