@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from durun.engine.api import CancelRequest, SettleRequest, StartRequest
+from durun.engine.beginning import Beginning
 from durun.errors import NotAllowed
 from durun.journal.api import Journal, RunQuery, SequenceConflict
 from durun.journal.reading import read_state
@@ -14,7 +15,7 @@ from durun.model.clock import Clock
 from durun.model.event import CancelRequested, Event, TaskSettled
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
-from durun.model.status import FINAL, RUN_STATUSES
+from durun.model.status import ENDED, FINAL, RUN_STATUSES
 from durun.model.task import RunRecord
 
 
@@ -49,9 +50,27 @@ def refuse_final(record: RunRecord, verb: str, hint: str = "") -> None:
 
 
 def cancelled(state: RunState, request: CancelRequest) -> CancelRequested:
-    """The wish that a run be stopped. Raises NotAllowed."""
-    refuse_final(state.record, "cancel")
+    """The wish that a run be stopped. Raises NotAllowed.
+
+    Once `finally` has begun there is nothing left to stop: it would run for a cancel as well, and to its end.
+    """
+    record = state.record
+    refuse_final(record, "cancel")
+    if record.final_status is not None and record.status not in ENDED:
+        raise NotAllowed(
+            f"the steps of run {record.id} are over, and its `finally` has begun",
+            f"it runs to its end; if nobody drives the run: durun resume {record.id}",
+        )
     return CancelRequested(reason=request.reason, by=request.by)
+
+
+def cancelling(state: RunState, request: CancelRequest) -> Beginning:
+    """How a session begins that carries a cancel out.
+
+    A run that has failed is given up on in a round of its own, and to begin a round clears what was asked before it.
+    """
+    wish = CancelRequested(reason=request.reason, by=request.by)
+    return Beginning("cancel", request.by, events=[wish] if state.record.status in ENDED else [])
 
 
 def settled(state: RunState, request: SettleRequest, lives: Callable[[int], bool]) -> TaskSettled:

@@ -108,9 +108,9 @@ class Plan(NamedTuple):
             return (node_id,)
         return tuple(leaf for child in node.children for leaf in self.leaves(child))
 
-    def all_leaves(self, roots: tuple[str, ...]) -> tuple[str, ...]:
+    def all_leaves(self, roots: tuple[str, ...]) -> list[str]:
         """The leaves of `roots`, in file order."""
-        return tuple(leaf for root in roots for leaf in self.leaves(root))
+        return [leaf for root in roots for leaf in self.leaves(root)]
 
     def task_count(self, roots: tuple[str, ...]) -> int:
         """How many tasks `roots` hold before targets are known: every fan-out counts as one."""

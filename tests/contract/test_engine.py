@@ -414,6 +414,53 @@ def test_cancel_of_a_failed_run_gives_it_up(rig: Rig, does: Any) -> None:
         rig.resume()
 
 
+def test_a_cancel_that_meets_a_run_which_has_just_failed_gives_it_up(rig: Rig, does: Any) -> None:
+    rig.world.will("b.run", does(1))
+    rig.start(ABC + 'finally:\n  - {id: clean, run: [ACT, run, "${{ run.status }}"]}\n')
+    record = rig.journal.record
+
+    def a_moment_ago(run: str) -> Any:
+        del rig.journal.record
+        return record(run)._replace(status="running")
+
+    rig.journal.record = a_moment_ago  # type: ignore[method-assign]
+    assert rig.cancel().status == "cancelled"
+    found = rig.journal.record(rig.run)
+    assert (found.status, found.cancel_requested, found.reason) == ("cancelled", True, "enough")
+    assert rig.world.calls() == ["a.run", "b.run", "clean.run failed", "clean.run cancelled"]
+
+
+def test_a_cancel_that_somebody_else_carries_out_first_is_done(rig: Rig, crash: Any) -> None:
+    rig.crash_at("task_started", "b", committed=False)
+    rig.crash(lambda: rig.start(ABC))
+
+    def somebody_else(events: Any) -> None:
+        rig.journal.after = lambda events: None
+        assert rig.another().resume().status == "cancelled"
+
+    rig.journal.after = somebody_else
+    outcome = rig.cancel()
+    assert (outcome.status, outcome.driver) == ("cancelled", "self")
+    assert rig.world.calls() == ["a.run"]
+    assert rig.events().count("run_ended") == 1
+
+
+def test_a_cancel_is_refused_once_finally_has_begun(rig: Rig) -> None:
+    refused = []
+
+    def cancel(events: Any) -> None:
+        if any(isinstance(event, ev.FinallyStarted) for event in events):
+            with pytest.raises(NotAllowed) as found:
+                rig.another().cancel()
+            refused.append(found.value.message)
+
+    rig.journal.after = cancel
+    assert rig.start(chain("a") + "finally:\n  - {id: clean, run: [ACT, run]}\n").status == "succeeded"
+    assert refused == [f"the steps of run {rig.run} are over, and its `finally` has begun"]
+    assert rig.world.calls() == ["a.run", "clean.run"]
+    assert not rig.journal.record(rig.run).cancel_requested
+
+
 @pytest.mark.fault(13)
 @pytest.mark.parametrize("verb", ["resume", "cancel"])
 @pytest.mark.parametrize("end", ["succeeded", "cancelled"])

@@ -129,7 +129,13 @@ def test_an_empty_append_is_a_mistake(journal: Journal) -> None:
 
 def test_events_come_back_as_they_went_in(journal: Journal) -> None:
     resolved = ev.TargetsResolved(step="p", targets=(Target("web-1", {"ip": "10.0.0.1"}), Target("ü", None)), tasks=2)
-    text = created(text='é ☃ 𝄞 \x00 \\ " \u2028', inputs={"π": 0.1, "big": 2**70, "no": None}, only_targets=["ü"])
+    text = created(
+        text='é ☃ 𝄞 \x00 \\ " \u2028',
+        inputs={"π": 0.1, "big": 2**70, "no": None},
+        only_targets=["ü"],
+        steps=["p"],
+        finally_steps=["é"],
+    )
     events: list[ev.Event] = [
         text,
         session(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from durun import __version__
@@ -21,7 +21,15 @@ from durun.engine.local.runner import Runner
 from durun.engine.local.session import Session
 from durun.engine.local.signals import Signals
 from durun.engine.local.surroundings import fingerprint_key, refuse_differences, take_down
-from durun.engine.requests import append_newest, cancelled, refuse_final, settled, stored_runbook, unfinished
+from durun.engine.requests import (
+    append_newest,
+    cancelled,
+    cancelling,
+    refuse_final,
+    settled,
+    stored_runbook,
+    unfinished,
+)
 from durun.errors import Busy, DurunError, NoSuchRun, StorageFailed
 from durun.journal.api import Journal
 from durun.journal.claim import RunLock
@@ -29,7 +37,7 @@ from durun.journal.reading import read_state
 from durun.language.inputs import digest_of
 from durun.language.plan import make_plan
 from durun.model.clock import Clock
-from durun.model.event import CancelRequested, Event, RunbookChanged, RunCreated, Stamped, SurroundingsAccepted
+from durun.model.event import Event, RunbookChanged, RunCreated, Stamped, SurroundingsAccepted
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
@@ -114,19 +122,22 @@ class LocalEngine:
         record = self._journal.record(request.run_id)
         doubts = record.counts.get("in_doubt", 0)
         if record.cancel_requested and not doubts and record.status == "in_doubt":
-            return self._drive_if_free(request.run_id, Beginning("settle", request.by), observer)
+            return self._drive_if_free(request.run_id, lambda _: Beginning("settle", request.by), observer)
         return Outcome(record.id, record.status, 0)
 
     def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:
         """Ask that a run be stopped, and stop it where nobody drives it."""
+
+        def begin(state: RunState) -> Beginning:
+            return cancelling(state, request)
+
         if self._journal.record(request.run_id).status == "failed":
-            # It is over: given up on, in a round of its own. Only if somebody is just resuming it, it is asked.
-            wish = CancelRequested(reason=request.reason, by=request.by)
-            outcome = self._drive_if_free(request.run_id, Beginning("cancel", request.by, events=[wish]), observer)
+            # It is over, and given up on. Only if somebody is just resuming it, that process is asked.
+            outcome = self._drive_if_free(request.run_id, begin, observer)
             if outcome.driver == "self":
                 return outcome
         append_newest(self._journal, self._clock, request.run_id, lambda state: cancelled(state, request))
-        return self._drive_if_free(request.run_id, Beginning("cancel", request.by), observer)
+        return self._drive_if_free(request.run_id, begin, observer)
 
     # -- driving ----------------------------------------------------------------------------------------------
 
@@ -199,7 +210,7 @@ class LocalEngine:
             session.hands.close()
         return None
 
-    def _drive_if_free(self, run_id: str, beginning: Beginning, observer: Observer) -> Outcome:
+    def _drive_if_free(self, run_id: str, begin: Callable[[RunState], Beginning], observer: Observer) -> Outcome:
         """Carry a recorded request out, unless another process drives the run: then that one does."""
         lock = RunLock(self._config.run_lock(run_id), self._clock)
         self._make_folder(run_id)
@@ -210,9 +221,11 @@ class LocalEngine:
             return Outcome(run_id, record.status, 0, driver="other", holder=lock.holder() or {})
         try:
             state = read_state(self._journal, run_id)
+            if state.record.status in FINAL:
+                return Outcome(run_id, state.record.status, 0)  # somebody else has just brought it to its end
             runbook = stored_runbook(state)
             plan = make_plan(runbook, state.created.inputs, state.created.surroundings["env"], run_id)
-            return self._drive(state, plan, runbook, beginning, observer)
+            return self._drive(state, plan, runbook, begin(state), observer)
         finally:
             lock.release()
 

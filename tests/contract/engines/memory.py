@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from contract_engines.memory_drive import Drive
 from contract_engines.memory_world import Clock, MemoryWorld
 
@@ -9,7 +11,15 @@ from durun.engine.api import CancelRequest, Observer, Outcome, ResumeRequest, Se
 from durun.engine.beginning import Beginning
 from durun.engine.changes import changes_of, tasks_added
 from durun.engine.ledger import Ledger
-from durun.engine.requests import append_newest, cancelled, refuse_final, settled, stored_runbook, unfinished
+from durun.engine.requests import (
+    append_newest,
+    cancelled,
+    cancelling,
+    refuse_final,
+    settled,
+    stored_runbook,
+    unfinished,
+)
 from durun.errors import Busy
 from durun.journal.api import Journal
 from durun.journal.reading import read_state
@@ -19,6 +29,7 @@ from durun.model import event as ev
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
+from durun.model.status import FINAL
 
 
 class MemoryEngine:
@@ -46,6 +57,8 @@ class MemoryEngine:
             surroundings={"env": {}},
             only_targets=tuple(request.only_targets),
             request_id=request.request_id,
+            steps=plan.all_leaves(plan.roots),
+            finally_steps=plan.all_leaves(plan.finals),
         )
         with self._world.driving(run_id):
             now = self._clock.now()
@@ -72,25 +85,30 @@ class MemoryEngine:
         append_newest(self._journal, self._clock, request.run_id, lambda state: settled(state, request, _nobody_lives))
         record = self._journal.record(request.run_id)
         if record.cancel_requested and record.status == "in_doubt" and not record.counts.get("in_doubt"):
-            return self._drive_if_free(request.run_id, Beginning("settle", request.by), observer)
+            return self._drive_if_free(request.run_id, lambda _: Beginning("settle", request.by), observer)
         return Outcome(record.id, record.status, 0)
 
     def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:
+        def begin(state: RunState) -> Beginning:
+            return cancelling(state, request)
+
         if self._journal.record(request.run_id).status == "failed":
-            wish = ev.CancelRequested(reason=request.reason, by=request.by)
-            outcome = self._drive_if_free(request.run_id, Beginning("cancel", request.by, events=[wish]), observer)
+            # It is over, and given up on. Only if somebody is just resuming it, that process is asked.
+            outcome = self._drive_if_free(request.run_id, begin, observer)
             if outcome.driver == "self":
                 return outcome
         append_newest(self._journal, self._clock, request.run_id, lambda state: cancelled(state, request))
-        return self._drive_if_free(request.run_id, Beginning("cancel", request.by), observer)
+        return self._drive_if_free(request.run_id, begin, observer)
 
-    def _drive_if_free(self, run_id: str, beginning: Beginning, observer: Observer) -> Outcome:
+    def _drive_if_free(self, run_id: str, begin: Callable[[RunState], Beginning], observer: Observer) -> Outcome:
         try:
             with self._world.driving(run_id):
                 state = read_state(self._journal, run_id)
+                if state.record.status in FINAL:
+                    return Outcome(run_id, state.record.status, 0)  # somebody else has just brought it to its end
                 runbook = stored_runbook(state)
                 plan = make_plan(runbook, state.created.inputs, {}, run_id)
-                return self._drive(state, plan, runbook, beginning, observer)
+                return self._drive(state, plan, runbook, begin(state), observer)
         except Busy:
             return Outcome(run_id, self._journal.record(run_id).status, 0, driver="other", holder={})
 
@@ -107,14 +125,17 @@ class MemoryEngine:
 def _changed(state: RunState, old: Runbook, request: ResumeRequest) -> ev.RunbookChanged:
     assert request.change is not None
     new, known, run_id = request.change.runbook, state.created.inputs, state.record.id
+    before, after = make_plan(old, known, {}, run_id), make_plan(new, known, {}, run_id)
     return ev.RunbookChanged(
         digest=new.digest,
         text=new.text,
         file=request.change.file,
         place=request.change.place,
         changes=changes_of(old, new, state),
-        tasks=tasks_added(make_plan(old, known, {}, run_id), make_plan(new, known, {}, run_id), state),
+        tasks=tasks_added(before, after, state),
         by=request.by,
+        steps=after.all_leaves(after.roots),
+        finally_steps=after.all_leaves(after.finals),
     )
 
 
