@@ -13,8 +13,8 @@ from durun.secrets.child import Child, NoAnswer
 LIMIT = 10.0
 """Seconds that a call may take."""
 
-_PATIENCE = 50.0
-"""Seconds more for somebody who is asked to unlock it."""
+PATIENCE = 50.0
+"""Seconds more for somebody at the desktop who is asked to unlock it."""
 
 OTHER_SOURCES = "secrets can also come from `env`, `file` (also a systemd credential) or `command`"
 LOCKED = "the keyring is locked, and nobody can unlock it here"
@@ -22,15 +22,16 @@ _UNLOCK = f"unlock it first, for example by logging in at the desktop; {OTHER_SO
 
 
 class WorkerKeyring:
-    """The keyring that the environment leads to.
+    """The keyring that the environment leads to. A call takes up to `limit` seconds.
 
-    `ask`: somebody is there who can answer the desktop's question for its password. Without, nobody is ever asked.
+    `patience`: somebody is there whom the desktop may ask for its password, and has so many seconds more. With 0
+    nobody is ever asked.
     """
 
-    def __init__(self, environ: Mapping[str, str] | None = None, limit: float = LIMIT, ask: bool = False) -> None:
+    def __init__(self, environ: Mapping[str, str] | None = None, limit: float = LIMIT, patience: float = 0.0) -> None:
         self._child = Child(os.environ if environ is None else environ)
         self._limit = limit
-        self._ask = ask
+        self._patience = patience
 
     def get(self, service: str, username: str) -> str | None:
         """See Keyring."""
@@ -58,9 +59,9 @@ class WorkerKeyring:
         self._child.close()
 
     def _call(self, verb: str, service: str, username: str, **more: str) -> Any:
-        request = {"do": verb, "service": service, "username": username, "ask": self._ask, **more}
+        request = {"do": verb, "service": service, "username": username, "ask": self._patience > 0, **more}
         try:
-            answer = self._child.ask(request, self._limit, _PATIENCE)
+            answer = self._child.ask(request, self._limit, self._patience)
         except NoAnswer as error:
             if error.waits:
                 raise SecretUnavailable(LOCKED, _UNLOCK) from None

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from durun.secrets.backends import Chosen
 
 
+_MANY = 100
+"""Values under the same names."""
+
+
 class Worker:
     """Answers requests."""
 
@@ -72,18 +76,31 @@ class Worker:
                 case "get":
                     return backend.get_password(*names)
                 case "put":
-                    return backend.set_password(*names, request["value"])
+                    return _put(backend, names, request["value"])
                 case "delete":
-                    if backend.get_password(*names) is None:
-                        return False
-                    backend.delete_password(*names)
-                    return True
+                    return _delete_until(backend, names, None)
                 case other:
                     raise ValueError(other)
         except KeyringLocked:
             raise Refusal("locked") from None
         except PasswordDeleteError as error:
             raise Refusal("failed", _without(None, error)) from None
+
+
+def _put(backend: Any, names: tuple[str, str], value: str) -> None:
+    """Store the value. What other programs stored under the same names, beside it, would be found in its place."""
+    backend.set_password(*names, value)
+    if backend.get_password(*names) is not None:
+        _delete_until(backend, names, value)
+
+
+def _delete_until(backend: Any, names: tuple[str, str], wanted: str | None) -> bool:
+    """Delete what is found under the names until it is `wanted`; whether there was anything to delete."""
+    for deleted in range(_MANY):
+        if backend.get_password(*names) == wanted:
+            return deleted > 0
+        backend.delete_password(*names)
+    raise Refusal("failed", "what was stored there before is still there")
 
 
 def _without(value: object, error: Exception) -> str:

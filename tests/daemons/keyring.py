@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 import secretstorage
-from jeepney.io.blocking import open_dbus_connection
+from jeepney import MatchRule, message_bus
+from jeepney.io.blocking import Proxy, open_dbus_connection
 
 PROGRAMS = ("gnome-keyring-daemon", "dbus-run-session")
 PASSWORD = b"of the keyring, not in it"
@@ -27,8 +28,8 @@ needs_keyring = pytest.mark.skipif(
     any(shutil.which(program) is None for program in PROGRAMS), reason=f"{' or '.join(PROGRAMS)} is not here"
 )
 
-# The daemon reads the password up to the end of its stdin, and leaves its own parent once it is ready. It ends
-# with the bus, the bus with the session's program, and that with our end of the pipe.
+# The daemon reads the password up to the end of its stdin. It ends with the bus, the bus with the session's program,
+# and that with our end of the pipe.
 _SESSION = """\
 printf %s "$1" | gnome-keyring-daemon --daemonize --unlock --components=secrets >/dev/null 2>&1 || exit 1
 printf '%s\\n' "$DBUS_SESSION_BUS_ADDRESS"
@@ -49,10 +50,10 @@ class Keyring:
         found = self.all(service).get(username)
         return found[-1] if found else None
 
-    def put(self, service: str, username: str, value: str) -> None:
-        """Store a value the way that the `keyring` library does."""
+    def put(self, service: str, username: str, value: str, application: str = APPLICATION) -> None:
+        """Store a value, the way that the `keyring` library does or as another program."""
         with self._collection() as collection:
-            names = {"service": service, "username": username, "application": APPLICATION}
+            names = {"service": service, "username": username, "application": application}
             collection.create_item(f"{username} of {service}", names, value.encode(), replace=True)
 
     def all(self, service: str) -> dict[str, list[str]]:
@@ -94,15 +95,33 @@ def start_keyring(home: Path) -> Iterator[Keyring]:
         assert session.stdout is not None
         address = session.stdout.readline().decode().strip()
         assert address, (home / "session.log").read_text()
+        _wait_for_secrets(address)
         yield Keyring(home, address)
 
 
+def _wait_for_secrets(address: str) -> None:
+    """Until the daemon has its name on the bus: it asks for it after it has left its parent."""
+    name = "org.freedesktop.secrets"
+    rule = MatchRule(type="signal", interface=message_bus.interface, member="NameOwnerChanged")
+    rule.add_arg_condition(0, name)
+    with contextlib.closing(open_dbus_connection(address)) as connection:
+        bus = Proxy(message_bus, connection)
+        bus.AddMatch(rule)
+        with connection.filter(rule) as changes:
+            if not bus.NameHasOwner(name)[0]:
+                connection.recv_until_filtered(changes, timeout=30)
+
+
 @contextlib.contextmanager
-def start_bus(home: Path) -> Iterator[dict[str, str]]:
-    """A D-Bus session on which nobody keeps secrets, nor can be started to; gives the variables to find it."""
+def start_bus(home: Path, activates: bool = False) -> Iterator[dict[str, str]]:
+    """A D-Bus session on which nobody keeps secrets; gives the variables to find it.
+
+    `activates`: the daemon is started there by whoever asks for it, and has no keyring yet.
+    """
     config = home / "bus.conf"
     config.write_text(_BUS.format(folder=home), encoding="utf-8")
-    command = ["dbus-run-session", f"--config-file={config}", "--", "sh", "-c", "echo $DBUS_SESSION_BUS_ADDRESS; cat"]
+    options = [] if activates else [f"--config-file={config}"]
+    command = ["dbus-run-session", *options, "--", "sh", "-c", "echo $DBUS_SESSION_BUS_ADDRESS; cat"]
     env = {"PATH": os.environ["PATH"], **home_variables(home)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, env=env, **pipes) as session:
