@@ -1,8 +1,9 @@
 """The folder of an attempt: where it is, and the one operation that only one process can win.
 
 `attempts/<number>/` in the run's folder holds `gate` (see `records`), `log` (from the first byte that the step
-writes to stdout or stderr), and `output` (what the step writes to `$DURUN_OUTPUT`). Standard library only: the
-supervisor is built on this, and every step pays for it: so the files in it are plain strings.
+writes to stdout or stderr), and `output` (what the step writes to `$DURUN_OUTPUT`; in a run that has secrets a pipe,
+and what came through it is in `sealed`). Standard library only: the supervisor is built on this, and every step pays
+for it: so the files in it are plain strings.
 """
 
 from __future__ import annotations
@@ -51,6 +52,16 @@ def log_path(folder: Path) -> str:
 def output_path(folder: Path) -> str:
     """The attempt's `$DURUN_OUTPUT`; absent if it wrote none."""
     return f"{folder}/output"
+
+
+def sealed_path(folder: Path) -> str:
+    """What the attempt wrote to `$DURUN_OUTPUT` (and, held back, to its streams), sealed; absent if that is nothing."""
+    return f"{folder}/sealed"
+
+
+def seal_context(folder: Path) -> str:
+    """What the attempt's sealed file is bound to: its run and its number."""
+    return f"{folder.parent.parent.name}/{folder.parent.name}/{folder.name}"
 
 
 def gate_path(folder: Path) -> str:

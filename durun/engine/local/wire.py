@@ -23,11 +23,28 @@ class OpenOrder(NamedTuple):
     session: int
 
 
+class Discretion(NamedTuple):
+    """What must stay out of sight of an attempt.
+
+    `values` are redacted in all that this and every later attempt writes. `files`: variable → content of a secret
+    file. Outputs are sealed to `seal_key`, what is digested and not kept is digested with `digest_key` (both in hex).
+    `held`: the step has secret outputs, so its streams are held back; with `stdout`, one of them is taken from there.
+    """
+
+    values: list[str]
+    files: dict[str, str]
+    seal_key: str
+    digest_key: str
+    held: bool = False
+    stdout: bool = False
+
+
 class StartOrder(NamedTuple):
     """Start an attempt. Its intent is committed.
 
-    `env` is all that the step gets, but for the nonce and the place of its output. `timeout` and `stop_grace` are
-    seconds, `output_cap` bytes of stdout and stderr together. `redact`: keep no output, only its size and digest.
+    `env` is all that the step gets, but for the nonce, the place of its output and its secret files. `timeout` and
+    `stop_grace` are seconds, `output_cap` bytes of stdout and stderr together. `redact`: keep no output, only its size
+    and digest. `discretion` is None where there is nothing secret.
     """
 
     folder: int
@@ -40,6 +57,7 @@ class StartOrder(NamedTuple):
     output_cap: int = 10 * 1024 * 1024
     redact: bool = False
     stop_grace: float = 5.0
+    discretion: Discretion | None = None
 
 
 class StopOrder(NamedTuple):
@@ -106,7 +124,11 @@ def encode(message: Message) -> bytes:
 def decode(text: bytes | bytearray) -> Any:
     """The message in a frame, its length taken off."""
     name, *fields = json.loads(text)
-    return Ended(fields[0], _record(fields[1]), fields[2]) if name == "Ended" else _KINDS[name](*fields)
+    if name == "Ended":
+        return Ended(fields[0], _record(fields[1]), fields[2])
+    if name == "StartOrder" and fields[-1] is not None:
+        fields[-1] = Discretion(*fields[-1])
+    return _KINDS[name](*fields)
 
 
 def _record(data: Mapping[str, Any]) -> ExitRecord:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from durun.engine.local import folder as folders
 from durun.engine.local.procs import Origin, Process, look
 from durun.engine.local.records import EndReason, ExitRecord, MainProcess
+from durun.engine.local.secret_files import remove_secret_files, write_secret_files
+from durun.engine.local.supervisor.held import HeldLog
 from durun.engine.local.supervisor.ladder import Ladder
-from durun.engine.local.supervisor.log import AttemptLog
+from durun.engine.local.supervisor.log import AttemptLog, Cleaner
+from durun.engine.local.supervisor.outlet import Outlet
 from durun.engine.local.supervisor.spawn import NotStarted, spawn
 from durun.engine.local.wire import StartOrder
 
@@ -28,11 +32,14 @@ class Child:
     Times without `at` in their name are monotonic.
     """
 
-    def __init__(self, order: StartOrder, folder: Path, gate: int) -> None:
+    def __init__(
+        self, order: StartOrder, folder: Path, gate: int, cleaner: Callable[[], Cleaner] | None = None
+    ) -> None:
         self.order = order
         self.folder = folder
         self.gate = gate
-        self.log = AttemptLog(folders.log_path(folder), order.output_cap, not order.redact)
+        self.log = _log_of(order, folder, cleaner)
+        self.outlet: Outlet | None = None
         self.pid = 0
         self.pipes: dict[int, str] = {}
         self.stdin: int | None = None
@@ -51,16 +58,20 @@ class Child:
     def start(self) -> bool:
         """Start the process; False if that can't be: then the attempt is over already."""
         try:
-            spawned = spawn(self.order, self.folder)
+            spawned = spawn(self.order, self.folder, self._prepare())
         except NotStarted as error:
             self.reason, self._error = "not_started", str(error)
             self._over = True
+            if self.outlet is not None:
+                self.outlet.abandon()
             return False
         self.pid = spawned.pid
         process = _look(spawned.pid)
         main = MainProcess(spawned.pid, process.started if process else 0)
         self._origin = self._origin._replace(main=(main.pid, main.started), group=main.pid)
         self.pipes = {spawned.stdout: "stdout", spawned.stderr: "stderr"}
+        if self.outlet is not None:
+            self.pipes[self.outlet.reading] = "output"
         self.stdin = spawned.stdin
         if self.order.timeout is not None:
             self.deadline = time.monotonic() + self.order.timeout
@@ -68,6 +79,27 @@ class Child:
             # It runs now, whatever the disk says; it can still be found by its nonce.
             folders.write_process(self.gate, main)
         return True
+
+    def _prepare(self) -> dict[str, str]:
+        """Make the pipe for its output and its secret files; the variables that name these. Raises NotStarted."""
+        discretion = self.order.discretion
+        if discretion is None:
+            return {}
+        try:
+            if discretion.seal_key:
+                self.outlet = Outlet(folders.output_path(self.folder))
+            return write_secret_files(self.order.nonce, discretion.files) if discretion.files else {}
+        except OSError as error:
+            raise NotStarted(f"{error.filename or 'its secret files'}: {error.strerror}") from error
+
+    def tidy(self) -> None:
+        """Take away what it was given that must not outlive it."""
+        discretion = self.order.discretion
+        if discretion is not None and discretion.files:
+            remove_secret_files(self.order.nonce)
+        if self.outlet is not None:
+            with contextlib.suppress(OSError):
+                self.outlet.remove()
 
     @property
     def wake_at(self) -> float | None:
@@ -109,6 +141,8 @@ class Child:
 
     def _end(self) -> None:
         self._over = True
+        if self.outlet is not None:
+            self.outlet.let_end()
         self.drain_until = time.monotonic() + DRAIN
 
     def read(self, pipe: int) -> bool:
@@ -117,7 +151,9 @@ class Child:
             chunk = os.read(pipe, _CHUNK)
         except BlockingIOError:
             return True
-        if chunk:
+        if chunk and self.outlet is not None and pipe == self.outlet.reading:
+            self.outlet.take(chunk)
+        elif chunk:
             self.log.write(self.pipes[pipe], chunk)
         return bool(chunk)
 
@@ -153,6 +189,14 @@ class Child:
             self.log.finish(),
             leftover=self.ladder.leftover if self.ladder is not None else (),
         )
+
+
+def _log_of(order: StartOrder, folder: Path, cleaner: Callable[[], Cleaner] | None) -> AttemptLog | HeldLog:
+    discretion = order.discretion
+    key = bytes.fromhex(discretion.digest_key) if discretion is not None else b""
+    if discretion is not None and discretion.held:
+        return HeldLog(key, discretion.stdout)
+    return AttemptLog(folders.log_path(folder), order.output_cap, not order.redact, cleaner, key)
 
 
 def _look(pid: int) -> Process | None:

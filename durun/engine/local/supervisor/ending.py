@@ -6,19 +6,25 @@ nothing. Without a runner: everything, for the machine may be gone before anybod
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from durun.engine.local.folder import (
     attempt_folder,
     gate_path,
     output_path,
+    seal_context,
+    sealed_path,
     sync,
     sync_results,
     write_exit,
 )
 from durun.engine.local.records import ExitRecord
 from durun.engine.local.supervisor.child import Child
+from durun.engine.local.supervisor.held import HeldLog
 
 
 class Ending:
@@ -27,6 +33,27 @@ class Ending:
     def __init__(self, run_folder: Path) -> None:
         self._run_folder = run_folder
         self._named = False
+
+    def seal(self, child: Child) -> str:
+        """Seal what the attempt wrote to `$DURUN_OUTPUT`, and what was held back; what went wrong, or "".
+
+        This comes before the exit record: whoever adopts that must find the outputs.
+        """
+        content = _content(child)
+        if not content:
+            return ""
+        from durun.secrets.seal import seal, write_sealed
+
+        discretion = child.order.discretion
+        assert discretion is not None
+        try:
+            sealed = seal(bytes.fromhex(discretion.seal_key), content, seal_context(child.folder))
+            write_sealed(sealed_path(child.folder), sealed)
+            self._sync_names(child.folder)
+        except (OSError, ImportError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            return f"the attempt's outputs could not be sealed: {why}"
+        return ""
 
     def write_record(self, child: Child, record: ExitRecord) -> str:
         """Write the exit record, and make durable what the outcome may name; what the disk refused, or ""."""
@@ -63,3 +90,20 @@ class Ending:
         if not self._named:
             sync(self._run_folder)
             self._named = True
+
+
+def _content(child: Child) -> bytes:
+    """What is to be sealed, as JSON (bytes in base64): `output`, `stdout`, and `stderr` as pairs of time and text."""
+    parts: dict[str, Any] = {}
+    if child.outlet is not None and child.outlet.content:
+        parts["output"] = _text(child.outlet.content)
+    if isinstance(child.log, HeldLog):
+        if child.log.stdout:
+            parts["stdout"] = _text(child.log.stdout)
+        if child.log.stderr:
+            parts["stderr"] = [(at, _text(chunk)) for at, chunk in child.log.stderr]
+    return json.dumps(parts).encode() if parts else b""
+
+
+def _text(content: bytes | bytearray) -> str:
+    return base64.b64encode(content).decode()

@@ -13,31 +13,64 @@ import hashlib
 import json
 import os
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 STREAMS = ("stdout", "stderr")
 
 
+class Cleaner(Protocol):
+    """Takes secrets out of a stream (`durun.secrets.redact.Stream`)."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What may be passed on now."""
+
+    def finish(self) -> bytes:
+        """The rest."""
+
+
 class _Stream:
-    def __init__(self) -> None:
+    def __init__(self, digest: Any, cleaner: Cleaner | None) -> None:
         self.size = 0
         self.cut = False
         self.rest = b""
-        self.digest = hashlib.sha256()
+        self.digest = digest
+        self.cleaner = cleaner
 
 
 class AttemptLog:
-    """Takes what is read from the pipes, and keeps up to `cap` bytes of it; with `keep` False, none."""
+    """Takes what is read from the pipes, and keeps up to `cap` bytes of it; with `keep` False, none.
 
-    def __init__(self, path: str, cap: int, keep: bool) -> None:
+    What is kept is redacted by a `cleaner` for each stream, and size and digest are those of the redacted text.
+    Where nothing is kept, they are those of the whole, and the digest is keyed with `digest_key`. `clock` tells when
+    something was written (seconds since the epoch).
+    """
+
+    def __init__(
+        self,
+        path: str,
+        cap: int,
+        keep: bool,
+        cleaner: Callable[[], Cleaner] | None = None,
+        digest_key: bytes = b"",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._path = path
+        self._clock = clock
         self._room = cap if keep else 0
         self._cap = cap
         self._open = keep
         self._file: int | None = None
         self._end = 0
         self._last = 0
-        self._streams = {name: _Stream() for name in STREAMS}
+        self._keyed = not keep and bool(digest_key)
+        self._streams = {
+            name: _Stream(
+                _keyed(digest_key) if self._keyed else hashlib.sha256(),
+                cleaner() if keep and cleaner is not None else None,
+            )
+            for name in STREAMS
+        }
 
     @property
     def exists(self) -> bool:
@@ -47,6 +80,11 @@ class AttemptLog:
     def write(self, name: str, chunk: bytes) -> None:
         """Take a chunk of one stream. Never fails: what can't be kept is counted and marked as cut."""
         stream = self._streams[name]
+        self._take(name, stream, chunk if stream.cleaner is None else stream.cleaner.feed(chunk))
+
+    def _take(self, name: str, stream: _Stream, chunk: bytes) -> None:
+        if not chunk:
+            return
         stream.size += len(chunk)
         stream.digest.update(chunk)
         if self._open:
@@ -60,9 +98,13 @@ class AttemptLog:
 
     def finish(self) -> dict[str, dict[str, Any]]:
         """Write what was held back, and tell size, SHA-256 and completeness of each stream that wrote anything."""
+        for name, stream in self._streams.items():
+            if stream.cleaner is not None:
+                self._take(name, stream, stream.cleaner.finish())
         self._flush()
+        word = "hmac_sha256" if self._keyed else "sha256"
         return {
-            name: {"bytes": stream.size, "sha256": stream.digest.hexdigest(), "cut": stream.cut}
+            name: {"bytes": stream.size, word: stream.digest.hexdigest(), "cut": stream.cut}
             for name, stream in self._streams.items()
             if stream.size
         }
@@ -85,19 +127,19 @@ class AttemptLog:
             text, used = codecs.utf_8_decode(data, "strict", False)
         except UnicodeDecodeError:
             stream.rest = b""
-            self._append(_binary(name, data))
+            self._append(self._binary(name, data))
             return
         stream.rest = data[used:]
         if text:
-            line = _line(name, text=text)
+            line = self._line(name, text=text)
             # Control characters take six bytes each in JSON: a megabyte of them must not make six of log.
-            self._append(line if len(line) < 2 * used + 200 else _binary(name, data[:used]))
+            self._append(line if len(line) < 2 * used + 200 else self._binary(name, data[:used]))
 
     def _flush(self) -> None:
         for name, stream in self._streams.items():
             rest, stream.rest = stream.rest, b""
             if rest and self._open:
-                self._append(_binary(name, rest))
+                self._append(self._binary(name, rest))
 
     def _append(self, line: bytes) -> None:
         try:
@@ -117,6 +159,14 @@ class AttemptLog:
             rest = rest[os.write(self._file, rest) :]
         self._last, self._end = self._end, self._end + len(line)
 
+    def _binary(self, name: str, data: bytes) -> bytes:
+        return self._line(name, base64=base64.b64encode(data).decode())
+
+    def _line(self, stream: str, **content: str) -> bytes:
+        now = self._clock()
+        at = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
+        return json.dumps({"at": at, "stream": stream, **content}, ensure_ascii=False).encode() + b"\n"
+
     def _cut(self, why: str) -> None:
         self._flush()
         if self._open:
@@ -130,7 +180,7 @@ class AttemptLog:
                 if self._file is not None:
                     os.ftruncate(self._file, end)
                 self._end = end
-                self._write(_line("mark", text=why))
+                self._write(self._line("mark", text=why))
             except OSError:
                 continue
             return
@@ -140,11 +190,7 @@ class AttemptLog:
                 os.ftruncate(self._file, self._last)
 
 
-def _binary(name: str, data: bytes) -> bytes:
-    return _line(name, base64=base64.b64encode(data).decode())
+def _keyed(key: bytes) -> Any:
+    import hmac  # a supervisor's start does not pay for it
 
-
-def _line(stream: str, **content: str) -> bytes:
-    now = time.time()
-    at = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
-    return json.dumps({"at": at, "stream": stream, **content}, ensure_ascii=False).encode() + b"\n"
+    return hmac.new(key, digestmod="sha256")

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from durun.engine.local import folder as folders
 from durun.engine.local import wire
@@ -19,7 +20,11 @@ from durun.engine.local.records import EndReason, ExitRecord
 from durun.engine.local.supervisor.child import Child
 from durun.engine.local.supervisor.ending import Ending
 from durun.engine.local.supervisor.ladder import TICK
+from durun.engine.local.supervisor.log import Cleaner
 from durun.engine.local.supervisor.opening import CannotOpen, Opening, open_run
+
+if TYPE_CHECKING:
+    from durun.secrets.redact import Redactor
 
 _STOP_POLL = 0.5
 _LONGEST_WAIT = 3600.0
@@ -42,6 +47,7 @@ class Supervisor:
         self._keep_reserve()
         self._lost = False
         self._closing = False
+        self._redactor: Redactor | None = None
         self._tick = 0.0
         # Ended, but perhaps not yet committed by the runner.
         self._recent: deque[tuple[int, ExitRecord]] = deque(maxlen=_RECENT)
@@ -151,11 +157,25 @@ class Supervisor:
         if gate is None:
             self._channel.send([wire.Refused(order.folder, "fenced", "a gate is there already")])
             return
-        child = Child(order, folder, gate)
+        child = Child(order, folder, gate, self._cleaner(order.discretion))
         self._children[order.folder] = child
         if child.start():
             self._watch(child)
         self._finish_if_ended(child)
+
+    def _cleaner(self, discretion: wire.Discretion | None) -> Callable[[], Cleaner] | None:
+        """What takes secrets out of what is written from now on; nothing is loaded as long as there are none."""
+        if discretion is not None and self._redactor is None:
+            from durun.secrets.cores import forbid_core_dumps
+            from durun.secrets.redact import Redactor
+
+            forbid_core_dumps()
+            self._redactor = Redactor()
+        if self._redactor is None:
+            return None
+        if discretion is not None:
+            self._redactor.add(discretion.values)
+        return self._redactor.stream
 
     def _watch(self, child: Child) -> None:
         self._by_pid[child.pid] = child
@@ -266,13 +286,21 @@ class Supervisor:
         if not child.ended or self._children.get(number) is not child or self._ending is None:
             return
         self._close_stdin(child)
+        child.tidy()
         record = child.record()
-        problem = self._ending.write_record(child, record)
+        unsealed = self._ending.seal(child)
+        problem = unsealed or self._ending.write_record(child, record)
         child.log.close()
         os.close(child.gate)
         del self._children[number]
+        if not unsealed:
+            self._keep(number, record)
+        if not self._lost:
+            self._channel.send([wire.Ended(number, record, problem)])
+
+    def _keep(self, number: int, record: ExitRecord) -> None:
+        """See to it that the record outlives the machine, now or when the runner is lost."""
         if self._lost:
             self._secure(number, record)
         else:
             self._recent.append((number, record))
-            self._channel.send([wire.Ended(number, record, problem)])

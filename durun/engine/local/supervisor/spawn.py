@@ -33,9 +33,9 @@ class Spawned(NamedTuple):
     stderr: int
 
 
-def spawn(order: StartOrder, folder: Path) -> Spawned:
-    """Start the order's command in a process group of its own. Raises NotStarted."""
-    env = {**order.env, NONCE: order.nonce, OUTPUT: output_path(folder)}
+def spawn(order: StartOrder, folder: Path, more: Mapping[str, str]) -> Spawned:
+    """Start the order's command in a process group of its own, with `more` variables. Raises NotStarted."""
+    env = {**order.env, **more, NONCE: order.nonce, OUTPUT: output_path(folder)}
     theirs: list[int] = []
     ours: list[int] = []
     try:
