@@ -12,6 +12,7 @@ from durun.cli.exit_codes import INTERRUPTED, standing_code
 from durun.engine.api import Observer, Outcome
 from durun.errors import DurunError
 from durun.model.task import RunRecord
+from durun.secrets.known import scrub
 from durun.views.channel import Channel
 from durun.views.json_lines import JsonLines
 from durun.views.observer import View
@@ -25,8 +26,8 @@ def choose_view(app: App, as_json: bool, quiet: bool) -> View:
     if as_json:
         from durun.views.backlog import SpooledBacklog
 
-        return JsonLines(Channel(descriptor, "utf-8", SpooledBacklog(app.config.home)))
-    channel = Channel(descriptor, encoding)
+        return JsonLines(Channel(descriptor, "utf-8", SpooledBacklog(app.config.home), scrub))
+    channel = Channel(descriptor, encoding, scrub=scrub)
     if quiet or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") in ("", "dumb"):
         return PlainView(channel, quiet)
     from durun.views.live import LiveView

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from durun.config import load_config
 from durun.errors import DurunError, InvalidRunbook
+from durun.secrets.known import scrub
 
 INTERNAL_ERROR = 70
 """EX_SOFTWARE of sysexits.h."""
@@ -69,7 +70,7 @@ def _keep_details(error: Exception) -> Path | None:
         path = folder / f"{to_iso(SystemClock().now())}-{os.getpid()}.txt"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write("".join(traceback.format_exception(error)))
+            file.write(scrub("".join(traceback.format_exception(error))))
     except (OSError, DurunError):
         return None
     return path
@@ -77,7 +78,7 @@ def _keep_details(error: Exception) -> Path | None:
 
 def _write(text: str) -> None:
     try:
-        sys.stderr.write(text)
+        sys.stderr.write(scrub(text))
         sys.stderr.flush()
     except OSError:
         return  # nobody reads stderr any more; the exit code still tells

@@ -11,10 +11,10 @@ from durun.cli.drive import choose_view, drive, report_standing
 from durun.cli.sources import open_source
 from durun.config import whoami
 from durun.engine.api import Engine, ResumeRequest, StartRequest
-from durun.engine.requests import unfinished
+from durun.engine.requests import inputs_digest, unfinished
 from durun.errors import Changed, UsageError
 from durun.journal.api import RunQuery, SequenceConflict
-from durun.language.inputs import digest_of, given_inputs, read_inputs_file
+from durun.language.inputs import given_inputs, read_inputs_file
 from durun.model.status import RESUMABLE
 from durun.model.task import RunRecord
 
@@ -76,7 +76,7 @@ def same_request(app: App, request: StartRequest) -> RunRecord | None:
     """The run that was started under the same request id. Raises Changed if its inputs were others."""
     query = RunQuery(runbook=request.source.runbook.name, request_id=request.request_id, limit=1)
     found = next(iter(app.journal.runs(query)), None)
-    if found is not None and found.inputs_digest != digest_of(request.inputs):
+    if found is not None and found.inputs_digest != inputs_digest(request):
         raise Changed(
             f"request id {request.request_id} was used for run {found.id}, with other inputs",
             f"use another request id, or look at it: durun show {found.id}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option, ReasonOption, RunArgument, TargetOption
@@ -44,8 +44,8 @@ def command(
     with open_app() as app:
         run_id = find_run(app, run, changes=True)
         key = find_doubt(app.journal.tasks(run_id), step, target)
-        outputs = _outputs(app, run_id, key, output or ()) if resolution == "done" else {}
-        request = SettleRequest(run_id, key, resolution, reason, whoami(), outputs)
+        given = read_outputs(app, run_id, key, output or ()) if resolution == "done" else Outputs({}, {})
+        request = SettleRequest(run_id, key, resolution, reason, whoami(), *given)
         outcome = decide(app, as_json, lambda observer: app.engine().signal(request, observer))
         tasks = app.journal.tasks(run_id)
     if as_json:
@@ -80,7 +80,14 @@ def find_doubt(tasks: Mapping[TaskKey, TaskState], step: str, target: str | None
     raise NotAllowed(f"{task_name(TaskKey(step, target))} is not in doubt", hint)
 
 
-def _outputs(app: App, run_id: str, key: TaskKey, pairs: Sequence[str]) -> dict[str, Json]:
+class Outputs(NamedTuple):
+    """What an operator gives: the plain outputs, and the secret ones."""
+
+    plain: Mapping[str, Json]
+    secret: Mapping[str, Json]
+
+
+def read_outputs(app: App, run_id: str, key: TaskKey, pairs: Sequence[str]) -> Outputs:
     """The outputs given, by the step's declarations. Raises UsageError for one that is unknown, missing or wrong."""
     from durun.language.outputs import OutputError, output_from_text
 
@@ -88,17 +95,35 @@ def _outputs(app: App, run_id: str, key: TaskKey, pairs: Sequence[str]) -> dict[
     values: dict[str, Json] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
-        if not equals or name not in declared:
+        if name not in declared or not (equals or declared[name].secret):
             known = ", ".join(declared) or "none"
             raise UsageError(f"`{name}` is not an output of {key.step}", f"--output NAME=VALUE; its outputs: {known}")
+        if declared[name].secret:
+            text = _secret_text(name, given=bool(equals))
         try:
             values[name] = output_from_text(name, declared[name], text)
         except OutputError as error:
             raise UsageError(error.message, "only outputs of type string are taken as they are, else JSON") from error
     if missing := [name for name in declared if name not in values]:
-        wanted = " ".join(f"--output {name}=…" for name in missing)
+        wanted = " ".join(f"--output {name}" + ("" if declared[name].secret else "=…") for name in missing)
         raise UsageError(f"a step that is done has all of its outputs; {key.step} lacks {', '.join(missing)}", wanted)
-    return values
+    secret = {name: value for name, value in values.items() if declared[name].secret}
+    return Outputs({name: value for name, value in values.items() if name not in secret}, secret)
+
+
+def _secret_text(name: str, *, given: bool) -> str:
+    """The value of a secret output: asked for without echo on a terminal, else a line of stdin. Raises UsageError."""
+    if given:
+        hint = f"write --output {name}: its value is asked for, or read from stdin"
+        raise UsageError(f"output `{name}` is secret: its value is not taken from the command line", hint)
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        return getpass(f"{name}: ")
+    line = sys.stdin.readline()
+    if not line:
+        raise UsageError(f"stdin has no value for output `{name}`", "one line for each secret output, in their order")
+    return line.removesuffix("\n")
 
 
 def _declared(app: App, run_id: str, step: str) -> Mapping[str, Output]:

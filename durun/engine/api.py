@@ -26,8 +26,10 @@ class Source(NamedTuple):
 
 
 class StartRequest(NamedTuple):
-    """A run that is asked for. `inputs` are complete and checked. `by` says who asks (`durun.config.whoami`).
+    """A run that is asked for. `by` says who asks (`durun.config.whoami`).
 
+    `inputs` are complete and checked; those that are secret are in `secret_inputs` instead, and their `fingerprints`
+    (keyed digests) tell whether two requests are of the same values.
     `alone`: not beside an unfinished run of the same runbook name and inputs.
     """
 
@@ -37,6 +39,8 @@ class StartRequest(NamedTuple):
     request_id: str | None = None
     only_targets: Sequence[str] = ()
     alone: bool = False
+    secret_inputs: Mapping[str, Json] = {}
+    fingerprints: Mapping[str, str] = {}
 
 
 class ResumeRequest(NamedTuple):
@@ -53,7 +57,7 @@ class ResumeRequest(NamedTuple):
 
 
 class SettleRequest(NamedTuple):
-    """An operator's word on a task in doubt."""
+    """An operator's word on a task in doubt. `secret_outputs` are to be sealed."""
 
     run_id: str
     task: TaskKey
@@ -61,6 +65,7 @@ class SettleRequest(NamedTuple):
     reason: str
     by: Mapping[str, Json]
     outputs: Mapping[str, Json] = {}
+    secret_outputs: Mapping[str, Json] = {}
 
 
 class CancelRequest(NamedTuple):

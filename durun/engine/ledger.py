@@ -8,8 +8,10 @@ request meanwhile, the commit is refused whole, the state is read anew, and the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from durun.engine.api import Observer
+from durun.engine.secrecy import NO_SECRETS, Secrecy
 from durun.journal.api import Journal
 from durun.journal.reading import read_state
 from durun.model.clock import Clock
@@ -23,12 +25,21 @@ _JUMP = 60.0
 
 
 class Ledger:
-    """One run's state, and what is to be committed next."""
+    """One run's state, and what is to be committed next. `secrecy` takes secrets out of what events tell."""
 
-    def __init__(self, journal: Journal, state: RunState, plan: Plan, clock: Clock, observer: Observer) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        state: RunState,
+        plan: Plan,
+        clock: Clock,
+        observer: Observer,
+        secrecy: Secrecy = NO_SECRETS,
+    ) -> None:
         self._journal = journal
         self._clock = clock
         self._observer = observer
+        self._secrecy = secrecy
         self._pending: list[Stamped] = []
         self._committed = state.record.sequence
         self.state = state
@@ -74,9 +85,19 @@ class Ledger:
 
     def emit(self, event: Event) -> None:
         """Decide on an event: it is part of the state now, and of the journal with the next commit."""
+        if self._secrecy.active:
+            event = self._scrubbed(event)
         stamped = Stamped(self.state.record.sequence + 1, self.now, event)
         self._fold(stamped)
         self._pending.append(stamped)
+
+    def _scrubbed(self, event: Event) -> Event:
+        """The one field of an event that holds words from elsewhere is its reason."""
+        told: Any = event
+        if isinstance(event, SessionStarted) or not getattr(event, "reason", ""):
+            return event
+        scrubbed: Event = told._replace(reason=self._secrecy.scrub(told.reason))
+        return scrubbed
 
     def emit_all(self, events: Sequence[Event]) -> None:
         """Decide on many events at once: what follows from them is worked out only once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from durun.engine.api import CancelRequest, SettleRequest, StartRequest
 from durun.engine.beginning import Beginning
@@ -17,6 +17,7 @@ from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.model.status import ENDED, FINAL, RUN_STATUSES
 from durun.model.task import RunRecord
+from durun.model.values import Json
 
 
 def append_newest(journal: Journal, clock: Clock, run_id: str, make: Callable[[RunState], Event]) -> None:
@@ -31,9 +32,14 @@ def append_newest(journal: Journal, clock: Clock, run_id: str, make: Callable[[R
         return
 
 
+def inputs_digest(request: StartRequest) -> str:
+    """Equal for requests with the same inputs."""
+    return digest_of({**request.inputs, **request.fingerprints})
+
+
 def unfinished(request: StartRequest) -> RunQuery:
     """The newest run of the request's runbook name and inputs that can still go on."""
-    name, digest = request.source.runbook.name, digest_of(request.inputs)
+    name, digest = request.source.runbook.name, inputs_digest(request)
     return RunQuery(frozenset(RUN_STATUSES) - FINAL, name, inputs_digest=digest, limit=1)
 
 
@@ -73,8 +79,13 @@ def cancelling(state: RunState, request: CancelRequest) -> Beginning:
     return Beginning("cancel", request.by, events=[wish] if state.record.status in ENDED else [])
 
 
-def settled(state: RunState, request: SettleRequest, lives: Callable[[int], bool]) -> TaskSettled:
-    """An operator's word on a doubt. `lives` says whether a process is there. Raises NotAllowed."""
+def settled(
+    state: RunState,
+    request: SettleRequest,
+    lives: Callable[[int], bool],
+    seal: Callable[[Mapping[str, Json]], Mapping[str, Json]] = dict,
+) -> TaskSettled:
+    """An operator's word on a doubt. `lives` says whether a process is there, `seal` seals. Raises NotAllowed."""
     task = state.tasks.get(request.task)
     if task is None or task.status != "in_doubt":
         status = "pending" if task is None else task.status
@@ -94,4 +105,5 @@ def settled(state: RunState, request: SettleRequest, lives: Callable[[int], bool
         reason=request.reason,
         by=request.by,
         outputs=request.outputs,
+        sealed=seal(request.secret_outputs) if request.secret_outputs else {},
     )

@@ -12,8 +12,20 @@ from durun.language.plain import to_text
 from durun.language.targets import TargetError, as_targets, matrix, parse_targets_file, parse_targets_text
 from durun.model.event import TargetsResolved
 from durun.model.runbook import TargetsFile, TargetsMatrix, TargetsValue
-from durun.model.task import TaskKey
+from durun.model.task import Target, TaskKey
 from durun.model.values import Json
+
+
+def _fields_of(target: Target, fields: Sequence[str]) -> dict[str, Json]:
+    if not isinstance(target.value, dict):
+        raise TargetError("`secret_fields` needs targets that are mappings", "write {name: …, FIELD: …}")
+    return {name: target.value[name] for name in fields if name in target.value}
+
+
+def _without(fields: Sequence[str], value: Json) -> Json:
+    if not fields or not isinstance(value, dict):
+        return value
+    return {name: entry for name, entry in value.items() if name not in fields}
 
 
 class Targets:
@@ -47,6 +59,9 @@ class Targets:
                 listed = self.listed(TaskKey(step, None, round_), fan_out.source)
             except DurunError as error:
                 listed = error.message
+            listed = (
+                [_without(fan_out.secret_fields, value) for value in listed] if isinstance(listed, list) else listed
+            )
             if not self._ledger.state.created.only_targets and listed != list(resolved.index.values()):
                 lines.append(f"the targets of {step} are listed differently now; those of the start hold")
         return lines
@@ -67,12 +82,34 @@ class Targets:
         targets = as_targets(
             values, fan_out.target_key, key.step, lambda value, scope: render(value, {**outside, **scope})
         )
+        targets, sealed = self._seal(key, fan_out.secret_fields, targets)
         chosen = self._ledger.state.created.only_targets
         if chosen:
             targets = tuple(target for target in targets if target.key in chosen)
             self._refuse_unknown(key, chosen, [target.key for target in targets])
         count = len(targets) * len(self._ledger.plan.leaves(key.step))
-        self._ledger.emit(TargetsResolved(step=key.step, targets=targets, tasks=count, round=key.round))
+        resolved = TargetsResolved(step=key.step, targets=targets, tasks=count, round=key.round, sealed=sealed)
+        self._ledger.emit(resolved)
+
+    def _seal(self, key: TaskKey, fields: Sequence[str], targets: Sequence[Target]) -> tuple[tuple[Target, ...], Json]:
+        """The targets without their secret fields, and the seal of these. Raises TargetError, StorageFailed."""
+        secrecy = self._tasks.secrecy
+        if not secrecy.active:
+            return tuple(targets), None
+        secret = {target.key: _fields_of(target, fields) for target in targets} if fields else {}
+        for values in secret.values():
+            secrecy.note(list(values.values()))
+        plain = tuple(target._replace(value=_without(fields, target.value)) for target in targets)
+        for target in plain:
+            if secrecy.exposes([target.key, target.value]):
+                raise TargetError(
+                    f"{key.step}: a target holds a secret in the open", "name the field in `secret_fields: […]`"
+                )
+        if not secret:
+            return plain, None
+        at = f"sealed/targets-{key.step}-{key.round}"
+        secrecy.seal(at, secret)
+        return plain, {"at": at, "fields": list(fields), "fingerprint": secrecy.fingerprint(secret)}
 
     def _refuse_unknown(self, key: TaskKey, chosen: Sequence[str], found: Sequence[str]) -> None:
         missing = [name for name in chosen if name not in found]

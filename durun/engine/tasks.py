@@ -10,9 +10,10 @@ from typing import Any
 
 from durun.actions.api import Work
 from durun.actions.table import ACTIONS
+from durun.engine.secrecy import NO_SECRETS, Secrecy, render_discreetly
 from durun.engine.values import Values
 from durun.errors import Changed
-from durun.language.expressions import evaluate_condition, references, render
+from durun.language.expressions import evaluate_condition, references
 from durun.model.clock import Clock
 from durun.model.plan import Plan
 from durun.model.runbook import Call, Expression, Runbook, Step
@@ -24,8 +25,11 @@ from durun.model.values import Json, Value
 class Tasks:
     """The tasks of one run. It reads the state and changes nothing."""
 
-    def __init__(self, state: RunState, plan: Plan, runbook: Runbook, clock: Clock) -> None:
-        self.values = Values(state, plan, runbook)
+    def __init__(
+        self, state: RunState, plan: Plan, runbook: Runbook, clock: Clock, secrecy: Secrecy = NO_SECRETS
+    ) -> None:
+        self.values = Values(state, plan, runbook, secrecy)
+        self.secrecy = secrecy
         self._plan = plan
         self._clock = clock
         self._definitions: dict[str, str] = {}
@@ -73,7 +77,7 @@ class Tasks:
 
     def work(self, key: TaskKey, call: Call) -> Work:
         """What the call's action says is to be done. Raises ExpressionError."""
-        context = _Context(self.scope(key), self._clock)
+        context = _Context(self.scope(key), self._clock, self.secrecy)
         return ACTIONS[call.action.kind](call.action.spec, call.shell, context)
 
     def idempotency_key(self, key: TaskKey) -> str:
@@ -108,12 +112,13 @@ class Tasks:
 class _Context:
     """What actions may ask (`durun.actions.api.Context`)."""
 
-    def __init__(self, scope: Mapping[str, Any], clock: Clock) -> None:
+    def __init__(self, scope: Mapping[str, Any], clock: Clock, secrecy: Secrecy) -> None:
         self._scope = scope
         self._clock = clock
+        self._secrecy = secrecy
 
     def render(self, value: Value) -> Json:
-        return render(value, self._scope)
+        return render_discreetly(value, self._scope, self._secrecy).value
 
     def holds(self, expression: Expression) -> bool:
         return evaluate_condition(expression, self._scope)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from durun.engine.secrecy import NO_SECRETS, Secrecy
 from durun.language.expressions import render
 from durun.model.clock import to_iso
 from durun.model.plan import Plan
@@ -50,29 +51,40 @@ class _View(Mapping[str, Any]):
 class Values:
     """The values of one run, for any of its tasks."""
 
-    def __init__(self, state: RunState, plan: Plan, runbook: Runbook) -> None:
+    def __init__(self, state: RunState, plan: Plan, runbook: Runbook, secrecy: Secrecy = NO_SECRETS) -> None:
         self.state = state
         self.plan = plan
+        self.runbook = runbook
+        self.secrecy = secrecy
         self.steps: Mapping[str, Step] = {step.id: step for step in runbook.every_step()}
 
     def scope(self, key: TaskKey | None, extra: Mapping[str, Json] | None = None) -> dict[str, Any]:
         """The names that expressions of this task may use; None: the run's own (`outputs`)."""
         created = self.state.created
         scope: dict[str, Any] = {
-            "inputs": created.inputs,
+            "inputs": _Sealed(self, created.inputs, created.sealed) if created.sealed else created.inputs,
             "env": created.surroundings["env"],
             "steps": _Steps(self, key),
             "run": _Run(self),
         }
         if key is not None and key.target is not None:
-            scope["target"] = self.target(key)
+            scope["target"] = self._whole_target(key)
+        if self.runbook.secrets:
+            scope["secrets"] = _Secrets(self, dict(scope))
         return {**scope, **(extra or {})}
 
     def target(self, key: TaskKey) -> Json:
-        """The value of a task's target."""
+        """The value of a task's target, without its secret fields."""
         fan = self.plan.nodes[key.step].fan
         targets = self.target_index(str(fan), key.round)
         return targets[str(key.target)]
+
+    def _whole_target(self, key: TaskKey) -> Any:
+        target = self.target(key)
+        resolved = self.state.resolved[str(self.plan.nodes[key.step].fan), key.round]
+        if resolved.sealed is None:
+            return target
+        return _SealedFields(self, target, resolved.sealed, str(key.target))
 
     def target_index(self, fan: str, round_: int) -> Mapping[str, Json]:
         """Key → value of a fan-out's targets; nothing while they are not resolved."""
@@ -102,7 +114,9 @@ class Values:
         if step.steps:
             return _GroupOutputs(self, step, TaskKey(step_id, target, round_))
         task = self.state.tasks.get(TaskKey(step_id, target, round_))
-        return task.outputs if task is not None else {}
+        if task is None:
+            return {}
+        return _Sealed(self, task.outputs, task.sealed) if task.sealed else task.outputs
 
     def failed_steps(self) -> list[str]:
         """The ids of the steps that stand failed, in doubt or cancelled, in file order."""
@@ -112,6 +126,63 @@ class Values:
             if key.round == 0 and task.status in ("failed", "in_doubt", "cancelled")
         }
         return [step_id for step_id in self.steps if step_id in bad]
+
+
+class _Secrets(_View):
+    """The declared secrets: each is had anew whenever it is read."""
+
+    __slots__ = ("_scope", "_values")
+
+    def __init__(self, values: Values, scope: Mapping[str, Any]) -> None:
+        self._values = values
+        self._scope = scope
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._values.runbook.secrets)
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._values.runbook.secrets:
+            raise KeyError(name)
+        return self._values.secrecy.declared(name, self._scope)
+
+
+class _Sealed(_View):
+    """Values of which some are sealed."""
+
+    __slots__ = ("_plain", "_seals", "_values")
+
+    def __init__(self, values: Values, plain: Mapping[str, Json], seals: Mapping[str, Json]) -> None:
+        self._values = values
+        self._plain = plain
+        self._seals = seals
+
+    def names(self) -> tuple[str, ...]:
+        return (*self._plain, *self._seals)
+
+    def __getitem__(self, name: str) -> Json:
+        if name in self._seals:
+            return self._values.secrecy.sealed(self._seals[name], name)
+        return self._plain[name]
+
+
+class _SealedFields(_View):
+    """A target with secret fields: those of all targets are under one seal, by the target's key."""
+
+    __slots__ = ("_key", "_plain", "_seal", "_values")
+
+    def __init__(self, values: Values, plain: Mapping[str, Json], seal: Json, key: str) -> None:
+        self._values = values
+        self._plain = plain
+        self._seal = seal
+        self._key = key
+
+    def names(self) -> tuple[str, ...]:
+        return (*self._plain, *self._seal["fields"])
+
+    def __getitem__(self, name: str) -> Json:
+        if name in self._seal["fields"]:
+            return self._values.secrecy.sealed(self._seal, self._key)[name]
+        return self._plain[name]
 
 
 class _Steps(_View):

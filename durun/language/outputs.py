@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from durun.errors import DurunError
@@ -65,6 +66,21 @@ def collect_outputs(declared: Mapping[str, Output], output_file: bytes, stdout: 
     if problems:
         raise OutputError("; ".join(problems), _HINT)
     return values
+
+
+def likely_values(declared: Mapping[str, Output], output_file: bytes, stdout: bytes) -> list[Json]:
+    """Everything that secret outputs may be in what a step left that did not give them well: never too little.
+
+    The values as they were written, and what can be read of stdout if one was to come from there.
+    """
+    secret = {name for name, output in declared.items() if output.secret}
+    found: list[Json] = [value for name, value in _read_file(output_file, []).items() if name in secret]
+    if any(declared[name].source == "stdout" for name in secret):
+        page = _Stdout(stdout)
+        with suppress(_Bad):
+            found.append(page.text())
+            found.append(page.page())
+    return found
 
 
 def output_from_text(name: str, output: Output, text: str) -> Json:

@@ -37,6 +37,9 @@ class ExitCodes(NamedTuple):
 NOT_STARTED = "not_started"
 """The code of a failure to start a step at all."""
 
+NO_SECRET = "secret"
+"""The code of a failure to have a secret that a step names."""
+
 
 def judge(
     key: TaskKey, node: Node, codes: ExitCodes, ended: Exit, how: How
@@ -129,5 +132,5 @@ def exit_code_of(status: RunStatus, tasks: Mapping[TaskKey, TaskState]) -> int:
         case "cancelled":
             return 12
         case _:
-            stood = any(task.status == "failed" and task.code == NOT_STARTED for task in tasks.values())
-            return 4 if stood else 1
+            codes = {task.code for task in tasks.values() if task.status == "failed"}
+            return 9 if NO_SECRET in codes else 4 if NOT_STARTED in codes else 1

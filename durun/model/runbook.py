@@ -266,6 +266,15 @@ class Runbook(NamedTuple):
     outputs: Mapping[str, Value] = {}
     env_names: tuple[str, ...] = ()
 
+    @property
+    def has_secrets(self) -> bool:
+        """Whether a run of it has anything that must stay out of sight."""
+        return (
+            bool(self.secrets)
+            or any(item.secret for item in self.inputs.values())
+            or any(step.secret_outputs or (step.fan_out and step.fan_out.secret_fields) for step in self.every_step())
+        )
+
     def every_step(self) -> list[Step]:
         """All steps, groups before what is in them, `finally` last."""
         found: list[Step] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 
 from durun.views.backlog import Backlog, BoundedBacklog
 
@@ -17,11 +18,19 @@ class Channel:
     """Text to a file descriptor, written by a thread that is started with the first text.
 
     `frame` is a block of lines that stays below everything else and is painted over by the next one; only the
-    newest frame is ever written, so a slow terminal sees fewer of them. No method blocks but `close`.
+    newest frame is ever written, so a slow terminal sees fewer of them. No method blocks but `close`. `scrub` takes
+    out of every text what must not be seen.
     """
 
-    def __init__(self, descriptor: int, encoding: str = "utf-8", backlog: Backlog | None = None) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        encoding: str = "utf-8",
+        backlog: Backlog | None = None,
+        scrub: Callable[[str], str] = str,
+    ) -> None:
         self._descriptor = descriptor
+        self._scrub = scrub
         self._encoding = encoding
         self._backlog = backlog or BoundedBacklog()
         self._changed = threading.Condition()
@@ -44,14 +53,14 @@ class Channel:
         with self._changed:
             if self._broken:
                 return
-            self._backlog.push(text.encode(self._encoding, "backslashreplace"))
+            self._backlog.push(self._scrub(text).encode(self._encoding, "backslashreplace"))
             self._wake()
 
     def frame(self, lines: list[str]) -> None:
         """Show these lines in place of the last frame; an empty list takes it away."""
         with self._changed:
             if not self._broken:
-                self._frame = lines
+                self._frame = [self._scrub(line) for line in lines]
                 self._wake()
 
     def close(self, patience: float = 3.0) -> None:

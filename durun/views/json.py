@@ -61,6 +61,7 @@ def run_whole(
     return {
         **line,
         "inputs": created.inputs,
+        "sealed": _seals(created.sealed),
         "outputs": state.record.outputs,
         "reason": state.record.reason,
         "request_id": state.record.request_id,
@@ -87,7 +88,13 @@ def task_whole(key: TaskKey, task: TaskState) -> dict[str, Json]:
         "reason": task.reason,
         "attempts": [_attempt(attempt) for attempt in task.attempts],
         "outputs": task.outputs,
+        "sealed": _seals(task.sealed),
     }
+
+
+def _seals(sealed: Mapping[str, Json]) -> dict[str, Json]:
+    """Of secret values there is a fingerprint: equal for equal values."""
+    return {name: {"fingerprint": seal["fingerprint"]} for name, seal in sealed.items()}
 
 
 def _attempt(attempt: Attempt) -> dict[str, Json]:

@@ -12,7 +12,7 @@ from durun.model.state import RunState
 from durun.model.status import FINAL, TASK_STATUSES, RunStatus
 from durun.model.task import TaskKey, TaskState
 from durun.model.values import Json
-from durun.views.summary import BAD, following, next_commands, outputs, ran_for, tasks_text
+from durun.views.summary import BAD, following, next_commands, outputs, ran_for, seals, tasks_text
 from durun.views.text import (
     counted,
     counts_text,
@@ -144,7 +144,7 @@ def attempts_text(tasks: Tasks) -> str:
             why = f"  {one_line(attempt.reason)}" if attempt.reason else ""
             began = local_time(attempt.started_at)
             lines.append(f"  attempt {attempt.number}  {spoken(attempt.status)}  {began}  {took}{code}{why}")
-        lines += outputs(task.outputs)
+        lines += [*outputs(task.outputs), *seals(task.sealed)]
     return "\n".join(lines) + "\n" if lines else ""
 
 

@@ -108,6 +108,11 @@ def outputs(values: Mapping[str, Json]) -> list[str]:
     return [f"  {one_line(name)} = {one_line(value_text(value))}" for name, value in values.items()]
 
 
+def seals(sealed: Mapping[str, Json]) -> list[str]:
+    """Secret outputs, one a line: equal values have equal fingerprints."""
+    return [f"  {one_line(name)} = *** (sealed; {seal['fingerprint'][:12]})" for name, seal in sealed.items()]
+
+
 def following(commands: Iterable[str]) -> list[str]:
     """The next commands as they are shown."""
     return [f"  {'next:' if number == 0 else '     '} {command}" for number, command in enumerate(commands)]

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from durun import __version__
 from durun.config import Config
 from durun.engine.api import CancelRequest, Observer, Outcome, ResumeRequest, SettleRequest, Source, StartRequest
 from durun.engine.beginning import Beginning
 from durun.engine.changes import changes_of, tasks_added
+from durun.engine.local.discretion import (
+    close,
+    destroy_seals,
+    finish_destroying,
+    mark,
+    open_secrecy,
+    seal_inputs,
+    see_to_secrets,
+)
 from durun.engine.local.files import FOLDER, changed_files, copy_files, remove_folder, sync_folder
 from durun.engine.local.folder import STOP, make_attempts
 from durun.engine.local.hands import take as take_hands
@@ -25,6 +36,7 @@ from durun.engine.requests import (
     append_newest,
     cancelled,
     cancelling,
+    inputs_digest,
     refuse_final,
     settled,
     stored_runbook,
@@ -34,7 +46,6 @@ from durun.errors import Busy, DurunError, NoSuchRun, StorageFailed
 from durun.journal.api import Journal
 from durun.journal.claim import RunLock
 from durun.journal.reading import read_state
-from durun.language.inputs import digest_of
 from durun.language.plan import make_plan
 from durun.model.clock import Clock
 from durun.model.event import Event, RunbookChanged, RunCreated, Stamped, SurroundingsAccepted
@@ -44,6 +55,9 @@ from durun.model.state import RunState
 from durun.model.status import FINAL
 from durun.model.task import TaskKey
 from durun.model.values import Json
+
+if TYPE_CHECKING:
+    from durun.engine.local.secrecy import LocalSecrecy
 
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 _ID_LENGTH = 10
@@ -64,10 +78,12 @@ class LocalEngine:
         source = request.source
         runbook, place = source.runbook, Path(source.place)
         check_requirements(runbook.requires, os.environ.get("PATH", os.defpath))
+        finish_destroying(self._config, self._journal, self._clock)
         run_id = _new_id()
         folder = self._make_folder(run_id, new=True)
         lock = RunLock(self._config.run_lock(run_id), self._clock)
         lock.acquire()
+        secrecy = open_secrecy(self._config, run_id, source.place, runbook)
         try:
             surroundings = take_down(runbook, fingerprint_key(self._config.home), os.environ)
             plan = make_plan(runbook, request.inputs, surroundings["env"], run_id)
@@ -78,7 +94,7 @@ class LocalEngine:
                 file=source.file,
                 place=source.place,
                 inputs=request.inputs,
-                inputs_digest=digest_of(request.inputs),
+                inputs_digest=inputs_digest(request),
                 tasks=plan.task_count(plan.roots),
                 by=request.by,
                 version=__version__,
@@ -88,21 +104,27 @@ class LocalEngine:
                 request_id=request.request_id,
                 steps=plan.all_leaves(plan.roots),
                 finally_steps=plan.all_leaves(plan.finals),
+                sealed=seal_inputs(secrecy, request.secret_inputs),
             )
             now = self._clock.now()
-            self._journal.append(run_id, 0, [created], now, unfinished(request) if request.alone else None)
             state = RunState.begin(run_id, Stamped(1, now, created))
-            return self._drive(state, plan, runbook, Beginning("start", request.by), observer)
+            notices = see_to_secrets(secrecy, state, plan, runbook)
+            self._journal.append(run_id, 0, [created], now, unfinished(request) if request.alone else None)
+            for line in notices:
+                observer.said(line)
+            return self._drive(state, plan, runbook, Beginning("start", request.by), observer, secrecy)
         except BaseException:
             self._forget_unborn(run_id, folder)
             raise
         finally:
+            close(secrecy)
             lock.release()
 
     def resume(self, request: ResumeRequest, observer: Observer) -> Outcome:
         """Take a run up again."""
         record = self._journal.record(request.run_id)
         refuse_final(record, "resume", "; start a new run")
+        finish_destroying(self._config, self._journal, self._clock)
         lock = RunLock(self._config.run_lock(record.id), self._clock)
         self._make_folder(record.id)
         lock.acquire()
@@ -113,17 +135,19 @@ class LocalEngine:
 
     def signal(self, request: SettleRequest, observer: Observer) -> Outcome:
         """Record an operator's word on a task in doubt."""
-        append_newest(
-            self._journal,
-            self._clock,
-            request.run_id,
-            lambda state: settled(state, request, lambda pid: _lives(pid, state, request.task)),
-        )
+        append_newest(self._journal, self._clock, request.run_id, lambda state: self._settled(state, request))
         record = self._journal.record(request.run_id)
         doubts = record.counts.get("in_doubt", 0)
         if record.cancel_requested and not doubts and record.status == "in_doubt":
             return self._drive_if_free(request.run_id, lambda _: Beginning("settle", request.by), observer)
         return Outcome(record.id, record.status, 0)
+
+    def _settled(self, state: RunState, request: SettleRequest) -> Event:
+        def seal(values: Mapping[str, Json]) -> Mapping[str, Json]:
+            with self._secrecy(state, stored_runbook(state)) as secrecy:
+                return secrecy.seal(f"sealed/settled-{os.urandom(16).hex()}", values) if secrecy is not None else {}
+
+        return settled(state, request, lambda pid: _lives(pid, state, request.task), seal)
 
     def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:
         """Ask that a run be stopped, and stop it where nobody drives it."""
@@ -165,16 +189,37 @@ class LocalEngine:
         if request.change is None:
             self._say_what_differs(state, observer)
         plan = make_plan(runbook, state.created.inputs, env, request.run_id)
-        return self._drive(state, plan, runbook, Beginning("resume", request.by, request.fresh, events), observer)
+        beginning = Beginning("resume", request.by, request.fresh, events)
+        with self._secrecy(state, runbook) as secrecy:
+            for line in see_to_secrets(secrecy, state, plan, runbook):
+                observer.said(line)
+            return self._drive(state, plan, runbook, beginning, observer, secrecy)
+
+    @contextmanager
+    def _secrecy(self, state: RunState, runbook: Runbook) -> Iterator[LocalSecrecy | None]:
+        secrecy = open_secrecy(self._config, state.record.id, state.created.place, runbook)
+        try:
+            yield secrecy
+        finally:
+            close(secrecy)
 
     def _drive(
-        self, state: RunState, plan: Plan, runbook: Runbook, beginning: Beginning, observer: Observer
+        self,
+        state: RunState,
+        plan: Plan,
+        runbook: Runbook,
+        beginning: Beginning,
+        observer: Observer,
+        secrecy: LocalSecrecy | None,
     ) -> Outcome:
         folder = self._config.run_folder(state.record.id)
         refuse_older_journal(folder, state.record)
         (folder / STOP).unlink(missing_ok=True)
+        mark(secrecy)
         hands = take_hands()
-        session = Session(self._config, self._journal, self._clock, state, plan, runbook, observer, beginning, hands)
+        session = Session(
+            self._config, self._journal, self._clock, state, plan, runbook, observer, beginning, hands, secrecy
+        )
         observer.began(state, plan, runbook)
         with Signals() as signals:
             outcome = Runner(session, observer, signals).drive()
@@ -183,6 +228,7 @@ class LocalEngine:
     def _ended(self, outcome: Outcome, session: Session, observer: Observer) -> Outcome:
         if outcome.status == "succeeded":
             remove_folder(session.run_folder / "work")
+            destroy_seals(self._journal, self._clock, session.secrecy, session.ledger.state)
         observer.ended(outcome)
         return outcome
 
@@ -198,14 +244,17 @@ class LocalEngine:
             return None
         plan = make_plan(runbook, state.created.inputs, state.created.surroundings["env"], request.run_id)
         beginning, hands = Beginning("resume", request.by), take_hands()
-        session = Session(self._config, self._journal, self._clock, state, plan, runbook, observer, beginning, hands)
-        observer.began(state, plan, runbook)
-        with Signals() as signals:
-            signals.drain("what ran is settled before the runbook is changed")
-            outcome = Runner(session, observer, signals).drive()
-            left = signals.wish == "leave"
-        if left or outcome.status in FINAL:
-            return self._ended(outcome, session, observer)
+        with self._secrecy(state, runbook) as secrecy:
+            session = Session(
+                self._config, self._journal, self._clock, state, plan, runbook, observer, beginning, hands, secrecy
+            )
+            observer.began(state, plan, runbook)
+            with Signals() as signals:
+                signals.drain("what ran is settled before the runbook is changed")
+                outcome = Runner(session, observer, signals).drive()
+                left = signals.wish == "leave"
+            if left or outcome.status in FINAL:
+                return self._ended(outcome, session, observer)
         if outcome.status == "interrupted":
             session.hands.close()
         return None
@@ -225,7 +274,8 @@ class LocalEngine:
                 return Outcome(run_id, state.record.status, 0)  # somebody else has just brought it to its end
             runbook = stored_runbook(state)
             plan = make_plan(runbook, state.created.inputs, state.created.surroundings["env"], run_id)
-            return self._drive(state, plan, runbook, begin(state), observer)
+            with self._secrecy(state, runbook) as secrecy:
+                return self._drive(state, plan, runbook, begin(state), observer, secrecy)
         finally:
             lock.release()
 

@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 
 from durun.engine.ledger import Ledger
-from durun.engine.local.folder import attempt_folder, output_path, read_gate
-from durun.engine.local.logs import read_stream
+from durun.engine.local.folder import attempt_folder, read_gate
 from durun.engine.local.performer import TARGETS_CAP, Flight, Performer
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.records import ExitRecord
+from durun.engine.local.results import Outputs, Results
 from durun.engine.targets import Targets
-from durun.errors import DurunError
+from durun.errors import DurunError, SecretUnavailable
 from durun.language.expressions import ExpressionError
-from durun.language.outputs import MAX_STDOUT, OutputError, collect_outputs
+from durun.language.outputs import OutputError
 from durun.model.event import ProbeAnswered, TaskFailed, TaskInDoubt, TaskNeverBegan, TaskSucceeded
 from durun.model.outcome import NOT_STARTED, Exit, ExitCodes, answer_of, judge
 from durun.model.plan import FREE_REPEATS
 from durun.model.runbook import Verify
 from durun.model.status import Answer, How
 from durun.model.task import TaskKey
-from durun.model.values import Json
-
-OUTPUT_CAP = 64 << 20
-"""Bytes that a step may write to `$DURUN_OUTPUT`, all outputs together."""
 
 
 class Landing:
     """Emits the events that the end of a process means, for one run."""
 
     def __init__(
-        self, ledger: Ledger, preparer: Preparer, performer: Performer, targets: Targets, run_folder: Path
+        self,
+        ledger: Ledger,
+        preparer: Preparer,
+        performer: Performer,
+        targets: Targets,
+        results: Results,
+        run_folder: Path,
     ) -> None:
         self._ledger = ledger
         self._preparer = preparer
         self._performer = performer
         self._targets = targets
         self._run_folder = run_folder
+        self._results = results
 
     def land(self, flight: Flight, record: ExitRecord) -> None:
         """Emit what this end means; nothing, if an operator's word was faster. Raises StorageFailed."""
@@ -68,7 +69,7 @@ class Landing:
         codes = ExitCodes(step.ok_exit_codes, step.ambiguous_exit_codes)
         event = judge(key, self._ledger.plan.nodes[key.step], codes, ended, how)
         if event is not None:
-            self._ledger.emit(event)
+            self._ledger.emit(event._replace(log=self._results.log(key, flight.folder, event.log)))
         elif step.verify is not None and step.verify.after:
             self._check_after(key, step.verify, ended, how)
         else:
@@ -77,7 +78,7 @@ class Landing:
     def _succeeded(self, flight: Flight, ended: Exit, how: How) -> None:
         key = flight.key
         try:
-            outputs = self._outputs(key, flight.folder)
+            outputs = self._results.outputs(key, flight.folder)
         except OutputError as error:
             failed = TaskFailed(
                 **key._asdict(),
@@ -86,33 +87,28 @@ class Landing:
                 how=how,
                 exit_code=ended.exit_code,
                 retryable=False,
-                log=ended.log,
+                log=self._results.log(key, flight.folder, ended.log),
             )
             self._ledger.emit(failed)
             return
-        succeeded = TaskSucceeded(**key._asdict(), how=how, outputs=outputs, exit_code=ended.exit_code, log=ended.log)
+        succeeded = TaskSucceeded(
+            **key._asdict(),
+            how=how,
+            outputs=outputs.plain,
+            sealed=outputs.sealed,
+            exit_code=ended.exit_code,
+            log={**(ended.log or {}), **outputs.log} if outputs.log else ended.log,
+        )
         self._ledger.emit(succeeded)
 
     def _check_after(self, key: TaskKey, verify: Verify, ended: Exit, how: How) -> None:
         try:
             self._performer.probe(key, "after", verify.call)
-        except ExpressionError as error:
+        except (ExpressionError, SecretUnavailable) as error:
             reason = f"verify can't be asked: {error.message}"
             self._ledger.emit(
                 TaskInDoubt(**key._asdict(), reason=reason, how=how, exit_code=ended.exit_code, log=ended.log)
             )
-
-    def _outputs(self, key: TaskKey, folder: int) -> dict[str, Json]:
-        """The step's declared outputs, as this process left them. Raises OutputError."""
-        declared = self._preparer.step(key).outputs
-        place = attempt_folder(self._run_folder, folder)
-        written = _written(output_path(place))
-        if not declared and not written:
-            return {}
-        stdout = b""
-        if any(output.source == "stdout" for output in declared.values()):
-            stdout = read_stream(place, "stdout", MAX_STDOUT + 1)
-        return collect_outputs(declared, written, stdout)
 
     def never_began(self, key: TaskKey, reason: str) -> None:
         """It is proved that the newest attempt was not started: it is free, a few times."""
@@ -134,10 +130,10 @@ class Landing:
         key, verify = flight.key, self._preparer.step(flight.key).verify
         assert verify is not None and flight.kind in ("in_doubt", "before", "after")
         answer, reason = answer_of(ended, verify.done_on, verify.not_done_on)
-        outputs: dict[str, Json] = {}
+        outputs = Outputs()
         if answer == "done" and flight.kind != "after":
             try:
-                outputs = self._outputs(key, flight.folder)
+                outputs = self._results.outputs(key, flight.folder)
             except OutputError as error:
                 answer, reason = "unknown", f"verify says done, but: {error.message}"
         answered = ProbeAnswered(
@@ -148,7 +144,8 @@ class Landing:
             self._after(key, answer, reason)
         elif answer == "done":
             how: How = "found" if flight.kind == "before" else "verified"
-            self._ledger.emit(TaskSucceeded(**key._asdict(), how=how, outputs=outputs, reason=reason))
+            done = TaskSucceeded(**key._asdict(), how=how, outputs=outputs.plain, sealed=outputs.sealed, reason=reason)
+            self._ledger.emit(done)
 
     def _after(self, key: TaskKey, answer: Answer, reason: str) -> None:
         """The step said that it is done; its verify has the last word."""
@@ -185,31 +182,10 @@ class Landing:
         try:
             if answer != "done":
                 raise OutputError(f"the targets can't be listed: {reason.partition(' is neither')[0]}")
-            place = attempt_folder(self._run_folder, flight.folder)
-            self._targets.from_stdout(flight.key, read_stream(place, "stdout", TARGETS_CAP))
+            self._targets.from_stdout(flight.key, self._results.stdout(flight.key, flight.folder, TARGETS_CAP))
         except DurunError as error:
             failed = TaskFailed(**flight.key._asdict(), code="targets", reason=error.message, exit_code=ended.exit_code)
             self._ledger.emit(failed)
-
-
-def _written(path: str) -> bytes:
-    """What the step wrote to `$DURUN_OUTPUT`. Raises OutputError: it may have put anything there, also a pipe."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise OutputError(f"$DURUN_OUTPUT can't be read: {error.strerror}") from error
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise OutputError("$DURUN_OUTPUT is no file any more: the step made something else of it")
-        if found.st_size > OUTPUT_CAP:
-            raise OutputError(f"$DURUN_OUTPUT has more than {OUTPUT_CAP >> 20} MiB")
-        with os.fdopen(os.dup(descriptor), "rb") as file:
-            return file.read(OUTPUT_CAP)
-    finally:
-        os.close(descriptor)
 
 
 def _exit(record: ExitRecord) -> Exit:

@@ -10,11 +10,12 @@ from durun.engine.ledger import Ledger
 from durun.engine.local.prepare import PROBE_TIMEOUT, Launch, Preparer
 from durun.engine.local.wire import Order, StartOrder, StopOrder
 from durun.engine.targets import Targets
-from durun.errors import DurunError
+from durun.errors import DurunError, SecretUnavailable
 from durun.language.expressions import ExpressionError, render
 from durun.model import decide as todo
 from durun.model.event import (
     FinallyStarted,
+    ProbeAnswered,
     ProbeStarted,
     RunEnded,
     RunParked,
@@ -25,7 +26,7 @@ from durun.model.event import (
     TaskStarted,
     TaskSucceeded,
 )
-from durun.model.outcome import exit_code_of
+from durun.model.outcome import NO_SECRET, exit_code_of
 from durun.model.resume import failed_tasks
 from durun.model.runbook import Call, Runbook, TargetsRun
 from durun.model.status import RunStatus
@@ -63,6 +64,11 @@ class Performer:
 
     def forget(self) -> None:
         """Drop what was collected: it has been sent."""
+        if any(isinstance(order, StartOrder) for order in self.orders) and self._preparer.local is not None:
+            self._preparer.local.told()
+        self._drop()
+
+    def _drop(self) -> None:
         self.orders = []
         self.new_flights = []
         self._new_stops = set()
@@ -70,7 +76,7 @@ class Performer:
     def take_back(self) -> None:
         """Drop what was collected and not committed: the turn is taken again, and nothing of it was sent."""
         self.stopping -= self._new_stops
-        self.forget()
+        self._drop()
 
     def perform(self, command: todo.Command, flights: dict[int, Flight]) -> None:
         """Emit the events of a command. Raises StorageFailed, and Changed for a repeat that would differ."""
@@ -122,6 +128,8 @@ class Performer:
                 self._inline(key, work)
         except ExpressionError as error:
             self._ledger.emit(_failed(key, "expression", error))
+        except SecretUnavailable as error:
+            self._ledger.emit(_failed(key, NO_SECRET, error))
 
     def _skip(self, key: TaskKey) -> bool:
         """Ask the `if`s, once: what may have had an effect is never skipped."""
@@ -164,11 +172,18 @@ class Performer:
             idempotency_key=self._preparer.idempotency_key(key),
             request="",
         )
+        sealed = self._sealed(work) if isinstance(work, Done) and work.secret else {}
         self._ledger.emit(started)
         if isinstance(work, Done):
-            self._ledger.emit(TaskSucceeded(**key._asdict(), how="ran", outputs=work.outputs))
+            plain = {name: value for name, value in work.outputs.items() if name not in work.secret}
+            self._ledger.emit(TaskSucceeded(**key._asdict(), how="ran", outputs=plain, sealed=sealed))
         else:
             self._ledger.emit(TaskFailed(**key._asdict(), code=work.code, reason=work.reason, how="ran"))
+
+    def _sealed(self, work: Done) -> dict[str, Json]:
+        """Seal what was made, before it counts. Raises StorageFailed, SecretUnavailable."""
+        secret = {name: work.outputs[name] for name in work.secret}
+        return self._preparer.secrecy.seal(f"sealed/made-{_nonce()}", secret)
 
     def _order(
         self, flight: Flight, nonce: str, launch: Launch, *, redact: bool = False, cap: int | None = None
@@ -181,8 +196,9 @@ class Performer:
             launch.cwd,
             stdin=launch.stdin,
             timeout=launch.timeout,
-            redact=redact,
+            redact=redact or launch.mute,
             stop_grace=self._stop_grace,
+            discretion=launch.discretion,
         )
         self.orders.append(order if cap is None else order._replace(output_cap=cap))
         self.new_flights.append(flight)
@@ -198,6 +214,22 @@ class Performer:
             self.probe(key, purpose, verify.call)
         except ExpressionError as error:
             self._ledger.emit(_failed(key, "expression", error))
+        except SecretUnavailable as error:
+            self._not_asked(key, purpose, error)
+
+    def _not_asked(self, key: TaskKey, purpose: Purpose, error: SecretUnavailable) -> None:
+        """Without its secret a verify can't be asked: nothing is known, and what may have been done is not failed."""
+        if purpose == "before":
+            self._ledger.emit(_failed(key, NO_SECRET, error))
+            return
+        record = self._ledger.state.record
+        started = ProbeStarted(
+            **key._asdict(), purpose=purpose, folder=record.folders, nonce="", session=record.sessions
+        )
+        reason = f"verify can't be asked: {error.message} ({error.hint})"
+        answered = ProbeAnswered(**key._asdict(), purpose=purpose, answer="unknown", reason=reason)
+        self._ledger.emit(started)
+        self._ledger.emit(answered)
 
     def probe(self, key: TaskKey, purpose: Purpose, call: Call) -> None:
         """Start a read-only command for a task. Raises ExpressionError."""

@@ -7,11 +7,13 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from durun.actions.api import Process
+from durun.actions.api import Process, Work
 from durun.engine.local.files import FOLDER
 from durun.engine.local.surroundings import base_environment, inherited_names
+from durun.engine.local.wire import Discretion
+from durun.engine.secrecy import NO_SECRETS, Rendered, render_discreetly, source_of
 from durun.engine.tasks import Tasks
 from durun.errors import StorageFailed
 from durun.language.expressions import ExpressionError, render
@@ -24,12 +26,18 @@ from durun.model.state import RunState
 from durun.model.task import TaskKey
 from durun.model.values import Json, Value
 
+if TYPE_CHECKING:
+    from durun.engine.local.secrecy import LocalSecrecy
+
 PROBE_TIMEOUT = 60.0
 """Seconds that a verify, or a `targets: {run: …}`, may take that sets no timeout itself."""
 
 
 class Launch(NamedTuple):
-    """A process that is ready to be started. `request` is the digest of all that was asked of it."""
+    """A process that is ready to be started. `request` is the digest of all that was asked of it, but its secrets.
+
+    `mute`: it is given a secret that is too short to be found in what it writes.
+    """
 
     argv: list[str]
     env: dict[str, str]
@@ -37,18 +45,35 @@ class Launch(NamedTuple):
     stdin: str | None
     timeout: float | None
     request: str
+    discretion: Discretion | None = None
+    mute: bool = False
 
 
 class Preparer(Tasks):
     """Prepares the tasks of one run. It reads the state and writes nothing but the scripts' files."""
 
-    def __init__(self, state: RunState, plan: Plan, runbook: Runbook, run_folder: Path, clock: Clock) -> None:
-        super().__init__(state, plan, runbook, clock)
+    def __init__(
+        self,
+        state: RunState,
+        plan: Plan,
+        runbook: Runbook,
+        run_folder: Path,
+        clock: Clock,
+        local: LocalSecrecy | None = None,
+    ) -> None:
+        super().__init__(state, plan, runbook, clock, local or NO_SECRETS)
+        self.local = local
         self._runbook = runbook
         self._run_folder = run_folder
         self._work = str(run_folder / "work")
         self._scripts: dict[tuple[str, str], str] = {}
         self._inherited: dict[str, dict[str, str]] = {}
+
+    def work(self, key: TaskKey, call: Call) -> Work:
+        """What the call's action says is to be done. Raises ExpressionError, SecretUnavailable."""
+        if self.local is not None:
+            self.local.begin()
+        return super().work(key, call)
 
     def launch(
         self,
@@ -71,15 +96,45 @@ class Preparer(Tasks):
         )
         given = None if folder is None else to_text(render(folder, scope))
         cwd = _within(self._base, given)
-        stdin = None if call.stdin is None else to_text(render(call.stdin, scope))
+        stdin = self._stdin(call, process, scope)
+        files = {name: self._rendered(value, scope) for name, value in call.secret_files.items()}
         argv = self._argv(key, call, process, kind)
-        said = self._said(call, process, explicit, given) | {"stdin": stdin}
+        said = self._said(call, process, explicit, given) | {"stdin": stdin.told}
+        if files:
+            said["secret_files"] = {name: rendered.told for name, rendered in files.items()}
         request = hashlib.sha256(json.dumps(said, sort_keys=True).encode(errors="surrogatepass")).hexdigest()
-        env = {**self._given(key), **{name: value for name, value in explicit.items() if value is not None}}
-        for name in (name for name, value in explicit.items() if value is None):
-            env.pop(name, None)
-        env |= self._facts(key, attempt)
-        return Launch(argv, env, cwd, stdin, _seconds(call.timeout, scope), request)
+        env = self._given(key, process)
+        for name, rendered in explicit.items():
+            if rendered.value is None:
+                env.pop(name, None)
+            else:
+                env[name] = rendered.value
+        env |= {**process.env, **self._facts(key, attempt)}
+        launch = Launch(argv, env, cwd, stdin.value, _seconds(call.timeout, scope), request)
+        return self._discreet(launch, key, kind, {name: to_text(file.value) for name, file in files.items()})
+
+    def _stdin(self, call: Call, process: Process, scope: Mapping[str, Any]) -> Rendered:
+        if process.stdin is not None:
+            return Rendered(process.stdin, source_of(call.action.spec))
+        return Rendered(None, None) if call.stdin is None else self._rendered(call.stdin, scope)
+
+    def _rendered(self, value: Value, scope: Mapping[str, Any]) -> Rendered:
+        """A value as a text; None stays what it is."""
+        rendered, told = render_discreetly(value, scope, self.secrecy)
+        return Rendered(None if rendered is None else to_text(rendered), None if told is None else to_text(told))
+
+    def _discreet(self, launch: Launch, key: TaskKey, kind: str, files: Mapping[str, str]) -> Launch:
+        """With what the supervisor must keep out of sight; `kind` is as for `launch`."""
+        if self.local is None:
+            return launch
+        step = self.step(key)
+        if kind == "targets":
+            held = stdout = step.fan_out is not None and bool(step.fan_out.secret_fields)
+        else:
+            held = bool(step.secret_outputs)
+            stdout = held and any(output.source == "stdout" for output in step.outputs.values())
+        discretion = self.local.discretion(files, held=held, stdout=stdout)
+        return launch._replace(discretion=discretion, mute=self.local.too_short())
 
     def _argv(self, key: TaskKey, call: Call, process: Process, kind: str) -> list[str]:
         if process.script is None:
@@ -105,21 +160,19 @@ class Preparer(Tasks):
             raise StorageFailed(f"{path}: {error.strerror}", f"make room, then: durun resume {run_id}") from error
         return str(path)
 
-    def _explicit_env(self, call: Call, outer: Call | None, scope: Mapping[str, Any]) -> dict[str, str | None]:
+    def _explicit_env(self, call: Call, outer: Call | None, scope: Mapping[str, Any]) -> dict[str, Rendered]:
         """The variables that the runbook names, rendered; None unsets."""
-        env: dict[str, str | None] = {}
-        for layer in (self._runbook.env, outer.env if outer is not None else {}, call.env):
-            for name, value in layer.items():
-                rendered = render(value, scope)
-                env[name] = None if rendered is None else to_text(rendered)
-        return env
+        layers = (self._runbook.env, outer.env if outer is not None else {}, call.env)
+        named = {name: value for layer in layers for name, value in layer.items()}
+        return {name: self._rendered(value, scope) for name, value in named.items()}
 
-    def _given(self, key: TaskKey) -> dict[str, str]:
-        """What the step gets from the caller, the inputs and its target."""
+    def _given(self, key: TaskKey, process: Process) -> dict[str, str]:
+        """What the process gets from the caller, the inputs and its target."""
         inherited = self._inherited.get(key.step)
         if inherited is None:
             inherited = self._inherited[key.step] = self._inherit(self.step(key))
-        return inherited if key.target is None else {**inherited, **_target_env(self.values.target(key))}
+        seen = {name: os.environ[name] for name in process.inherit if name in os.environ}
+        return {**inherited, **seen} | ({} if key.target is None else _target_env(self.values.target(key)))
 
     def _inherit(self, step: Step) -> dict[str, str]:
         created = self.values.state.created
@@ -147,12 +200,15 @@ class Preparer(Tasks):
             facts["DURUN_FILES"] = self._copies
         return facts
 
-    def _said(self, call: Call, process: Process, env: Mapping[str, Json], folder: str | None) -> dict[str, Json]:
-        """What is asked of the process, wherever the state directory is: it may be moved before a repeat."""
+    def _said(self, call: Call, process: Process, env: Mapping[str, Rendered], folder: str | None) -> dict[str, Json]:
+        """What is asked of the process, but its secrets, wherever durun and the state directory are."""
         created = self.values.state.created
         argv = process.argv if process.script is None else (process.shell or call.shell).argv
+        if process.stdin is not None:
+            argv = (call.action.kind,)
         cwd = _within(FOLDER if created.files else created.place, folder)
-        return {"argv": list(argv), "script": process.script, "env": env, "cwd": cwd}
+        told = {name: rendered.told for name, rendered in env.items()}
+        return {"argv": list(argv), "script": process.script, "env": told, "cwd": cwd}
 
     @property
     def _base(self) -> str:

@@ -17,6 +17,7 @@ from durun.engine.local.landing import Landing
 from durun.engine.local.performer import Flight
 from durun.engine.local.place import Place
 from durun.engine.local.procs import exists
+from durun.engine.local.secret_files import remove_secret_files
 from durun.errors import JournalDamaged, StorageFailed
 from durun.model.event import SessionStarted
 from durun.model.task import Attempt, RunRecord, TaskKey
@@ -53,6 +54,9 @@ class Recovery:
     def _settled(self, flight: Flight) -> bool:
         attempt = self._attempt(flight.key)
         found = self._examine(attempt)
+        if not isinstance(found, Alive | Orphaned):
+            # Its supervisor does so itself, if it lives to.
+            remove_secret_files(attempt.nonce)
         match found:
             case Alive():
                 return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from durun.config import Config
 from durun.engine.api import Observer
@@ -16,6 +17,8 @@ from durun.engine.local.performer import Performer
 from durun.engine.local.place import Place, here
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.recovery import Recovery
+from durun.engine.local.results import Results
+from durun.engine.secrecy import NO_SECRETS
 from durun.engine.targets import Targets
 from durun.errors import StorageFailed
 from durun.journal.api import Journal
@@ -24,6 +27,9 @@ from durun.model.event import SessionStarted
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
+
+if TYPE_CHECKING:
+    from durun.engine.local.secrecy import LocalSecrecy
 
 STOP_GRACE = "DURUN_STOP_GRACE"
 """The environment variable that sets the seconds between INT, TERM and KILL (default 5)."""
@@ -43,16 +49,19 @@ class Session:
         observer: Observer,
         beginning: Beginning,
         hands: Hands,
+        secrecy: LocalSecrecy | None = None,
     ) -> None:
         self.run_folder: Path = config.run_folder(state.record.id)
         self.hands = hands
-        self.ledger = Ledger(journal, state, plan, clock, observer)
+        self.ledger = Ledger(journal, state, plan, clock, observer, secrecy or NO_SECRETS)
         self._beginning = beginning
         self._here: Place = here(self.run_folder)
-        preparer = Preparer(state, plan, runbook, self.run_folder, clock)
+        self.secrecy = secrecy
+        preparer = Preparer(state, plan, runbook, self.run_folder, clock, secrecy)
         self.targets = targets = Targets(self.ledger, preparer, self._read_listed)
         self.performer = Performer(self.ledger, preparer, runbook, targets, _stop_grace())
-        self.landing = Landing(self.ledger, preparer, self.performer, targets, self.run_folder)
+        results = self._results(preparer)
+        self.landing = Landing(self.ledger, preparer, self.performer, targets, results, self.run_folder)
         self.recovery = Recovery(self.ledger, self.landing, self.run_folder, self._here)
         self._make_work()
 
@@ -74,7 +83,16 @@ class Session:
     def renew(self) -> None:
         """Go on with another supervisor, for the first one was killed."""
         self.hands = Hands.start()
+        if self.secrecy is not None:
+            self.secrecy.tell_again()
         self._beginning = Beginning("resume", self._beginning.by)
+
+    def _results(self, preparer: Preparer) -> Results:
+        if self.secrecy is None:
+            return Results(preparer, self.run_folder)
+        from durun.engine.local.sealed_results import SealedResults
+
+        return SealedResults(preparer, self.secrecy, self.run_folder)
 
     def _read_listed(self, name: str) -> bytes:
         return read_listed(name, self.ledger.state.created, self.run_folder)

@@ -1,0 +1,128 @@
+"""Runs that have secrets: opening their secrecy, seeing that all is there before the first effect, and their end.
+
+The seam at which all about secrets is loaded: other runs pay nothing for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from durun.config import Config
+from durun.engine.local.marks import marked
+from durun.engine.requests import append_newest, stored_runbook
+from durun.engine.values import Values
+from durun.errors import DurunError
+from durun.journal.api import Journal
+from durun.journal.claim import RunLock
+from durun.journal.reading import read_state
+from durun.language.needed import names_target, secrets_by_step
+from durun.model.clock import Clock
+from durun.model.event import SealsDestroyed
+from durun.model.plan import Plan
+from durun.model.runbook import Runbook
+from durun.model.state import RunState
+from durun.model.task import TaskKey
+from durun.model.values import Json
+
+if TYPE_CHECKING:
+    from durun.engine.local.secrecy import LocalSecrecy
+
+
+def open_secrecy(config: Config, run_id: str, place: str, runbook: Runbook) -> LocalSecrecy | None:
+    """The secrecy of a run, None if it has nothing secret. Raises StorageFailed."""
+    if not runbook.has_secrets:
+        return None
+    from durun.engine.local.secrecy import LocalSecrecy
+
+    return LocalSecrecy(config.home, config.run_folder(run_id), place, runbook)
+
+
+def seal_inputs(secrecy: LocalSecrecy | None, values: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Seal the secret inputs of a run; each one's seal. Raises SecretUnavailable, StorageFailed."""
+    return secrecy.seal("sealed/inputs", values) if secrecy is not None and values else {}
+
+
+def see_to_secrets(secrecy: LocalSecrecy | None, state: RunState, plan: Plan, runbook: Runbook) -> list[str]:
+    """See that every secret can be had that steps which are not over name, and what was sealed be opened.
+
+    Nothing has had an effect yet in this session. Gives what the operator should know. Raises SecretUnavailable.
+    """
+    if secrecy is None:
+        return []
+    secrecy.ready()
+    secrecy.recall(state)
+    wanted = {
+        name
+        for step, names in secrets_by_step(runbook).items()
+        if not _over(step, state, plan)
+        for name in names
+        if not names_target(runbook.secrets[name])
+    }
+    if not wanted:
+        return []
+    short = secrecy.probe(sorted(wanted), Values(state, plan, runbook, secrecy).scope(None))
+    return [
+        f"secret {name} is too short to be found in texts: no output of a step that gets it is kept" for name in short
+    ]
+
+
+def _over(step: str, state: RunState, plan: Plan) -> bool:
+    """Whether nothing of the step is left to do. `finally` is to be run in every round."""
+    node = plan.nodes[step]
+    if node.final:
+        return False
+    keys: list[str | None] = [None]
+    if node.fan is not None:
+        resolved = state.resolved.get((node.fan, 0))
+        if resolved is None:
+            return False
+        keys = list(resolved.index)
+    tasks = (state.tasks.get(TaskKey(leaf, key)) for leaf in plan.leaves(step) for key in keys)
+    return all(task is not None and task.status in ("succeeded", "skipped") for task in tasks)
+
+
+def close(secrecy: LocalSecrecy | None) -> None:
+    """Let go of the processes that ask keyrings."""
+    if secrecy is not None:
+        secrecy.close()
+
+
+def mark(secrecy: LocalSecrecy | None) -> None:
+    """Note that the run has values to destroy when it succeeds, should we not live to. Raises StorageFailed."""
+    if secrecy is not None:
+        secrecy.vault.mark()
+
+
+def destroy_seals(journal: Journal, clock: Clock, secrecy: LocalSecrecy | None, state: RunState) -> None:
+    """The run has succeeded: remove its sealed values, and record it once they are gone. Raises StorageFailed."""
+    if secrecy is None:
+        return
+    values = len(state.created.sealed) + sum(len(task.sealed) for task in state.tasks.values())
+    values += sum(len(found.index) for found in state.resolved.values() if found.sealed is not None)
+    secrecy.vault.destroy()
+    if values:
+        append_newest(journal, clock, state.record.id, lambda _: SealsDestroyed(values=values))
+    secrecy.vault.unmark()
+
+
+def finish_destroying(config: Config, journal: Journal, clock: Clock) -> None:
+    """Remove the sealed values of runs that have succeeded and were killed before they did so themselves.
+
+    What can't be done now is left for the next time.
+    """
+    for run_id in marked(config.home):
+        with suppress(DurunError):
+            if journal.record(run_id).status == "succeeded":
+                _finish(config, journal, clock, run_id)
+
+
+def _finish(config: Config, journal: Journal, clock: Clock, run_id: str) -> None:
+    lock = RunLock(config.run_lock(run_id), clock)
+    lock.acquire()
+    try:
+        state = read_state(journal, run_id)
+        destroy_seals(journal, clock, open_secrecy(config, run_id, state.created.place, stored_runbook(state)), state)
+    finally:
+        lock.release()
