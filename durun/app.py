@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from durun.config import Config, load_config
 from durun.journal.api import Journal
 from durun.journal.claim import RunLock
-from durun.journal.reading import read_state
+from durun.journal.reading import read_created, read_state
 from durun.journal.sqlite import open_journal
 from durun.model.clock import Clock, SystemClock
+from durun.model.event import RunCreated
 from durun.model.state import RunState
 from durun.model.status import RunStatus
 from durun.model.task import RunRecord
@@ -56,6 +57,10 @@ class App(NamedTuple):
     def state(self, run_id: str) -> RunState:
         """The whole state of a run. Raises NoSuchRun."""
         return read_state(self.journal, run_id)
+
+    def created(self, run_id: str) -> RunCreated:
+        """What a run was asked for, under its newest runbook. Raises NoSuchRun."""
+        return read_created(self.journal, run_id)
 
 
 @contextmanager

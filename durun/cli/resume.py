@@ -72,13 +72,13 @@ def _nothing_to_do(record: RunRecord, as_json: bool) -> int:
 def _changed_source(app: App, run_id: str, runbook: str | None, latest: bool, silent: bool) -> Source | None:
     if runbook is not None:
         return open_source(runbook, silent)
-    return open_source(str(file_of(app.state(run_id).created)), silent) if latest else None
+    return open_source(str(file_of(app.created(run_id))), silent) if latest else None
 
 
 def _resume(app: App, request: ResumeRequest, as_json: bool, quiet: bool) -> int:
     view = choose_view(app, as_json, quiet)
     if request.change is None:
-        created = app.state(request.run_id).created
+        created = app.created(request.run_id)
         if differs_now(created):
             view.said(
                 f"{file_of(created)} differs from what this run was started with; the stored runbook is used "

@@ -130,6 +130,6 @@ def _declared(app: App, run_id: str, step: str) -> Mapping[str, Output]:
     """The outputs that the step declares in the runbook of the run."""
     from durun.language.load import load
 
-    created = app.state(run_id).created
+    created = app.created(run_id)
     runbook = load(created.text.encode(), created.file, created.place).runbook
     return next((found.outputs for found in runbook.every_step() if found.id == step), {})

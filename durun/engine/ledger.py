@@ -44,10 +44,17 @@ class Ledger:
         self._committed = state.record.sequence
         self.state = state
         self.plan = plan
-        self.progress = Progress(plan, state)
+        self._progress: Progress | None = None
         self.now = self._latest()
         self._highest = self._shown = self.now
         self._passed = clock.monotonic()
+
+    @property
+    def progress(self) -> Progress:
+        """What is open now: built when it is asked for, as the first events of a session change all of it."""
+        if self._progress is None:
+            self._progress = Progress(self.plan, self.state)
+        return self._progress
 
     def _latest(self) -> float:
         """The time of the newest event: the floor under the clock."""
@@ -105,14 +112,14 @@ class Ledger:
             stamped = Stamped(self.state.record.sequence + 1, self.now, event)
             self.state.fold(stamped)
             self._pending.append(stamped)
-        self.progress.rebuild()
+        self._progress = None
 
     def _fold(self, stamped: Stamped) -> None:
         key = self.state.fold(stamped)
-        if key is not None:
-            self.progress.update(key)
+        if key is not None and self._progress is not None:
+            self._progress.update(key)
         elif isinstance(stamped.event, SessionStarted | RoundStarted | FinallyStarted):
-            self.progress.rebuild()
+            self._progress = None
 
     @property
     def pending(self) -> int:
@@ -144,6 +151,6 @@ class Ledger:
         self.state.replace_with(fresh)
         self._pending = []
         self._committed = self.state.record.sequence
-        self.progress.rebuild()
+        self._progress = None
         if new:
             self._observer.saw(new, self.state)

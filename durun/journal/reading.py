@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from durun.journal.api import Journal
+from durun.model.event import RunCreated
 from durun.model.state import LANDMARKS, RunState
 
 
@@ -14,3 +15,9 @@ def read_state(journal: Journal, run_id: str) -> RunState:
         # Somebody may have appended between these reads: then the parts are of different moments.
         if journal.head(run_id) == record.sequence:
             return state
+
+
+def read_created(journal: Journal, run_id: str) -> RunCreated:
+    """What a run was asked for, under its newest runbook: much less to read than its state. Raises NoSuchRun."""
+    asked = journal.events(run_id, types=("run_created", "runbook_changed"))
+    return RunState.from_projection(journal.record(run_id), {}, asked).created

@@ -154,10 +154,14 @@ class Progress:
 
     def _glance(self, leaves: tuple[str, ...], target: str) -> Literal["new", "open", "done"]:
         """How far a target has come, at a glance: most of 100,000 targets are new or done."""
-        tasks = [self.state.tasks.get(TaskKey(leaf, target, self.round)) for leaf in leaves]
-        if all(task is not None and task.status in ("succeeded", "skipped") for task in tasks):
-            return "done"
-        return "new" if all(task is None for task in tasks) else "open"
+        new = 0
+        for leaf in leaves:
+            task = self.state.tasks.get(TaskKey(leaf, target, self.round))
+            if task is None:
+                new += 1
+            elif task.status not in ("succeeded", "skipped"):
+                return "open"
+        return "done" if not new else "new" if new == len(leaves) else "open"
 
     def _read_fan(self, fan: FanPart) -> None:
         resolved = self.state.resolved.get((fan.node.id, self.round))
