@@ -14,6 +14,8 @@ CHECKS: Mapping[str, Callable[[Here], Check]] = {
     "journal": state.journal,
     "keyring": secrecy.keyring,
     "seal_key": secrecy.seal_key,
+    "secret_files": secrecy.secret_files,
+    "core_dumps": processes.core_dumps,
     "sessions": processes.sessions,
 }
 

@@ -1,10 +1,21 @@
-"""What ends the processes of a run."""
+"""What processes leave behind, and what ends them."""
 
 from __future__ import annotations
+
+import resource
 
 from durun.doctor.here import Here
 from durun.engine.local.scope import scope_available
 from durun.model.check import Check
+from durun.secrets.cores import forbid_core_dumps
+
+
+def core_dumps(here: Here) -> Check:
+    """A process that handles secrets leaves no core file."""
+    forbid_core_dumps()
+    if resource.getrlimit(resource.RLIMIT_CORE)[0] <= 1:
+        return Check("core_dumps", "ok", "processes that handle secrets leave none")
+    return Check("core_dumps", "fail", "they can't be turned off: a crash could write secrets to the disk", "", 13)
 
 
 def sessions(here: Here) -> Check:

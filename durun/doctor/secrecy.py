@@ -1,8 +1,9 @@
-"""What secrets rest on: the keyring, and durun's own key."""
+"""What secrets rest on: the keyring, durun's own key, and memory for those that are handed over in files."""
 
 from __future__ import annotations
 
 from durun.doctor.here import Here
+from durun.engine.local.secret_files import memory_place
 from durun.model.check import Check
 from durun.secrets.keys import SealKey
 
@@ -32,3 +33,16 @@ def seal_key(here: Here) -> Check:
             "seal_key", "warn", f"it is in {key.place_name()}, and also in {copy}", f"durun secret key --move {place}"
         )
     return Check("seal_key", "ok", f"it is in {key.place_name()}")
+
+
+def secret_files(here: Here) -> Check:
+    """There is a file system in memory for them."""
+    place = memory_place()
+    if place is not None:
+        return Check("secret_files", "ok", f"they are written to {place} (in memory)")
+    return Check(
+        "secret_files",
+        "warn",
+        "there is no file system in memory (tmpfs): a step with `secret_files` can't be started",
+        "mount a tmpfs on /dev/shm, or set XDG_RUNTIME_DIR to a folder on one",
+    )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from doubles import KeyringDouble
 from durun.config import Config
-from durun.doctor import processes
+from durun.doctor import processes, secrecy
 from durun.doctor.examine import CHECKS, examine
 from durun.doctor.here import Here
 from durun.errors import Unsafe
@@ -156,6 +157,28 @@ def test_a_copy_of_the_seal_key_that_a_move_left(used, seen):
     assert found.status == "warn"
     assert found.message.endswith(f", and also in {home / 'seal.key'}")
     assert found.hint == "durun secret key --move keyring"
+
+
+def test_secret_files_go_to_memory(here, seen, monkeypatch):
+    assert seen(here, "secret_files").status == "ok"
+    monkeypatch.setattr(secrecy, "memory_place", lambda: None)
+    found = seen(here, "secret_files")
+    assert (found.status, found.hint) == (
+        "warn",
+        "mount a tmpfs on /dev/shm, or set XDG_RUNTIME_DIR to a folder on one",
+    )
+
+
+def test_core_dumps_are_off(here, seen, monkeypatch):
+    limit = resource.getrlimit(resource.RLIMIT_CORE)
+    try:
+        assert seen(here, "core_dumps").status == "ok"
+        monkeypatch.setattr(processes, "forbid_core_dumps", lambda: None)
+        monkeypatch.setattr(processes.resource, "getrlimit", lambda kind: (4096, 4096))
+        assert (seen(here, "core_dumps").status, seen(here, "core_dumps").exit_code) == ("fail", 13)
+    finally:
+        monkeypatch.undo()
+        resource.setrlimit(resource.RLIMIT_CORE, limit)
 
 
 def test_what_outlives_a_session_is_said(here, seen, monkeypatch):
