@@ -125,6 +125,9 @@ def _add(found: Forms, form: bytes, breakable: bool) -> None:
     for piece in _pieces(form):
         if breakable and len(piece) >= _BREAKABLE_CODED and not re.search(rb"[\s\\]", piece):
             found.broken.update((piece, piece[UNBROKEN:]))
+            if piece.startswith((b"n", b"r")):
+                # After a backslash, its first character looks like the rest of a written line end.
+                found.plain.add(piece)
         else:
             found.plain.add(piece)
 

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from durun.secrets.joined import REACH
 from durun.secrets.redact import Redactor, keeps_output
 
 PASSWORD = "Tr0ub4dor&3 'quoted' \"é\" a+b/c"
@@ -109,6 +110,34 @@ def test_breaks_without_end_are_not_held_back_without_end():
     assert stream.feed(TOKEN[:8].encode()) == b""
     out = b"".join(stream.feed(b"\n" * 100) for _ in range(100))
     assert len(out) > 9000
+
+
+@pytest.mark.parametrize("size", range(REACH - len(TOKEN) - 2, REACH - len(TOKEN) + 8))
+def test_the_bound_of_breaks_does_not_depend_on_chunks(size):
+    known = redactor(TOKEN)
+    text = TOKEN[:8].encode() + b"\n" * size + TOKEN[8:].encode()
+    whole = known.scrub_bytes(text)
+    # Without its first four characters, it is a match still.
+    assert whole == (b"***" if size + len(TOKEN) <= REACH else b"ghp_***" if size + len(TOKEN) <= REACH + 4 else text)
+    for cut in (8, 9, size + 7, size + 8, size + 9, len(text) - 1):
+        assert b"".join(streamed(known, [text[:cut], text[cut:]])) == whole
+
+
+def test_a_backslash_belongs_to_what_follows_it():
+    known = redactor("nightly-build-token-0123456789")
+    assert known.scrub("C:\\nightly-build-token-0123456789") == "C:\\***"
+    text = b"\\nightly-build-tok\\nen-0123456789\\"
+    whole = known.scrub_bytes(text)
+    assert b"0123456789" not in whole
+    for cut in range(len(text)):
+        assert b"".join(streamed(known, [text[:cut], text[cut:]])) == whole
+
+
+def test_a_secret_within_what_may_become_a_longer_one():
+    known = redactor("12-abcdefgh-34", "abcdefgh", "cdef")
+    assert streamed(known, [b"12-abcdefgh", b"!"]) == [b"", b"12-***!", b""]
+    assert streamed(known, [b"12-abcdefgh", b"-34!"]) == [b"", b"***!", b""]
+    assert streamed(known, [b"12-abcdefgh"]) == [b"", b"12-***"]
 
 
 def test_a_long_value_is_found_whole_and_line_by_line():
