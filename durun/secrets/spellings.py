@@ -11,13 +11,27 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
-_SAFE_IN_URLS = ("", "/", "!~*'()", "!*'()", "*", ";,/?:@&=+$#-_.!~*'()")
-"""What is left as it is, in turn: RFC 3986, paths, JavaScript (component), old jq, Java, JavaScript (whole)."""
+_SAFE_IN_URLS = {
+    "RFC 3986, curl, jq, Go's queries": "",
+    "Python": "/",
+    "JavaScript, components": "!~*'()",
+    "JavaScript, whole URLs": ";,/?:@&=+$#-_.!~*'()",
+    "WHATWG, passwords": "!$%&'()*+,",
+    "WHATWG, queries": "!$%&()*+,/:;=?@[\\]^`{|}",
+    "RFC 3986, passwords": "!$&'()*+,;=",
+    "RFC 3986, paths": "!$&'()*+,;=:@",
+    "Go, passwords": "$&+,;=",
+    "Go, parts of paths": "$&+:=@",
+    "requests": "!#$%&'()*+,/:;=?@[]",
+    "Java": "*",
+}
+"""What programs leave as it is."""
 
 _JSON_SHORT = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
 
 _SHELL_SPECIAL = re.compile(r"""[ !"$&'()*,;<>?[\\\]^`{|}]|(?<=[:=])~|^[#~]""")
-_ANSI_C = {"\x07": "\\a", "\v": "\\v", "\x1b": "\\E", "'": "\\'", **_JSON_SHORT}
+_C_SHORT = {**_JSON_SHORT, "\x07": "\\a", "\v": "\\v"}
+_CONTROL = re.compile(r"[\0-\x1f\x7f]")
 
 
 def spellings(text: str) -> Iterator[str]:
@@ -45,7 +59,7 @@ def encode(text: str) -> bytes:
 
 
 def _url(text: str) -> Iterator[str]:
-    for safe in _SAFE_IN_URLS:
+    for safe in _SAFE_IN_URLS.values():
         for coded in (quote(encode(text), safe), quote_plus(encode(text), safe)):
             yield coded
             lower = re.sub("%..", lambda code: code[0].lower(), coded)
@@ -91,21 +105,27 @@ def _html(text: str) -> Iterator[str]:
 
 
 def _shell(text: str) -> Iterator[str]:
+    # In single quotes, by, in turn: shlex and busybox; bash; dash; coreutils, where there are control characters.
     yield text.replace("'", "'\"'\"'")
-    yield text.replace("'", "'\\''")
+    quoted = text.replace("'", "'\\''")
+    yield quoted
+    yield re.sub("'+", r"""'"\g<0>"'""", text)
+    yield re.sub(f"{_CONTROL.pattern}+", lambda run: f"'$'{_c(run[0])}''", quoted).removesuffix("''")
     # In double quotes.
     yield re.sub(r'[\\"$`]', r"\\\g<0>", text)
     yield re.sub(r'[\\"$`!]', r"\\\g<0>", text)
-    # printf %q of bash, which escapes # and ~ only where they would mean something.
+    # Without quotes: printf %q of bash, which escapes # and ~ only where they would mean something; ls -b.
     yield _SHELL_SPECIAL.sub(r"\\\g<0>", text)
-    # The same where it needs $'…', in UTF-8 and elsewhere.
-    coded = re.sub(r"[^ -&(-\[\]-\U0010ffff]", lambda char: _ansi_c(char[0]), text)
+    yield _c(re.sub(r"[\\ ]", r"\\\g<0>", text))
+    # In $'…' of bash, in UTF-8 and elsewhere.
+    coded = _c(re.sub(r"[\\']", r"\\\g<0>", text).replace("\x1b", "\\E"))
     yield re.sub(r"[^ -~]", lambda char: char[0] if char[0].isprintable() else _octal(char[0]), coded)
     yield re.sub(r"[^ -~]", lambda char: _octal(char[0]), coded)
 
 
-def _ansi_c(char: str) -> str:
-    return _ANSI_C.get(char) or _octal(char)
+def _c(text: str) -> str:
+    """With control characters as in C."""
+    return _CONTROL.sub(lambda char: _C_SHORT.get(char[0]) or _octal(char[0]), text)
 
 
 def _octal(char: str) -> str:
@@ -116,9 +136,23 @@ def _source(text: str) -> Iterator[str]:
     yield repr(text)[1:-1]
     yield ascii(text)[1:-1]
     yield repr(encode(text))[2:-1]
-    yield text.replace("'", "''")
-    yield text.replace('"', '""')
     slashed = text.replace("\\", "\\\\")
     yield slashed
     yield slashed.replace("'", "\\'")
     yield slashed.replace("'", "\\'").replace('"', '\\"')
+    # SQL and YAML; CSV; printf and configparser; regular expressions of Perl and Python; argv on Windows.
+    yield text.replace("'", "''")
+    yield text.replace('"', '""')
+    yield text.replace("%", "%%")
+    yield re.sub(r"[^\w\x80-\U0010ffff]", r"\\\g<0>", text)
+    yield re.escape(text)
+    yield re.sub(r'(\\*)"', r'\1\1\\"', text)
+    # YAML in double quotes.
+    yield re.sub(r"[^ -~]", _yaml, text.replace("\\", "\\\\").replace('"', '\\"'))
+
+
+def _yaml(char: re.Match[str]) -> str:
+    code = ord(char[0])
+    short = {"\x07": "\\a", "\v": "\\v", "\x1b": "\\e", "\x85": "\\N", "\xa0": "\\_", "\u2028": "\\L", "\u2029": "\\P"}
+    long = f"\\x{code:02X}" if code < 1 << 8 else f"\\u{code:04X}" if code < 1 << 16 else f"\\U{code:08X}"
+    return short.get(char[0]) or _JSON_SHORT.get(char[0]) or long

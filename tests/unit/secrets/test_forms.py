@@ -11,6 +11,7 @@ import subprocess
 import urllib.parse
 
 import pytest
+import yaml
 
 from durun.secrets.redact import Redactor
 
@@ -63,6 +64,11 @@ WRITERS = {
     "repr of bytes": lambda v: repr(v.encode())[2:-1],
     "SQL": lambda v: v.replace("'", "''"),
     "CSV": lambda v: v.replace('"', '""'),
+    "printf": lambda v: v.replace("%", "%%"),
+    "re.escape": re.escape,
+    "argv of Windows": lambda v: re.fullmatch(r'"?(.*?)(?<!\\)"? ""', subprocess.list2cmdline([v, ""]), re.DOTALL)[1],
+    "YAML": lambda v: yaml.safe_dump(v, default_style='"', width=1000)[1:-2],
+    "YAML, single quoted": lambda v: v.replace("'", "''"),
     "CRLF": lambda v: v.replace("\n", "\r\n"),
 }
 
@@ -106,3 +112,30 @@ def test_what_bash_writes_is_found(locale, value):
     # A line end at the end stands outside of the mark.
     assert quoted in marks and at_q in marks
     assert known.scrub_bytes(ran.stderr).strip(b"\n") in [b"+ : " + mark for mark in marks]
+
+
+OTHERS = {
+    "coreutils": ("/usr/bin/printf", "%q", "VALUE"),
+    "ls": ("ls", "--quoting-style=escape", "-d", "VALUE"),
+    "dash": ("dash", "-c", 'v=$1; set | sed -n "/^v=/,\\$p"', "dash", "VALUE"),
+    "dash -x": ("dash", "-xc", ': "$1"', "dash", "VALUE"),
+    "jq": ("jq", "-rn", "--arg", "v", "VALUE", "$v | @json, @uri, @html, @sh, @base64"),
+}
+
+
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("program", OTHERS)
+def test_what_other_programs_write_is_found(tmp_path, program, value):
+    if shutil.which(OTHERS[program][0]) is None:
+        pytest.skip(f"needs {program}")
+    if program == "ls":
+        value = value.replace("/", "")
+        (tmp_path / value).touch()
+    argv = [value if part == "VALUE" else part for part in OTHERS[program]]
+    ran = subprocess.run(argv, cwd=tmp_path, env={"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}, capture_output=True)
+    known = Redactor()
+    known.add([value])
+    shown = known.scrub_bytes(ran.stdout + ran.stderr).decode()
+    assert re.fullmatch(r"""(v=|\+ : )?\$?['"[]*\*\*\*['"\]]*\n?.*""", shown, re.DOTALL)
+    left = re.sub(r"\*\*\*|PPID=.*", "", shown, flags=re.DOTALL)
+    assert not re.search(r"\w{3}", left.replace("v=", ""))
