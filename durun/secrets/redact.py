@@ -59,7 +59,7 @@ class Redactor:
         if isinstance(value, dict):
             return self._scrub_items(value)
         if isinstance(value, list | tuple):
-            return [self.scrub_json(item) for item in value]
+            return type(value)(map(self.scrub_json, value))
         return value
 
     def stream(self) -> Stream:

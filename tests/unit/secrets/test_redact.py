@@ -190,6 +190,7 @@ def test_data_is_scrubbed_with_its_keys():
         "*** (2)": {"deep": "***"},
         "*** (3)": 2,
     }
+    assert known.scrub_json({"a": ("b", [1.5])}) == {"a": ("b", [1.5])}
 
 
 def test_text_that_was_no_utf_8_stays_what_it_was():
