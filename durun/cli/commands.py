@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -26,6 +27,10 @@ COMMANDS: dict[str, Command] = {
     "show": Command("show", "look", "show one run: steps, targets, attempts, what it waits for"),
     "logs": Command("logs", "look", "print what steps wrote"),
     "validate": Command("validate", "write", "report every error in runbooks at once"),
+    "secret set": Command("secret_set", "secret", "put a secret into your keyring"),
+    "secret list": Command("secret_list", "secret", "list what durun has put into your keyring"),
+    "secret delete": Command("secret_delete", "secret", "remove a secret from your keyring"),
+    "secret check": Command("secret_check", "secret", "look whether every secret of a runbook can be had here"),
     "doctor": Command("doctor", "keep", "look whether durun is well here"),
 }
 
@@ -33,18 +38,34 @@ GROUPS: dict[str, str] = {
     "run": "Run",
     "look": "Look",
     "write": "Write runbooks",
+    "secret": "Secrets",
     "keep": "Keep",
 }
 
 
-def overview() -> str:
-    """The text of `durun --help`, from the table alone."""
-    width = max(map(len, COMMANDS))
-    lines = ["Usage: durun COMMAND [ARGUMENTS]…", "", "Operational runbooks that survive crashes."]
+def named(words: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The name of the command that the words begin with, of one word or two, and the rest of them."""
+    two = " ".join(words[:2])
+    return (two, words[2:]) if two in COMMANDS else (words[0], words[1:])
+
+
+def family(word: str) -> list[str]:
+    """The names of two words that begin with this one."""
+    return [name for name in COMMANDS if name.startswith(f"{word} ")]
+
+
+def overview(word: str = "") -> str:
+    """The text of `durun --help`, from the table alone; of `durun WORD --help` for a word that several begin with."""
+    names = family(word) if word else list(COMMANDS)
+    width = max(map(len, names))
+    lines = [f"Usage: durun {f'{word} ' if word else ''}COMMAND [ARGUMENTS]…"]
+    if not word:
+        lines += ["", "Operational runbooks that survive crashes."]
     for group, title in GROUPS.items():
-        lines += ["", f"{title}:"]
-        for name, command in COMMANDS.items():
-            if command.group == group:
-                lines.append(f"  {name:<{width}}  {command.summary}")
-    lines += ["", "durun COMMAND --help says more.  durun --version"]
+        listed = [f"  {name:<{width}}  {COMMANDS[name].summary}" for name in names if COMMANDS[name].group == group]
+        lines += ["", f"{title}:", *listed] if listed else []
+    lines += [
+        "",
+        f"durun {f'{word} ' if word else ''}COMMAND --help says more." + ("" if word else "  durun --version"),
+    ]
     return "\n".join(lines) + "\n"

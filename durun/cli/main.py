@@ -11,20 +11,23 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from durun.cli import report
-from durun.cli.commands import COMMANDS, Command, overview
+from durun.cli.commands import COMMANDS, Command, family, named, overview
 from durun.errors import DurunError, UsageError
 
 INTERRUPTED = 130
+_HELP = ("-h", "--help", "help")
 
 
 def run(argv: Sequence[str]) -> int:
     """Run `durun ARGV…` and return the exit code of the process."""
     _fill_descriptors()
-    name, *arguments = argv or [""]
+    name, arguments = named(argv or [""])
     as_json = report.wants_json(arguments)
     try:
-        if name in ("-h", "--help", "help") or not argv:
+        if name in _HELP or not argv:
             return _help(arguments, bool(argv))
+        if family(name) and (not arguments or arguments[0] in _HELP):
+            return _help([name], bool(arguments))
         code = _run_command(name, arguments)
         sys.stdout.flush()
         return code
@@ -42,7 +45,7 @@ def run(argv: Sequence[str]) -> int:
 def _run_command(name: str, arguments: Sequence[str]) -> int:
     command = COMMANDS.get(name)
     if command is None:
-        raise _no_such_command(name)
+        raise _no_such_command(name, arguments)
     if not command.drives or "--help" in arguments:
         return _invoke(name, command, arguments)
     from durun.engine.local.hands import leave_early, start_early
@@ -61,22 +64,29 @@ def _invoke(name: str, command: Command, arguments: Sequence[str]) -> int:
     return invoke(name, command.summary, module.command, arguments)
 
 
-def _no_such_command(name: str) -> UsageError:
+def _no_such_command(name: str, arguments: Sequence[str]) -> UsageError:
     from difflib import get_close_matches
 
     if name.startswith("-"):
         return UsageError(f"there is no option {name} before the command", "durun --help")
-    near = get_close_matches(name, COMMANDS, 2, 0.6)
-    hint = f"did you mean {' or '.join(f'`durun {word}`' for word in near)}?" if near else "durun --help lists them"
-    return UsageError(f"there is no command `{name}`", hint)
+    if two := family(name):
+        seconds = {command.removeprefix(f"{name} "): command for command in two}
+        near = [seconds[word] for word in get_close_matches(arguments[0], seconds, 2, 0.6)]
+        said, lists = f"{name} {arguments[0]}", f"durun {name} --help lists them"
+    else:
+        near = get_close_matches(name, COMMANDS, 2, 0.6)
+        said, lists = name, "durun --help lists them"
+    hint = f"did you mean {' or '.join(f'`durun {word}`' for word in near)}?" if near else lists
+    return UsageError(f"there is no command `{said}`", hint)
 
 
-def _help(arguments: Sequence[str], asked: bool) -> int:
+def _help(words: Sequence[str], asked: bool) -> int:
     """`durun --help`, `durun help COMMAND`; without any argument it is a mistake, and said on stderr."""
-    if asked and arguments and arguments[0] in COMMANDS:
-        return _run_command(arguments[0], ["--help"])
+    name, _ = named(words or [""])
+    if asked and name in COMMANDS:
+        return _run_command(name, ["--help"])
     stream = sys.stdout if asked else sys.stderr
-    stream.write(overview())
+    stream.write(overview(name if family(name) else ""))
     stream.flush()
     return 0 if asked else UsageError.exit_code
 

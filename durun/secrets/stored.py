@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from durun.errors import NotAllowed, SecretUnavailable, StorageFailed
+from durun.errors import NotAllowed, SecretUnavailable, StorageFailed, UsageError
 from durun.secrets.api import Keyring
 from durun.secrets.files import read_private
 from durun.secrets.keys import alone
@@ -35,7 +35,8 @@ class Name(NamedTuple):
 class Stored:
     """The caller's keyring with the list of what durun put there, in the state directory `home`, which must be there.
 
-    Every call may raise SecretUnavailable, StorageFailed.
+    Every call may raise SecretUnavailable, StorageFailed, UsageError for names that are none, and NotAllowed for those
+    of durun's own key.
     """
 
     def __init__(self, home: Path, keyring: Keyring) -> None:
@@ -44,7 +45,7 @@ class Stored:
         self._keyring = keyring
 
     def put(self, name: Name, value: str) -> bool:
-        """Store the value and read it back; False when it was stored already. Raises NotAllowed for durun's own key."""
+        """Store the value and read it back; False when it was stored already."""
         _require_fit(name)
         fit(value, f"the value for {name}")
         if self._keyring.get(*name) == value:
@@ -58,7 +59,7 @@ class Stored:
         return True
 
     def delete(self, name: Name) -> bool:
-        """Remove the value, whoever put it there; False when there was none. Raises NotAllowed for durun's own key."""
+        """Remove the value, whoever put it there; False when there was none."""
         _require_fit(name)
         there = self._keyring.delete(*name)
         with self._listed() as names:
@@ -67,6 +68,7 @@ class Stored:
 
     def get(self, name: Name) -> str | None:
         """The value that is there now."""
+        _require_fit(name)
         return self._keyring.get(*name)
 
     def names(self) -> list[Name]:
@@ -104,5 +106,8 @@ class Stored:
 def _require_fit(name: Name) -> None:
     if name.service == SERVICE:
         raise NotAllowed(f"service {SERVICE} is where durun keeps its own key", "choose another name for the service")
-    fit(name.service, "the service")
-    fit(name.username, "the username")
+    for what, text in name._asdict().items():
+        try:
+            fit(text, f"the {what}")
+        except SecretUnavailable as error:
+            raise UsageError(error.message, "name what the secret is for, and whose it is") from None

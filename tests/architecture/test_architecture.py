@@ -115,8 +115,9 @@ def test_every_command_has_a_module_a_group_and_help():
 
     from durun.cli.commands import COMMANDS, GROUPS
 
-    for command in COMMANDS.values():
+    for name, command in COMMANDS.items():
         module = import_module(f"durun.cli.{command.module}")
+        assert command.module == name.replace(" ", "_")
         assert module.command.__doc__
-        assert module.__doc__.startswith(f"`durun {command.module}`")
+        assert module.__doc__.startswith(f"`durun {name}`")
         assert command.group in GROUPS

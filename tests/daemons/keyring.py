@@ -56,6 +56,12 @@ class Keyring:
             names = {"service": service, "username": username, "application": application}
             collection.create_item(f"{username} of {service}", names, value.encode(), replace=True)
 
+    def delete(self, service: str, username: str) -> None:
+        """Remove what is stored under these names, without durun."""
+        with self._collection() as collection:
+            for item in collection.search_items({"service": service, "username": username}):
+                item.delete()
+
     def all(self, service: str) -> dict[str, list[str]]:
         """Every value of a service, by username: more than one of a name is somebody's mistake."""
         found: dict[str, list[str]] = {}

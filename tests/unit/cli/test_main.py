@@ -27,14 +27,30 @@ def test_without_a_command_the_help_goes_to_stderr_and_it_is_a_mistake(durun):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_explains_itself(durun, name):
-    ran = durun(name, "--help")
+    ran = durun(*name.split(), "--help")
     assert ran.code == 0
-    assert f"Usage: durun {name}" in ran.out
+    assert f"Usage: durun {name} " in ran.out
     assert ran.err == ""
 
 
-def test_help_of_a_command_can_be_asked_either_way(durun):
-    assert durun("help", "history").out == durun("history", "--help").out
+@pytest.mark.parametrize("name", ["history", "secret set", "secret"])
+def test_help_of_a_command_can_be_asked_either_way(durun, name):
+    assert durun("help", *name.split()) == durun(*name.split(), "--help")
+
+
+def test_a_word_that_several_commands_begin_with_lists_them(durun):
+    asked = durun("secret", "--help")
+    assert (asked.code, asked.err) == (0, "")
+    for name, command in COMMANDS.items():
+        assert (f"  {name} " in asked.out) == (command.group == "secret")
+    assert durun("secret") == (2, "", asked.out)
+
+
+def test_a_mistyped_second_word_is_named_with_the_one_that_was_meant(durun):
+    ran = durun("secret", "sett", "a", "b")
+    assert ran == (2, "", "durun: there is no command `secret sett`\n  hint: did you mean `durun secret set`?\n")
+    ran = durun("secret", "nonsense")
+    assert ran == (2, "", "durun: there is no command `secret nonsense`\n  hint: durun secret --help lists them\n")
 
 
 def test_a_mistyped_command_is_named_with_the_one_that_was_meant(durun):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from doubles import KeyringDouble
-from durun.errors import NotAllowed, SecretUnavailable, StorageFailed
+from durun.errors import NotAllowed, SecretUnavailable, StorageFailed, UsageError
 from durun.secrets.stored import Name, Stored
 
 APP, WEB = Name("db", "app"), Name("db", "web")
@@ -67,8 +67,9 @@ def test_what_others_put_can_be_deleted(stored, keyring):
 
 @pytest.mark.parametrize("name", [Name("", "app"), Name("db", ""), Name("d\0b", "app"), Name("db", "a\udcff")])
 def test_names_are_text(stored, name):
-    with pytest.raises(SecretUnavailable):
-        stored.put(name, "one")
+    for call in (lambda: stored.put(name, "one"), lambda: stored.delete(name), lambda: stored.get(name)):
+        with pytest.raises(UsageError):
+            call()
 
 
 @pytest.mark.parametrize("value", ["", "a\0b", "x" * ((1 << 20) + 1), "\udcff"])
