@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated
 
 from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option, QuietOption
+from durun.cli.ask import ask_secret, somebody_is_there
 from durun.cli.drive import choose_view, drive, report_standing
 from durun.cli.sources import open_source
 from durun.config import whoami
@@ -14,7 +16,8 @@ from durun.engine.api import Engine, ResumeRequest, StartRequest
 from durun.engine.requests import inputs_digest, unfinished
 from durun.errors import Changed, UsageError
 from durun.journal.api import RunQuery, SequenceConflict
-from durun.language.inputs import given_inputs, read_inputs_file
+from durun.language.inputs import Given, given_inputs, read_inputs_file, to_ask
+from durun.model.runbook import Runbook
 from durun.model.status import RESUMABLE
 from durun.model.task import RunRecord
 
@@ -46,16 +49,25 @@ def command(
     with open_app() as app:
         engine = app.engine()
         source = open_source(runbook, quiet or as_json)
-        file_values = None if inputs_file is None else read_inputs_file(inputs_file)
-        values = given_inputs(inputs or (), file_values, source.runbook)
+        given = _given(source.runbook, inputs or (), inputs_file)
         if target and not any(step.fan_out for step in source.runbook.every_step()):
             raise UsageError("no step of this runbook has targets to choose from", "leave out --target")
-        request = StartRequest(source, values, whoami(), request_id, tuple(target or ()), resume_or_start)
+        request = StartRequest(
+            source, given.plain, whoami(), request_id, tuple(target or ()), resume_or_start, given.secret
+        )
         while (code := _instead(app, engine, request, failed, as_json, quiet)) is None:
             view = choose_view(app, as_json, quiet)
             with suppress(SequenceConflict):  # somebody else was faster by a moment
                 return drive(view, lambda observer: engine.start(request, observer))
         return code
+
+
+def _given(runbook: Runbook, pairs: Sequence[str], file: str | None) -> Given:
+    """The inputs. A secret one that is missing is asked for, where somebody can answer."""
+    values = None if file is None else read_inputs_file(file, runbook)
+    asked = to_ask(values, runbook) if file != "-" and somebody_is_there() else {}
+    answers = {name: ask_secret(name, declared.description) for name, declared in asked.items()}
+    return given_inputs(pairs, values, runbook, answers)
 
 
 def _instead(app: App, engine: Engine, request: StartRequest, failed: bool, as_json: bool, quiet: bool) -> int | None:

@@ -284,3 +284,16 @@ def test_terminal_is_what_is_tested() -> None:
     os.close(master)
     os.close(slave)
     assert subprocess.run(["setsid", "--version"], capture_output=True, check=False).returncode == 0
+
+
+def test_a_secret_input_is_asked_for_without_echo(bench: Bench) -> None:
+    pin = "  pin: {secret: true, required: true, pattern: '^[0-9]+$', description: of the vault}"  # ends `inputs`
+    book = str(bench.write('\nsteps:\n  - id: one\n    run: eval "$MARK"\n', head=pin))
+    for typed, code, effects in ((b"4711\n", 0, 1), (b"hunter2\n", 2, 1), (b"\x04", 2, 1), (b"\x03", 130, 1)):
+        terminal = Terminal(bench, "run", book)
+        terminal.read_until("pin (of the vault): ")
+        terminal.type(typed)
+        assert terminal.end() == code, terminal.said
+        terminal.close()
+        assert "4711" not in terminal.said and "hunter2" not in terminal.said
+        assert bench.effects()["one"] == effects

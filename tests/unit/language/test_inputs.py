@@ -1,6 +1,7 @@
 """Inputs: what an operator types or a file holds reaches the step as it is, or is refused with all that is wrong."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from durun.errors import InvalidInput
-from durun.language.inputs import digest_of, given_inputs, read_inputs_file
+from durun.language.inputs import Given, digest_of, given_inputs, read_inputs_file, to_ask
 from durun.model.runbook import Input, Runbook
 
 
@@ -35,13 +36,13 @@ def refusal(*pairs: str, file: dict[str, Any] | None = None, of: Runbook = BOOK)
 
 
 def test_what_is_given_counts_over_the_file_and_that_over_the_default() -> None:
-    assert given_inputs([], None, BOOK) == {"role": "app"}
-    assert given_inputs([], {"role": "db", "count": 2}, BOOK) == {"role": "db", "count": 2}
-    assert given_inputs(["role=x", "role=web", "count=3"], {"role": "db"}, BOOK) == {"role": "web", "count": 3}
+    assert given_inputs([], None, BOOK).plain == {"role": "app"}
+    assert given_inputs([], {"role": "db", "count": 2}, BOOK).plain == {"role": "db", "count": 2}
+    assert given_inputs(["role=x", "role=web", "count=3"], {"role": "db"}, BOOK).plain == {"role": "web", "count": 3}
 
 
 def test_a_string_is_literal_and_everything_else_json() -> None:
-    found = given_inputs(["note=true", "count=3", "on=true", 'hosts=[{"name": "a"}]', "zone=a"], None, BOOK)
+    found = given_inputs(["note=true", "count=3", "on=true", 'hosts=[{"name": "a"}]', "zone=a"], None, BOOK).plain
     assert found == {"role": "app", "note": "true", "count": 3, "on": True, "hosts": [{"name": "a"}], "zone": "a"}
 
 
@@ -52,13 +53,13 @@ def test_a_string_is_literal_and_everything_else_json() -> None:
      "\\\\", "${{ x }}", "\x1b[31m", "null", "123"],
 )  # fmt: skip
 def test_a_string_comes_through_as_it_is_typed(text: str) -> None:
-    assert given_inputs([f"note={text}"], None, BOOK)["note"] == text
-    assert given_inputs([], {"note": text}, BOOK)["note"] == text
+    assert given_inputs([f"note={text}"], None, BOOK).plain["note"] == text
+    assert given_inputs([], {"note": text}, BOOK).plain["note"] == text
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 def test_any_text_without_nul_comes_through(text: str) -> None:
-    assert given_inputs([f"note={text}"], None, BOOK)["note"] == text
+    assert given_inputs([f"note={text}"], None, BOOK).plain["note"] == text
 
 
 @pytest.mark.fault(38)
@@ -75,7 +76,7 @@ def test_a_value_too_big_for_the_environment_is_refused_with_the_way_out() -> No
     assert "131,072" in error.message
     assert "write it to a file and give the file's path" in error.message
     largest = 128 * 1024 - len("INPUT_NOTE=") - 1
-    assert given_inputs(["note=" + "x" * largest], None, BOOK)["note"] == "x" * largest
+    assert given_inputs(["note=" + "x" * largest], None, BOOK).plain["note"] == "x" * largest
     refusal("note=" + "x" * (largest + 1))
     refusal("note=" + "é" * (largest // 2 + 1))
     assert "bytes as an environment variable" in refusal(file={"hosts": [{"name": "x" * 200_000}]}).message
@@ -142,7 +143,7 @@ def test_a_wrong_value_is_never_shown_as_it_may_be_private() -> None:
 
 
 def test_an_input_without_default_that_is_not_given_is_absent_and_a_null_default_is_null() -> None:
-    assert given_inputs([], None, book(a=Input({}), b=Input({}, has_default=True, default=None))) == {"b": None}
+    assert given_inputs([], None, book(a=Input({}), b=Input({}, has_default=True, default=None))).plain == {"b": None}
 
 
 def test_a_runbook_without_inputs_says_so() -> None:
@@ -160,12 +161,12 @@ def test_a_runbook_without_inputs_says_so() -> None:
 )
 def test_a_file_of_inputs_is_yaml_or_json(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
-    assert read_inputs_file(str(tmp_path / name)) == {"count": 3, "note": "x"}
+    assert read_inputs_file(str(tmp_path / name), BOOK) == {"count": 3, "note": "x"}
 
 
 def test_yaml_words_that_look_like_booleans_stay_text(tmp_path: Path) -> None:
     (tmp_path / "in.yaml").write_text("a: no\nb: 012\nc: 1:30\n")
-    assert read_inputs_file(str(tmp_path / "in.yaml")) == {"a": "no", "b": "012", "c": "1:30"}
+    assert read_inputs_file(str(tmp_path / "in.yaml"), BOOK) == {"a": "no", "b": "012", "c": "1:30"}
 
 
 @pytest.mark.parametrize(
@@ -189,23 +190,23 @@ def test_a_file_that_can_not_be_used_is_refused_with_the_place(
 ) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(InvalidInput) as caught:
-        read_inputs_file(str(tmp_path / name))
+        read_inputs_file(str(tmp_path / name), BOOK)
     assert words in caught.value.message
     assert name in caught.value.message
 
 
 def test_a_file_that_is_not_there_or_too_big_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="No such file"):
-        read_inputs_file(str(tmp_path / "none"))
+        read_inputs_file(str(tmp_path / "none"), BOOK)
     with pytest.raises(InvalidInput, match="Is a directory"):
-        read_inputs_file(str(tmp_path))
+        read_inputs_file(str(tmp_path), BOOK)
     with (tmp_path / "big.json").open("wb") as file:
         file.truncate(17 * 1024 * 1024)
     with pytest.raises(InvalidInput, match="larger than 16 MiB"):
-        read_inputs_file(str(tmp_path / "big.json"))
+        read_inputs_file(str(tmp_path / "big.json"), BOOK)
     (tmp_path / "big.yaml").write_text("a: " + "x" * 2_000_000)
     with pytest.raises(InvalidInput, match="larger than 1 MiB") as caught:
-        read_inputs_file(str(tmp_path / "big.yaml"))
+        read_inputs_file(str(tmp_path / "big.yaml"), BOOK)
     assert caught.value.hint == "as JSON it may be larger"
 
 
@@ -213,7 +214,7 @@ def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     (tmp_path / "stdin").write_text("note: x\n")
     with (tmp_path / "stdin").open() as stdin:
         monkeypatch.setattr("sys.stdin", stdin)
-        assert read_inputs_file("-") == {"note": "x"}
+        assert read_inputs_file("-", BOOK) == {"note": "x"}
 
 
 def test_the_digest_is_of_the_values_and_not_of_how_they_are_written() -> None:
@@ -227,6 +228,109 @@ def test_the_digest_is_of_the_values_and_not_of_how_they_are_written() -> None:
 def test_the_short_way_says_what_jsonschema_says(kind, value):
     from jsonschema import Draft202012Validator
 
-    from durun.language.inputs import _plainly_right
+    from durun.language.fitting import _plainly_right
 
     assert not _plainly_right({"type": kind}, value) or Draft202012Validator({"type": kind}).is_valid(value)
+
+
+SECRET = book(
+    pin=Input({"type": "string", "pattern": "^[0-9]{4}$"}, required=True, secret=True, description="of the vault"),
+    accounts=Input({"type": "object", "additionalProperties": {"type": "integer"}}, secret=True),
+    role=Input({}, required=True),
+)
+
+
+def test_secret_inputs_are_kept_apart() -> None:
+    given = given_inputs(["role=app"], {"pin": "1234", "accounts": {"a": 1}}, SECRET)
+    assert given == Given({"role": "app"}, {"pin": "1234", "accounts": {"a": 1}})
+
+
+def test_what_was_asked_for_is_read_as_if_it_were_typed() -> None:
+    given = given_inputs(["role=app"], None, SECRET, {"pin": "1234", "accounts": '{"a": 1}'})
+    assert given.secret == {"pin": "1234", "accounts": {"a": 1}}
+
+
+@pytest.mark.parametrize("pairs", [["pin=1234", "role=x"], ["role=x", "pin=1234", "pin=9"]])
+def test_a_secret_input_is_not_taken_from_the_command_line(pairs: list[str]) -> None:
+    error = refusal(*pairs, of=SECRET)
+    assert error.message == "input `pin` is secret, and everybody can read what is typed behind -i"
+    assert error.hint == (
+        "a secret input is asked for at a terminal, or comes by --inputs - or a file that only you can read"
+    )
+
+
+def test_a_missing_secret_input_says_how_it_may_come() -> None:
+    error = refusal("role=x", of=SECRET)
+    assert error.message == "input `pin` is missing (of the vault)"
+    assert error.hint.startswith("a secret input is asked for at a terminal")
+    assert refusal(of=SECRET).hint.startswith("give inputs with -i NAME=VALUE or --inputs FILE; a secret input is")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("pin", "hunter2", "must match the pattern ^[0-9]{4}$"),
+        ("pin", "", "is empty, which no secret is"),
+        ("pin", None, "is empty"),
+        ("pin", "12\x0034", "holds a NUL character"),
+        ("pin", "\ud800", "is not text in UTF-8"),
+        ("pin", "1" * (1024 * 1024 + 1), "has more than 1,048,576 bytes"),
+        ("pin", 1234, "must be of type string, and is of type number"),
+        ("accounts", {"hunter2": "x"}, "must be of type integer"),
+    ],
+)
+def test_a_secret_input_that_does_not_fit_is_not_shown(name: str, value: Any, words: str) -> None:
+    message = refusal("role=x", file={"pin": "1234", name: value}, of=SECRET).message
+    assert message.startswith(f"input `{name}` {words}")
+    assert "hunter2" not in message and "1234" not in message
+
+
+def test_an_answer_that_is_no_json_is_not_shown() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        given_inputs(["role=x"], None, SECRET, {"pin": "1234", "accounts": "hunter2"})
+    assert "written as JSON; what was given is not JSON" in caught.value.message
+    assert "hunter2" not in caught.value.message
+
+
+def test_a_secret_input_may_be_larger_than_any_variable() -> None:
+    large = book(key=Input({}, secret=True))
+    assert len(given_inputs([], {"key": "x" * 300_000}, large).secret["key"]) == 300_000
+
+
+def test_only_what_a_run_can_t_do_without_is_asked_for() -> None:
+    assert list(to_ask(None, SECRET)) == ["pin"]
+    assert list(to_ask({"pin": "1234"}, SECRET)) == []
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
+def test_a_file_with_a_secret_input_is_nobody_else_s(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "in.yaml"
+    file.write_text("pin: '1234'\n")
+    file.chmod(mode)
+    with pytest.raises(InvalidInput) as caught:
+        read_inputs_file(str(file), SECRET)
+    assert caught.value.message == f"{file} gives the secret input `pin` and is open to other users (mode {mode:04o})"
+    assert caught.value.hint == f"chmod 600 {file}"
+    file.chmod(0o600)
+    assert read_inputs_file(str(file), SECRET) == {"pin": "1234"}
+    file.write_text("role: x\n")
+    file.chmod(0o644)
+    assert read_inputs_file(str(file), SECRET) == {"role": "x"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file away, which takes root")
+def test_a_file_with_a_secret_input_is_one_s_own(tmp_path: Path) -> None:
+    file = tmp_path / "in.yaml"
+    file.write_text("pin: '1234'\n")
+    file.chmod(0o600)
+    os.chown(file, 1000, 1000)
+    with pytest.raises(InvalidInput, match=r"belongs to another user \(uid 1000\)"):
+        read_inputs_file(str(file), SECRET)
+
+
+def test_a_secret_input_may_come_through_a_pipe(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"pin: '1234'\n")
+    os.close(writing)
+    assert read_inputs_file(f"/dev/fd/{reading}", SECRET) == {"pin": "1234"}
+    os.close(reading)
