@@ -33,7 +33,7 @@ STEPS = "steps:\n  - id: a\n    run: x\n    outputs: {o: {secret: true}}\n"
     ],
 )
 def test_here_a_secret_may_stand(runbook, text):
-    runbook(HEAD.split("\n", 2)[2] + STEPS + text)
+    assert runbook(HEAD.split("\n", 2)[2] + STEPS + text).steps
 
 
 ARGUMENT = "an argument of a program can be read by everybody on the machine"
