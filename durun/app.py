@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,6 +38,15 @@ class App(NamedTuple):
         from durun.engine.local.engine import LocalEngine
 
         return LocalEngine(self.config, self.journal, self.clock)
+
+    def fingerprints(self, values: Mapping[str, Json]) -> dict[str, str]:
+        """A keyed digest of each of these secret values. Raises StorageFailed."""
+        if not values:
+            return {}
+        from durun.engine.local.surroundings import fingerprint, fingerprint_key
+
+        key = fingerprint_key(self.config.home)
+        return {name: fingerprint(key, value) for name, value in values.items()}
 
     def holder(self, run_id: str) -> dict[str, Json] | None:
         """The process that drives the run now: `{"pid", "host", "since"}`, or None."""

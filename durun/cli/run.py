@@ -53,7 +53,14 @@ def command(
         if target and not any(step.fan_out for step in source.runbook.every_step()):
             raise UsageError("no step of this runbook has targets to choose from", "leave out --target")
         request = StartRequest(
-            source, given.plain, whoami(), request_id, tuple(target or ()), resume_or_start, given.secret
+            source,
+            given.plain,
+            whoami(),
+            request_id,
+            tuple(target or ()),
+            resume_or_start,
+            given.secret,
+            app.fingerprints(given.secret),
         )
         while (code := _instead(app, engine, request, failed, as_json, quiet)) is None:
             view = choose_view(app, as_json, quiet)

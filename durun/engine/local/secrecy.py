@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from durun.engine.local.marks import mark_of
-from durun.engine.local.surroundings import fingerprint_key
+from durun.engine.local.surroundings import fingerprint, fingerprint_key
 from durun.engine.local.vault import Vault
 from durun.engine.local.wire import Discretion
 from durun.language.expressions import render
@@ -80,8 +78,7 @@ class LocalSecrecy:
 
     def fingerprint(self, value: Json) -> str:
         """A keyed digest of a value, in hex: equal for equal values, and of no use without the key."""
-        text = "secret:" + json.dumps(value, sort_keys=True)
-        return hmac.new(self._digest_key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+        return fingerprint(self._digest_key, value)
 
     # -- out of sight -----------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import contextlib
 import fnmatch
 import hashlib
 import hmac
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -80,6 +81,12 @@ def fingerprint_key(home: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise StorageFailed(f"{path}: {error.strerror}", "see to the disk, then try again") from error
+
+
+def fingerprint(key: bytes, value: Json) -> str:
+    """A keyed digest of a secret value, in hex: equal for equal values, and of no use without the key."""
+    text = "secret:" + json.dumps(value, sort_keys=True)
+    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def _make_key(path: Path) -> None:
