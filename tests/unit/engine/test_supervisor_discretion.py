@@ -73,7 +73,7 @@ def test_outputs_come_through_a_pipe_and_are_sealed_before_the_end_is_told(rig):
         discretion=discreet(),
     )
     assert opened(rig) == {"output": b"password=x1\nb=2\n"}
-    assert not (rig.folder() / "output").exists()
+    assert (rig.folder() / "output").readlink() == Path("/dev/null")
     assert b"x1" not in everything(rig.run_folder)
 
 
@@ -99,7 +99,7 @@ def test_many_outputs_are_all_taken(rig, python):
 
 def test_a_step_that_gives_nothing_leaves_nothing_sealed(rig):
     rig.run("true", discretion=discreet(SECRET))
-    assert [path.name for path in rig.folder().iterdir()] == ["gate"]
+    assert {path.name for path in rig.folder().iterdir()} == {"gate", "output"}
 
 
 def test_the_runner_gone_the_outputs_are_sealed_and_the_record_is_durable(rig, fifo):
@@ -184,3 +184,22 @@ def test_outputs_that_cannot_be_sealed_leave_no_record_of_a_good_end(rig):
     ended = rig.script('echo a=1 >> "$DURUN_OUTPUT"', discretion=broken)
     assert "could not be sealed" in ended.problem
     assert read_gate(rig.folder()).exit is None
+
+
+def test_a_step_whose_supervisor_was_killed_can_write_its_outputs_and_end(rig, fifo, wait, alive):
+    rig.hands.send([rig.order("sh", "-c", f'read a < {fifo}; echo p=q >> "$DURUN_OUTPUT"', discretion=discreet())])
+    step = rig.wait_for_process()
+    rig.kill()
+    with fifo.open("w") as pipe:
+        pipe.write("\n")
+    wait(lambda: not alive(step.pid))
+
+
+def test_a_daemon_that_a_step_leaves_is_not_waited_for(rig, fifo):
+    late = f'(read a < {fifo}; echo b=2 >> "$DURUN_OUTPUT"; read a < {fifo}) >/dev/null 2>&1 &'
+    ended = rig.script(f'echo a=1 >> "$DURUN_OUTPUT"; {late} exit 0', discretion=discreet())
+    assert ended.record.exit_code == 0 and opened(rig) == {"output": b"a=1\n"}
+    for _ in range(2):
+        with fifo.open("w") as pipe:
+            pipe.write("\n")
+    assert b"b=2" not in everything(rig.run_folder)

@@ -58,20 +58,17 @@ class Child:
     def start(self) -> bool:
         """Start the process; False if that can't be: then the attempt is over already."""
         try:
-            spawned = spawn(self.order, self.folder, self._prepare())
+            more = self._prepare()
+            spawned = spawn(self.order, self.folder, more, self.outlet.held if self.outlet is not None else None)
         except NotStarted as error:
             self.reason, self._error = "not_started", str(error)
             self._over = True
-            if self.outlet is not None:
-                self.outlet.abandon()
             return False
         self.pid = spawned.pid
         process = _look(spawned.pid)
         main = MainProcess(spawned.pid, process.started if process else 0)
         self._origin = self._origin._replace(main=(main.pid, main.started), group=main.pid)
         self.pipes = {spawned.stdout: "stdout", spawned.stderr: "stderr"}
-        if self.outlet is not None:
-            self.pipes[self.outlet.reading] = "output"
         self.stdin = spawned.stdin
         if self.order.timeout is not None:
             self.deadline = time.monotonic() + self.order.timeout
@@ -99,7 +96,7 @@ class Child:
             remove_secret_files(self.order.nonce)
         if self.outlet is not None:
             with contextlib.suppress(OSError):
-                self.outlet.remove()
+                self.outlet.close()
 
     @property
     def wake_at(self) -> float | None:
@@ -141,8 +138,6 @@ class Child:
 
     def _end(self) -> None:
         self._over = True
-        if self.outlet is not None:
-            self.outlet.let_end()
         self.drain_until = time.monotonic() + DRAIN
 
     def read(self, pipe: int) -> bool:
@@ -151,9 +146,7 @@ class Child:
             chunk = os.read(pipe, _CHUNK)
         except BlockingIOError:
             return True
-        if chunk and self.outlet is not None and pipe == self.outlet.reading:
-            self.outlet.take(chunk)
-        elif chunk:
+        if chunk:
             self.log.write(self.pipes[pipe], chunk)
         return bool(chunk)
 

@@ -59,7 +59,8 @@ class Ending:
         """Write the exit record, and make durable what the outcome may name; what the disk refused, or ""."""
         try:
             write_exit(child.gate, record)
-            if child.log.exists or os.path.exists(output_path(child.folder)):  # noqa: PTH110  (every step pays for it)
+            output = child.outlet is None and os.path.exists(output_path(child.folder))  # noqa: PTH110  (every step pays)
+            if child.log.exists or output:
                 child.log.sync()
                 sync(output_path(child.folder))
                 self._sync_names(child.folder)

@@ -181,6 +181,8 @@ class Supervisor:
         self._by_pid[child.pid] = child
         for pipe in child.pipes:
             self._selector.register(pipe, selectors.EVENT_READ, self._reader(child, pipe))
+        if child.outlet is not None:
+            self._selector.register(child.outlet.reading, selectors.EVENT_READ, lambda: self._on_output(child))
         if child.stdin is not None:
             self._selector.register(child.stdin, selectors.EVENT_WRITE, lambda: self._on_writable(child))
 
@@ -208,6 +210,10 @@ class Supervisor:
                 self._finish_if_ended(child)
 
         return on_readable
+
+    def _on_output(self, child: Child) -> None:
+        if child.outlet is not None and self._children.get(child.order.folder) is child:
+            child.outlet.take()
 
     def _close_pipe(self, child: Child, pipe: int) -> None:
         self._selector.unregister(pipe)
@@ -286,6 +292,8 @@ class Supervisor:
         if not child.ended or self._children.get(number) is not child or self._ending is None:
             return
         self._close_stdin(child)
+        if child.outlet is not None and child.pid:
+            self._selector.unregister(child.outlet.reading)
         child.tidy()
         record = child.record()
         unsealed = self._ending.seal(child)

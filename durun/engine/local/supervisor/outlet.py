@@ -7,34 +7,44 @@ import os
 CAP = 8 << 20
 """Bytes that are taken; a step that writes more has too many outputs, which whoever reads them finds by the size."""
 
+_CHUNK = 1 << 16
+_PIPE_MAX = 1 << 20
+
 
 class Outlet:
-    """A pipe with a name, which a step's own children can open too, however they were started."""
+    """A pipe with a name, which a step's own children can open too, however they were started.
+
+    `reading` is our end. `held` is both ends at once: the step has it as a descriptor too, so that should we be killed,
+    the step can go on to write and to end, instead of waiting for ever for a reader.
+    """
 
     def __init__(self, path: str) -> None:
         """Raises OSError."""
         os.mkfifo(path, 0o600)
         self._path = path
         self.reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        # While we hold a writing end ourselves, the pipe has no end before the step has one.
-        self._writing: int | None = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.held = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self.content = bytearray()
 
-    def take(self, chunk: bytes) -> None:
-        """Keep what was written; one byte over the cap is kept, to tell."""
+    def take(self) -> bool:
+        """Take a chunk of what was written; False if there is none now. One byte over the cap is kept, to tell."""
+        try:
+            chunk = os.read(self.reading, _CHUNK)
+        except BlockingIOError:
+            return False
         self.content += chunk[: CAP + 1 - len(self.content)]
+        return bool(chunk)
 
-    def let_end(self) -> None:
-        """The step is over: the pipe ends when the last process that holds it does."""
-        if self._writing is not None:
-            os.close(self._writing)
-            self._writing = None
+    def close(self) -> None:
+        """The step is over: take what is there. What a daemon that it left writes from now on goes nowhere.
 
-    def abandon(self) -> None:
-        """Close the reading end, which otherwise is closed by whoever reads: the step was not started."""
+        Were the name free, that would make a file of it.
+        """
+        for _ in range(_PIPE_MAX // _CHUNK):
+            if not self.take():
+                break
         os.close(self.reading)
-
-    def remove(self) -> None:
-        """Take the name away."""
-        self.let_end()
-        os.unlink(self._path)  # noqa: PTH108  (the supervisor's files are plain strings)
+        os.close(self.held)
+        draft = f"{self._path}.over"
+        os.symlink(os.devnull, draft)  # noqa: PTH211  (the supervisor's files are plain strings)
+        os.rename(draft, self._path)  # noqa: PTH104

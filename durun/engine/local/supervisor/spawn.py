@@ -33,8 +33,11 @@ class Spawned(NamedTuple):
     stderr: int
 
 
-def spawn(order: StartOrder, folder: Path, more: Mapping[str, str]) -> Spawned:
-    """Start the order's command in a process group of its own, with `more` variables. Raises NotStarted."""
+def spawn(order: StartOrder, folder: Path, more: Mapping[str, str], held: int | None = None) -> Spawned:
+    """Start the order's command in a process group of its own, with `more` variables. Raises NotStarted.
+
+    `held` is a descriptor that it gets beside its three, as number 3.
+    """
     env = {**order.env, **more, NONCE: order.nonce, OUTPUT: output_path(folder)}
     theirs: list[int] = []
     ours: list[int] = []
@@ -46,6 +49,8 @@ def spawn(order: StartOrder, folder: Path, more: Mapping[str, str]) -> Spawned:
             reading, writing = os.pipe()
             ours.append(reading)
             theirs.append(writing)
+        if held is not None:
+            theirs.append(os.dup(held))
         pid = _start(order, env, theirs)
     except (OSError, ValueError) as error:
         _close(ours)
