@@ -48,6 +48,15 @@ class App(NamedTuple):
         key = fingerprint_key(self.config.home)
         return {name: fingerprint(key, value) for name, value in values.items()}
 
+    def tidy(self) -> None:
+        """Finish what processes that were killed at the very end of a run have left."""
+        from durun.engine.local.marks import marked
+
+        if marked(self.config.home):
+            from durun.engine.local.discretion import finish_destroying
+
+            finish_destroying(self.config, self.journal, self.clock)
+
     def holder(self, run_id: str) -> dict[str, Json] | None:
         """The process that drives the run now: `{"pid", "host", "since"}`, or None."""
         return RunLock(self.config.run_lock(run_id)).holder()

@@ -50,6 +50,7 @@ def command(
         raise UsageError("--failed goes with --all", "a run that is named is resumed although it failed")
     accepted = tuple(accept_env or ())
     with open_app() as app:
+        app.tidy()
         if every:
             return _resume_all(app, failed, accepted, as_json, quiet)
         record = app.journal.record(find_run(app, run, changes=True) if run is not None else find_unfinished(app))

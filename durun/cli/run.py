@@ -47,6 +47,7 @@ def command(
 ) -> int:
     """Start a run of a runbook."""
     with open_app() as app:
+        app.tidy()
         engine = app.engine()
         source = open_source(runbook, quiet or as_json)
         given = _given(source.runbook, inputs or (), inputs_file)

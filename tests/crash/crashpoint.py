@@ -43,6 +43,10 @@ RUNNER = {
     "fence": f"{_LOCAL}.examine:fence",
     "sync": f"{_LOCAL}.examine:sync_results",
     "close": f"{_LOCAL}.hands:Hands.close",
+    "put": f"{_LOCAL}.vault:Vault.put",
+    "shown": f"{_LOCAL}.sealed_results:SealedResults._show",
+    "destroy": f"{_LOCAL}.vault:Vault.destroy",
+    "unmark": f"{_LOCAL}.vault:Vault.unmark",
 }
 SUPERVISOR = {
     "open": f"{_LOCAL}.supervisor.loop:open_run",
@@ -54,6 +58,9 @@ SUPERVISOR = {
     "sync": f"{_LOCAL}.supervisor.ending:sync",
     "ended": f"{_LOCAL}.wire:Channel.send",
     "durable": f"{_LOCAL}.supervisor.ending:Ending.make_durable",
+    "files": f"{_LOCAL}.supervisor.child:write_secret_files",
+    "seal": f"{_LOCAL}.supervisor.ending:Ending.seal",
+    "sealed": "durun.secrets.seal:write_sealed",
 }
 """Where each point is: `before` and `after` a call of it."""
 

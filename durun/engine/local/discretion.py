@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from durun.config import Config
 from durun.engine.local.marks import marked
+from durun.engine.local.secret_files import left_over, remove_secret_files
 from durun.engine.requests import append_newest, stored_runbook
 from durun.engine.values import Values
 from durun.errors import DurunError
@@ -99,12 +100,26 @@ def destroy_seals(journal: Journal, clock: Clock, secrecy: LocalSecrecy | None, 
     """The run has succeeded: remove its sealed values, and record it once they are gone. Raises StorageFailed."""
     if secrecy is None:
         return
+    if journal.events(state.record.id, types=("seals_destroyed",)):
+        secrecy.vault.unmark()
+        return
     values = len(state.created.sealed) + sum(len(task.sealed) for task in state.tasks.values())
     values += sum(len(found.index) for found in state.resolved.values() if found.sealed is not None)
     secrecy.vault.destroy()
     if values:
         append_newest(journal, clock, state.record.id, lambda _: SealsDestroyed(values=values))
     secrecy.vault.unmark()
+
+
+def forget_files(secrecy: LocalSecrecy | None, state: RunState) -> None:
+    """The run is over: remove secret files that a killed supervisor has left, and whose step has ended since."""
+    if secrecy is None:
+        return
+    there = left_over()
+    for task in state.tasks.values() if there else ():
+        for attempt in task.attempts:
+            if attempt.nonce in there:
+                remove_secret_files(attempt.nonce)
 
 
 def finish_destroying(config: Config, journal: Journal, clock: Clock) -> None:

@@ -16,7 +16,7 @@ from durun.engine.changes import changes_of, tasks_added
 from durun.engine.local.discretion import (
     close,
     destroy_seals,
-    finish_destroying,
+    forget_files,
     mark,
     open_secrecy,
     seal_inputs,
@@ -52,7 +52,7 @@ from durun.model.event import Event, RunbookChanged, RunCreated, Stamped, Surrou
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
-from durun.model.status import FINAL
+from durun.model.status import ENDED, FINAL
 from durun.model.task import TaskKey
 from durun.model.values import Json
 
@@ -78,7 +78,6 @@ class LocalEngine:
         source = request.source
         runbook, place = source.runbook, Path(source.place)
         check_requirements(runbook.requires, os.environ.get("PATH", os.defpath))
-        finish_destroying(self._config, self._journal, self._clock)
         run_id = _new_id()
         folder = self._make_folder(run_id, new=True)
         lock = RunLock(self._config.run_lock(run_id), self._clock)
@@ -124,7 +123,6 @@ class LocalEngine:
         """Take a run up again."""
         record = self._journal.record(request.run_id)
         refuse_final(record, "resume", "; start a new run")
-        finish_destroying(self._config, self._journal, self._clock)
         lock = RunLock(self._config.run_lock(record.id), self._clock)
         self._make_folder(record.id)
         lock.acquire()
@@ -226,6 +224,8 @@ class LocalEngine:
         return self._ended(outcome, session, observer)
 
     def _ended(self, outcome: Outcome, session: Session, observer: Observer) -> Outcome:
+        if outcome.status in ENDED:
+            forget_files(session.secrecy, session.ledger.state)
         if outcome.status == "succeeded":
             remove_folder(session.run_folder / "work")
             destroy_seals(self._journal, self._clock, session.secrecy, session.ledger.state)

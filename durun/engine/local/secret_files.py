@@ -11,13 +11,15 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 
+_PREFIX = "durun-"
+
 
 def write_secret_files(nonce: str, files: Mapping[str, str]) -> dict[str, str]:
     """Write each file's content, and return the paths by the same names (those of variables).
 
     `nonce` is the attempt's. Raises OSError; then nothing is left.
     """
-    folder = f"{_memory()}/durun-{nonce}"
+    folder = f"{_memory()}/{_PREFIX}{nonce}"
     os.mkdir(folder, 0o700)  # noqa: PTH102  (exclusive: a folder that is there already is somebody else's)
     try:
         return {name: _write(f"{folder}/{name}", content) for name, content in files.items()}
@@ -29,7 +31,17 @@ def write_secret_files(nonce: str, files: Mapping[str, str]) -> dict[str, str]:
 def remove_secret_files(nonce: str) -> None:
     """Remove what an attempt was given; nothing if that is gone. What can't be removed is left."""
     for place in _places():
-        _remove(f"{place}/durun-{nonce}")
+        _remove(f"{place}/{_PREFIX}{nonce}")
+
+
+def left_over() -> set[str]:
+    """The nonces of all attempts, of whatever run, whose secret files are there."""
+    found: set[str] = set()
+    for place in _places():
+        with contextlib.suppress(OSError):
+            names = os.listdir(place)  # noqa: PTH208  (the supervisor's files are plain strings)
+            found.update(name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX))
+    return found
 
 
 def memory_place() -> str | None:
