@@ -42,7 +42,7 @@ def test_a_word_that_several_commands_begin_with_lists_them(durun):
     asked = durun("secret", "--help")
     assert (asked.code, asked.err) == (0, "")
     for name, command in COMMANDS.items():
-        assert (f"  {name} " in asked.out) == (command.group == "secret")
+        assert (f"\n  {name} " in asked.out) == (command.group == "secret")
     assert durun("secret") == (2, "", asked.out)
 
 
