@@ -55,7 +55,8 @@ def command(
 def _scope(runbook: Runbook, pairs: list[str], file: str | None) -> Mapping[str, Any]:
     """What the places of secrets may depend on. An input that none of them asks for may be missing."""
     optional = {name: declared._replace(required=False) for name, declared in runbook.inputs.items()}
-    values = given_inputs(pairs, None if file is None else read_inputs_file(file), runbook._replace(inputs=optional))
+    asked = runbook._replace(inputs=optional)
+    values = given_inputs(pairs, None if file is None else read_inputs_file(file, runbook), asked)
     return {"inputs": values, "env": {name: os.environ[name] for name in runbook.env_names if name in os.environ}}
 
 
