@@ -56,8 +56,8 @@ def _scope(runbook: Runbook, pairs: list[str], file: str | None) -> Mapping[str,
     """What the places of secrets may depend on. An input that none of them asks for may be missing."""
     optional = {name: declared._replace(required=False) for name, declared in runbook.inputs.items()}
     asked = runbook._replace(inputs=optional)
-    values = given_inputs(pairs, None if file is None else read_inputs_file(file, runbook), asked)
-    return {"inputs": values, "env": {name: os.environ[name] for name in runbook.env_names if name in os.environ}}
+    given = given_inputs(pairs, None if file is None else read_inputs_file(file, runbook), asked)
+    return {"inputs": given.plain, "env": {name: os.environ[name] for name in runbook.env_names if name in os.environ}}
 
 
 def _check(name: str, secret: Secret, scope: Mapping[str, Any], resolver: Resolver) -> Checked:
