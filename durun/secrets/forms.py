@@ -5,7 +5,8 @@ The rule, which is the same for every sink:
 - Looked for are: the value as it is; without the white space around it; with `\\n` or `\\r\\n` as line ends; every
   spelling of `spellings`; base64 and base64url, alone and within other bytes (three alignments, without the characters
   that depend on the neighbours); hex in lower and upper case. Of a value of several lines also each line that
-  has at least 8 characters, 4 of them different, and is no PEM marker (those stand in public keys, too).
+  has at least 8 characters, 4 of them different, and is not public: no PEM marker, no line that belongs to the
+  public key of a private one (see `armour`).
 - A value with less than 4 characters, not counting the white space around it, is not looked for: it would be found
   everywhere. `keeps_output` says so, and then the output of a step that gets it is not kept.
 - Base64 and hex count from 6 characters on; a spelling is at least as long as its value.
@@ -23,6 +24,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from durun.secrets.armour import Range, public_ranges
 from durun.secrets.spellings import encode, json_spellings, spellings
 
 _SHORTEST = 4
@@ -36,7 +38,10 @@ UNBROKEN = 4
 
 _PIECE = 96
 """Forms of twice this and more are cut. More than the width of an armoured line (64 to 76): so a piece of a private key
-never is in the public key, whose lines break the numbers that they share at other places."""
+has a line end in it, and is not in the public key in one line, or in lines broken elsewhere."""
+
+_TELLING = 32
+"""How much that is private a piece has if the rest of it is public."""
 
 _BIG = 1 << 14
 
@@ -70,12 +75,12 @@ def forms(values: Iterable[str]) -> Forms:
 def _add_whole(found: Forms, value: str) -> None:
     big = len(value) >= _BIG
     for text in {value, value.strip()} if big else _bases(value):
-        for spelling in map(encode, set(json_spellings(text) if big else spellings(text))):
-            _add(found, spelling, breakable=len(spelling) >= _BREAKABLE_TEXT)
+        for form, public in _spelled(text, big):
+            _add(found, form, len(form) >= _BREAKABLE_TEXT, public)
         data = encode(text)
         for coded in {*_hex(data), *_within(data), *(() if big else _alone(data))}:
             if len(coded) >= _SHORTEST_CODED:
-                _add(found, coded, breakable=len(coded) >= _BREAKABLE_CODED)
+                _add(found, coded, len(coded) >= _BREAKABLE_CODED)
 
 
 def _add_lines(found: Forms, value: str) -> None:
@@ -89,6 +94,15 @@ def _add_lines(found: Forms, value: str) -> None:
             _add(found, coded, breakable=True)
 
 
+def _spelled(text: str, big: bool) -> Iterator[tuple[bytes, tuple[Range, ...]]]:
+    """Each spelling, and where its public parts are."""
+    spell = json_spellings if big else spellings
+    edges = [edge for part in public_ranges(text) for edge in part]
+    for spelling, *before in set(zip(spell(text), *(spell(text[:edge]) for edge in edges), strict=True)):
+        sizes = [len(encode(part)) for part in before]
+        yield encode(spelling), tuple(zip(sizes[::2], sizes[1::2], strict=True))
+
+
 def _bases(value: str) -> set[str]:
     unix = value.replace("\r\n", "\n")
     variants = {value, unix, unix.replace("\n", "\r\n")}
@@ -96,8 +110,16 @@ def _bases(value: str) -> set[str]:
 
 
 def _lines(value: str) -> set[str]:
-    lines = {line.strip() for line in value.strip().splitlines()}
-    if len(lines) < 2:
+    lines: set[str] = set()
+    public = public_ranges(value)
+    at = 0
+    for whole in value.splitlines(keepends=True):
+        line = whole.strip()
+        start = at + whole.find(line)
+        if not any(first <= start and start + len(line) <= last for first, last in public):
+            lines.add(line)
+        at += len(whole)
+    if len(value.strip().splitlines()) < 2:
         return set()
     return {line for line in lines if len(line) >= _SHORTEST_LINE and len(set(line)) >= 4 and not _MARKER.match(line)}
 
@@ -121,9 +143,9 @@ def _within(data: bytes) -> Iterator[bytes]:
         yield coded.translate(_URL_SAFE)
 
 
-def _add(found: Forms, form: bytes, breakable: bool) -> None:
-    for piece in _pieces(form):
-        if breakable and len(piece) >= _BREAKABLE_CODED and not re.search(rb"[\s\\]", piece):
+def _add(found: Forms, form: bytes, breakable: bool, public: Iterable[Range] = ()) -> None:
+    for piece in _pieces(form, public):
+        if breakable and _BREAKABLE_CODED <= len(piece) <= 2 * _PIECE and not re.search(rb"[\s\\]", piece):
             found.broken.update((piece, piece[UNBROKEN:]))
             if piece.startswith((b"n", b"r")):
                 # After a backslash, its first character looks like the rest of a written line end.
@@ -132,13 +154,18 @@ def _add(found: Forms, form: bytes, breakable: bool) -> None:
             found.plain.add(piece)
 
 
-def _pieces(form: bytes) -> Iterator[bytes]:
-    """Pieces that cover the form without a gap, but for those that say nothing; none begins within a character."""
-    cuts = [_start_of_character(form, at) for at in range(0, max(1, len(form) - _PIECE + 1), _PIECE)]
-    telling = min(3, len(set(form)))
-    for start, end in zip(cuts, [*cuts[1:], len(form)], strict=True):
+def _pieces(form: bytes, public: Iterable[Range]) -> Iterator[bytes]:
+    """Pieces that cover the form without a gap, but for those that say nothing; none begins within a character.
+
+    A piece with something public in it has more than that.
+    """
+    cuts = [_start_of_character(form, at) for at in range(_PIECE, len(form) - _PIECE + 1, _PIECE)]
+    for first, last in public:
+        cuts = [cut for cut in cuts if not first - _TELLING < cut < last + _TELLING]
+    varied = min(3, len(set(form)))
+    for start, end in zip([0, *cuts], [*cuts, len(form)], strict=True):
         piece = form[start:end]
-        if len(set(piece)) >= telling:
+        if len(set(piece)) >= varied:
             yield piece
 
 

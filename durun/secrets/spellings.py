@@ -37,7 +37,7 @@ _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 def spellings(text: str) -> Iterator[str]:
     """Every way in which the text is written in text, first as it is."""
     yield text
-    if text.isascii() and re.fullmatch(r"[\w.-]*", text):
+    if text.isascii() and re.fullmatch(r"[\w.-]+", text):
         return
     for spell in (_url, _json, _html, _shell, _source):
         yield from spell(text)
