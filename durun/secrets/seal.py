@@ -1,22 +1,19 @@
 """A secret is sealed to a public key: whoever makes one can put it away without being able to open what is there.
 
 A sealed value is a header and a message of HPKE (RFC 9180), single-shot, base mode, with the suite DHKEM(X25519,
-HKDF-SHA256), HKDF-SHA256, AES-256-GCM. Every message has an ephemeral key of its own; both public keys go into the
-derived key, and so does the context, as `info` (RFC 9180, 8.1). The nonce is derived with the key and used once (5.2).
-The key schedule stands here because `cryptography` has HPKE only since version 47; a test opens each one's messages
-with the other.
+HKDF-SHA256), HKDF-SHA256, AES-256-GCM: the ephemeral public key and the ciphertext. Both public keys go into the derived
+key, and so does the context, as `info` (RFC 9180, 8.1). The nonce is derived with the key and used once (5.2).
 
 Standard library only until something is sealed: the supervisor and a run without secrets pay nothing for this.
 """
 
 from __future__ import annotations
 
-import hmac
 import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.hpke import Suite
 
 HEADER = b"durun-seal/1\n"
 """What a sealed value begins with; it goes into `info` as well."""
@@ -25,9 +22,6 @@ KEY_SIZE = 32
 """Bytes in a private and in a public key (RFC 7748)."""
 
 _TAG_SIZE = 16
-_KEM = b"KEM\x00\x20"
-_SUITE = b"HPKE\x00\x20\x00\x01\x00\x02"
-_BASE_MODE = b"\x00"
 
 
 class Unsealable(Exception):
@@ -54,29 +48,21 @@ def seal(public: bytes, content: bytes, context: str) -> bytes:
 
     Raises ValueError if `public` is not a key.
     """
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-    ephemeral = X25519PrivateKey.generate()
-    sender = ephemeral.public_key().public_bytes_raw()
-    shared = ephemeral.exchange(X25519PublicKey.from_public_bytes(public))
-    key, nonce = _schedule(shared, sender + public, context)
-    return HEADER + sender + _cipher(key).encrypt(nonce, content, None)
+    return HEADER + _suite().encrypt(content, X25519PublicKey.from_public_bytes(public), _info(context))
 
 
 def unseal(private: bytes, sealed: bytes, context: str) -> bytes:
     """The content. Raises Unsealable, and ValueError if `private` is not a key."""
     from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-    start = len(HEADER) + KEY_SIZE
-    if not sealed.startswith(HEADER) or len(sealed) < start + _TAG_SIZE:
+    if not sealed.startswith(HEADER) or len(sealed) < len(HEADER) + KEY_SIZE + _TAG_SIZE:
         raise Unsealable("not a sealed value, or one of a newer durun")
     own = X25519PrivateKey.from_private_bytes(private)
-    sender = sealed[len(HEADER) : start]
     try:
-        shared = own.exchange(X25519PublicKey.from_public_bytes(sender))
-        key, nonce = _schedule(shared, sender + own.public_key().public_bytes_raw(), context)
-        return _cipher(key).decrypt(nonce, sealed[start:], None)
+        return _suite().decrypt(sealed[len(HEADER) :], own, _info(context))
     except (InvalidTag, ValueError):  # ValueError: a point of low order, which no sender has
         raise Unsealable("damaged, or sealed to another key or for another place") from None
 
@@ -115,27 +101,11 @@ def _sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
-def _cipher(key: bytes) -> AESGCM:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+def _suite() -> Suite:
+    from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-    return AESGCM(key)
-
-
-def _schedule(shared: bytes, keys: bytes, context: str) -> tuple[bytes, bytes]:
-    """Key and nonce of the one message: ExtractAndExpand (RFC 9180, 4.1) and KeySchedule (5.1) of the base mode."""
-    shared = _expand(_KEM, _extract(_KEM, b"", b"eae_prk", shared), b"shared_secret", keys, 32)
-    info = HEADER + context.encode("utf-8", "surrogatepass")
-    bound = _BASE_MODE + _extract(_SUITE, b"", b"psk_id_hash", b"") + _extract(_SUITE, b"", b"info_hash", info)
-    secret = _extract(_SUITE, shared, b"secret", b"")
-    return _expand(_SUITE, secret, b"key", bound, 32), _expand(_SUITE, secret, b"base_nonce", bound, 12)
+    return Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
-def _extract(suite: bytes, salt: bytes, label: bytes, material: bytes) -> bytes:
-    """LabeledExtract of RFC 9180, 4."""
-    return hmac.digest(salt, b"HPKE-v1" + suite + label + material, "sha256")
-
-
-def _expand(suite: bytes, key: bytes, label: bytes, info: bytes, size: int) -> bytes:
-    """LabeledExpand of RFC 9180, 4, for what fits one block of HKDF-Expand (RFC 5869): up to 32 bytes."""
-    text = size.to_bytes(2, "big") + b"HPKE-v1" + suite + label + info
-    return hmac.digest(key, text + b"\x01", "sha256")[:size]
+def _info(context: str) -> bytes:
+    return HEADER + context.encode("utf-8", "surrogatepass")

@@ -86,17 +86,6 @@ def test_what_is_no_key_is_refused(key):
         unseal(key, seal(PUBLIC, CONTENT, "r/s"), "r/s")
 
 
-def test_it_is_hpke_as_others_do_it():
-    hpke = pytest.importorskip("cryptography.hazmat.primitives.hpke")
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
-    suite = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
-    key = X25519PrivateKey.from_private_bytes(PRIVATE)
-    info = HEADER + b"r/s"
-    assert suite.decrypt(seal(PUBLIC, CONTENT, "r/s")[len(HEADER) :], key, info=info) == CONTENT
-    assert unseal(PRIVATE, HEADER + suite.encrypt(CONTENT, key.public_key(), info=info), "r/s") == CONTENT
-
-
 def test_what_version_1_sealed_is_still_read():
     """Recorded once; it must never be changed."""
     recorded = json.loads((Path(__file__).parent / "sealed-v1.json").read_text(encoding="utf-8"))
