@@ -145,4 +145,6 @@ def test_wrong_options_are_refused(options, reason):
 
 def test_longest_names_are_taken():
     made = request(common_name="x" * 64, organization="ü" * 64, dns_names=[".".join(["x" * 50] * 4)])
-    run("openssl", "req", "-verify", "-noout", stdin=made["x509_request"])
+    shown = run("openssl", "req", "-verify", "-noout", "-text", "-nameopt", "utf8", stdin=made["x509_request"])
+    assert f"CN={'x' * 64}" in shown.replace(" = ", "=")
+    assert f"O={'ü' * 64}" in shown.replace(" = ", "=")
