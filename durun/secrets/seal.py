@@ -1,8 +1,8 @@
 """A secret is sealed to a public key: whoever makes one can put it away without being able to open what is there.
 
 A sealed value is a header and a message of HPKE (RFC 9180), single-shot, base mode, with the suite DHKEM(X25519,
-HKDF-SHA256), HKDF-SHA256, AES-256-GCM: the ephemeral public key and the ciphertext. Both public keys go into the derived
-key, and so does the context, as `info` (RFC 9180, 8.1). The nonce is derived with the key and used once (5.2).
+HKDF-SHA256), HKDF-SHA256, AES-256-GCM: the ephemeral public key and the ciphertext. Both public keys go into the
+derived key, and so does the context, as `info` (RFC 9180, 8.1). The nonce is derived with the key and used once (5.2).
 
 Standard library only until something is sealed: the supervisor and a run without secrets pay nothing for this.
 """
