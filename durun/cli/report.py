@@ -46,7 +46,7 @@ def _numbered(hint: str) -> list[tuple[bool, str]]:
 def show_internal_error(error: Exception, as_json: bool) -> int:
     """One line for what should not happen, and the details in a file of the state directory."""
     kept = _keep_details(error)
-    message = f"internal error: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    message = _internal_error(error)
     hint = f"the details are in {kept}" if kept else "the details could not be written"
     if as_json:
         from durun.views.json import dump
@@ -56,6 +56,11 @@ def show_internal_error(error: Exception, as_json: bool) -> int:
     else:
         _write(f"durun: {message}; {hint}\n")
     return INTERNAL_ERROR
+
+
+def _internal_error(error: Exception) -> str:
+    """In one line. Secrets are looked for first: one that is cut, or whose spaces are joined, is not found any more."""
+    return f"internal error: {type(error).__name__}: {' '.join(scrub(str(error)).split())[:200]}"
 
 
 def _keep_details(error: Exception) -> Path | None:

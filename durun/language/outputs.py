@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +21,9 @@ MAX_OUTPUT = 1024 * 1024
 """Bytes of one output."""
 MAX_STDOUT = 16 * 1024 * 1024
 """Bytes of a stdout from which `json:` picks."""
+
+_TELLING = 8
+"""Characters of a line that is worth hiding: shorter ones, such as `true`, stand in many texts."""
 
 _LINE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_-]{0,63})\s*(=|<<)(.*)", re.DOTALL)
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -43,17 +46,21 @@ class _Bad(Exception):
     """One output can't be had; the text completes "output `x` …"."""
 
 
-def collect_outputs(declared: Mapping[str, Output], output_file: bytes, stdout: bytes) -> dict[str, Json]:
+def collect_outputs(
+    declared: Mapping[str, Output], output_file: bytes, stdout: bytes, *, private: bool = False
+) -> dict[str, Json]:
     """The values of the declared outputs. `output_file` is what a script has written to `$DURUN_OUTPUT`.
 
     A line is `name=value`; or `name<<END`, then the value's lines, then `END`. The last value of a name
-    counts; blank lines are dropped. Raises OutputError naming every undeclared, missing, wrong or too big one.
+    counts; blank lines are dropped. Raises OutputError naming every undeclared, missing, wrong or too big one. With
+    `private` it names no undeclared one: that may be a piece of a secret that was written without `<<`.
     """
     problems: list[str] = []
-    written = _read_file(output_file, problems)
+    written = _read_file(output_file, problems, declared if private else None)
     for name in written:
         if name not in declared:
-            problems.append(f"output `{name}` is not declared")
+            told = "an output in $DURUN_OUTPUT" if private else f"output `{name}`"
+            problems.append(f"{told} is not declared")
         elif declared[name].source == "stdout":
             problems.append(f"output `{name}` was written to $DURUN_OUTPUT, and is declared to come from stdout")
     values: dict[str, Json] = {}
@@ -71,10 +78,17 @@ def collect_outputs(declared: Mapping[str, Output], output_file: bytes, stdout: 
 def likely_values(declared: Mapping[str, Output], output_file: bytes, stdout: bytes) -> list[Json]:
     """Everything that secret outputs may be in what a step left that did not give them well: never too little.
 
-    The values as they were written, and what can be read of stdout if one was to come from there.
+    The values as they were written, lines that are of no declared output, and what can be read of stdout if one was to
+    come from there.
     """
     secret = {name for name, output in declared.items() if output.secret}
-    found: list[Json] = [value for name, value in _read_file(output_file, []).items() if name in secret]
+    problems: list[str] = []
+    written = _read_file(output_file, problems)
+    found: list[Json] = [value for name, value in written.items() if name in secret]
+    if problems or written.keys() - declared.keys():
+        lines = output_file.decode("utf-8", "replace").split("\n")
+        left = [line.strip() for line in lines if _split(line)[0] not in declared]
+        found += [text for line in left for text in {line, line.rstrip("=")} if len(text) >= _TELLING]
     if any(declared[name].source == "stdout" for name in secret):
         page = _Stdout(stdout)
         with suppress(_Bad):
@@ -94,7 +108,8 @@ def output_from_text(name: str, output: Output, text: str) -> Json:
 _HINT = 'declare it under `outputs`, and write it in the script with: echo "name=value" >> "$DURUN_OUTPUT"'
 
 
-def _read_file(raw: bytes, problems: list[str]) -> dict[str, str]:
+def _read_file(raw: bytes, problems: list[str], shown: Collection[str] | None = None) -> dict[str, str]:
+    """Name → text. `shown`: the names that a problem may tell, None for all."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -109,7 +124,8 @@ def _read_file(raw: bytes, problems: list[str]) -> dict[str, str]:
         elif mark == "<<":
             value = _until(rest, lines)
             if value is None:
-                problems.append(f"$DURUN_OUTPUT line {number}: the value of `{name}` has no line that ends it")
+                told = f" of `{name}`" if shown is None or name in shown else ""
+                problems.append(f"$DURUN_OUTPUT line {number}: the value{told} has no line that ends it")
             else:
                 found[name] = value
         elif line.strip():

@@ -37,7 +37,7 @@ class Attempt(NamedTuple):
     """One try of a task. Times are seconds since the epoch; `folder` is the number of its folder, 0 for none.
 
     `key` is the idempotency key, `request` the digest of what was asked for, `log` what was written
-    (`{"stdout": {"bytes", "sha256", "cut"}, "stderr": …}`) or None.
+    (`{"stdout": {"bytes", "sha256", "cut"}, "stderr": …}`, and `redacted` where it was) or None.
     """
 
     number: int

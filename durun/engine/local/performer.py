@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, assert_never
 from durun.actions.api import Done, Failed, Process
 from durun.engine.ledger import Ledger
 from durun.engine.local.prepare import PROBE_TIMEOUT, Launch, Preparer
-from durun.engine.local.wire import Order, StartOrder, StopOrder
+from durun.engine.local.wire import Order, RedactOrder, StartOrder, StopOrder
 from durun.engine.targets import Targets
 from durun.errors import DurunError, SecretUnavailable
 from durun.language.expressions import ExpressionError, render
@@ -62,11 +62,12 @@ class Performer:
         self.stopping: set[TaskKey] = set()
         self._new_stops: set[TaskKey] = set()
 
-    def forget(self) -> None:
-        """Drop what was collected: it has been sent."""
-        if any(isinstance(order, StartOrder) for order in self.orders) and self._preparer.local is not None:
-            self._preparer.local.told()
+    def take_orders(self) -> list[Order]:
+        """What is to be sent now that the turn is committed: first, what is redacted in all that follows."""
+        local = self._preparer.local
+        orders, values = self.orders, local.untold() if local is not None else []
         self._drop()
+        return [RedactOrder(values), *orders] if values else orders
 
     def _drop(self) -> None:
         self.orders = []

@@ -69,6 +69,12 @@ class Preparer(Tasks):
         self._scripts: dict[tuple[str, str], str] = {}
         self._inherited: dict[str, dict[str, str]] = {}
 
+    def unmet(self, key: TaskKey) -> str | None:
+        """Why the task is to be skipped, see `Tasks`. Raises ExpressionError, SecretUnavailable."""
+        if self.local is not None:
+            self.local.begin()
+        return super().unmet(key)
+
     def work(self, key: TaskKey, call: Call) -> Work:
         """What the call's action says is to be done. Raises ExpressionError, SecretUnavailable."""
         if self.local is not None:
@@ -127,14 +133,14 @@ class Preparer(Tasks):
         """With what the supervisor must keep out of sight; `kind` is as for `launch`."""
         if self.local is None:
             return launch
-        step = self.step(key)
+        step, mute = self.step(key), self.local.too_short()
         if kind == "targets":
             held = stdout = step.fan_out is not None and bool(step.fan_out.secret_fields)
         else:
-            held = bool(step.secret_outputs)
-            stdout = held and any(output.source == "stdout" for output in step.outputs.values())
-        discretion = self.local.discretion(files, held=held, stdout=stdout)
-        return launch._replace(discretion=discretion, mute=self.local.too_short())
+            stdout = any(output.source == "stdout" for output in step.outputs.values())
+            held = bool(step.secret_outputs) or (stdout and (mute or step.redact))
+        discretion = self.local.discretion(files, held=held, stdout=held and stdout)
+        return launch._replace(discretion=discretion, mute=mute)
 
     def _argv(self, key: TaskKey, call: Call, process: Process, kind: str) -> list[str]:
         if process.script is None:

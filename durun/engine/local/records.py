@@ -43,8 +43,8 @@ class ExitRecord(NamedTuple):
     """How the attempt ended.
 
     `exit_code` or `signal` is the main process's, both None if it was not started or could not be killed. Times
-    are seconds since the epoch. `log` has for each stream that wrote anything `{"bytes", "sha256", "cut"}`.
-    `synced`: all that the attempt left is on the disk. `leftover`: pids that could not be killed.
+    are seconds since the epoch. `log` has for each stream that wrote anything `{"bytes", "sha256", "cut"}`, and
+    `redacted` if it was. `synced`: all that the attempt left is on the disk. `leftover`: pids that could not be killed.
     `error`: why it was not started, or what durun could not do.
     """
 

@@ -104,8 +104,7 @@ class Runner:
         landed = {reply.folder for reply in replies if isinstance(reply, Ended | Refused)}
         self._flights = {folder: flight for folder, flight in self._flights.items() if folder not in landed}
         self._flights.update((flight.folder, flight) for flight in self._performer.new_flights)
-        self._hands.send(self._performer.orders)
-        self._performer.forget()
+        self._hands.send(self._performer.take_orders())
 
     def _gather(self, replies: list[Reply]) -> None:
         """Emit all that this turn is about. It can be taken again: nothing in it has an effect outside."""

@@ -39,11 +39,12 @@ class LocalSecrecy:
         self._keyring = WorkerKeyring(environ)
         self._key = SealKey(home, self._keyring, environ)
         self._resolver = Resolver(place, environ, self._keyring)
-        self._digest_key = fingerprint_key(home)
+        self.digest_key = fingerprint_key(home)
         self._redactor = redactor()
         self._untold: list[str] = []
         self._told: set[str] = set()
         self._now: set[str] = set()
+        self._had: dict[str, str] = {}
         self.disclosed = 0
         self.vault = Vault(run_folder, self._key, mark_of(home, run_folder.name))
 
@@ -55,12 +56,17 @@ class LocalSecrecy:
     # -- values -----------------------------------------------------------------------------------------------
 
     def declared(self, name: str, scope: Mapping[str, Any]) -> str:
-        """The value of a secret that the runbook declares, had anew. Raises SecretUnavailable, ExpressionError."""
-        secret = self._runbook.secrets[name]
-        value = self._resolver.get(name, secret.provider, render(secret.spec, scope))
+        """The value of a secret that the runbook declares, had anew for each attempt, and once for it: a source may
+        give another value each time.
+
+        Raises SecretUnavailable, ExpressionError.
+        """
+        if name not in self._had:
+            secret = self._runbook.secrets[name]
+            self._had[name] = self._resolver.get(name, secret.provider, render(secret.spec, scope))
         self.disclosed += 1
-        self.note(value)
-        return value
+        self.note(self._had[name])
+        return self._had[name]
 
     def sealed(self, seal: Json, name: str) -> Json:
         """The value of this name under a seal. Raises SecretUnavailable."""
@@ -78,7 +84,7 @@ class LocalSecrecy:
 
     def fingerprint(self, value: Json) -> str:
         """A keyed digest of a value, in hex: equal for equal values, and of no use without the key."""
-        return fingerprint(self._digest_key, value)
+        return fingerprint(self.digest_key, value)
 
     # -- out of sight -----------------------------------------------------------------------------------------
 
@@ -93,7 +99,7 @@ class LocalSecrecy:
 
     def exposes(self, value: Json) -> bool:
         """Whether a value holds a secret in any form."""
-        return bool(self._redactor) and self._redactor.scrub_json(value) != value
+        return bool(self._redactor) and any(self._redactor.scrub(text) != text for text in _texts(value, keys=True))
 
     def scrub(self, text: str) -> str:
         """A text with every secret taken out of it."""
@@ -106,8 +112,9 @@ class LocalSecrecy:
     # -- the supervisor ---------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Another attempt is prepared."""
+        """Another attempt is prepared, or it is asked whether there is to be one."""
         self._now.clear()
+        self._had.clear()
 
     def too_short(self) -> bool:
         """Whether the attempt is given a value that can't be told from other text: then no output of it is kept."""
@@ -116,11 +123,12 @@ class LocalSecrecy:
     def discretion(self, files: Mapping[str, str], *, held: bool, stdout: bool) -> Discretion:
         """What the supervisor must know for an attempt. `held`, `stdout`: see `durun.engine.local.wire.Discretion`."""
         key = self._key.public().hex()
-        return Discretion(list(self._untold), dict(files), key, self._digest_key.hex(), held, stdout)
+        return Discretion(dict(files), key, self.digest_key.hex(), held, stdout)
 
-    def told(self) -> None:
-        """The supervisor has all that was noted so far."""
-        self._untold.clear()
+    def untold(self) -> list[str]:
+        """What the supervisor has not been told yet; whoever asks tells it."""
+        untold, self._untold = self._untold, []
+        return untold
 
     def tell_again(self) -> None:
         """Another supervisor is at work, which has not been told anything."""
@@ -145,8 +153,13 @@ class LocalSecrecy:
             self.note(list(self.vault.get(at).values()))
 
 
-def _texts(value: Json) -> Iterator[str]:
-    """The texts in a value; numbers as they are written."""
+def keeps(values: Iterable[Json]) -> bool:
+    """Whether all texts in these values can be told from other text."""
+    return all(keeps_output(text) for value in values for text in _texts(value))
+
+
+def _texts(value: Json, *, keys: bool = False) -> Iterator[str]:
+    """The texts in a value, with `keys` those too; numbers as they are written."""
     match value:
         case str():
             yield value
@@ -155,11 +168,13 @@ def _texts(value: Json) -> Iterator[str]:
         case int() | float():
             yield json.dumps(value)
         case Mapping():
+            if keys:
+                yield from value
             for entry in value.values():
-                yield from _texts(entry)
+                yield from _texts(entry, keys=keys)
         case _:
             for entry in value:
-                yield from _texts(entry)
+                yield from _texts(entry, keys=keys)
 
 
 def _sealed_files(state: RunState) -> dict[str, None]:

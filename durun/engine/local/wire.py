@@ -23,15 +23,20 @@ class OpenOrder(NamedTuple):
     session: int
 
 
+class RedactOrder(NamedTuple):
+    """Redact these values in all that is written from now on, also by attempts that run already."""
+
+    values: list[str]
+
+
 class Discretion(NamedTuple):
     """What must stay out of sight of an attempt.
 
-    `values` are redacted in all that this and every later attempt writes. `files`: variable → content of a secret
-    file. Outputs are sealed to `seal_key`, what is digested and not kept is digested with `digest_key` (both in hex).
-    `held`: the step has secret outputs, so its streams are held back; with `stdout`, one of them is taken from there.
+    `files`: variable → content of a secret file. Outputs are sealed to `seal_key`, what is digested and not kept is
+    digested with `digest_key` (both in hex). `held`: the streams are held back, for the step has secret outputs, or
+    what it writes is not kept and an output comes from it; with `stdout`, one of the outputs is taken from there.
     """
 
-    values: list[str]
     files: dict[str, str]
     seal_key: str
     digest_key: str
@@ -104,12 +109,13 @@ class Gone(NamedTuple):
     """The supervisor is no more: nothing else will come."""
 
 
-Order: TypeAlias = OpenOrder | StartOrder | StopOrder | ShutdownOrder
+Order: TypeAlias = OpenOrder | RedactOrder | StartOrder | StopOrder | ShutdownOrder
 Reply: TypeAlias = Opened | NotOpened | Refused | Ended | Gone
 Message: TypeAlias = Order | Reply
 
 _KINDS: Mapping[str, type[Any]] = {
-    kind.__name__: kind for kind in (OpenOrder, StartOrder, StopOrder, ShutdownOrder, Opened, NotOpened, Refused, Ended)
+    kind.__name__: kind
+    for kind in (OpenOrder, RedactOrder, StartOrder, StopOrder, ShutdownOrder, Opened, NotOpened, Refused, Ended)
 }
 _HANGUP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 

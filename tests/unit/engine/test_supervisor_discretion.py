@@ -14,7 +14,7 @@ import pytest
 
 from durun.engine.local.folder import read_gate, seal_context, sealed_path
 from durun.engine.local.secret_files import memory_place
-from durun.engine.local.wire import Discretion, Ended
+from durun.engine.local.wire import Discretion, Ended, RedactOrder
 from durun.secrets.seal import new_key, unseal
 
 PRIVATE, PUBLIC = new_key()
@@ -22,8 +22,15 @@ DIGEST_KEY = b"k" * 32
 SECRET = "correct-horse-battery"
 
 
-def discreet(*values, files=None, held=False, stdout=False):
-    return Discretion(list(values), files or {}, PUBLIC.hex(), DIGEST_KEY.hex(), held, stdout)
+def discreet(files=None, held=False, stdout=False):
+    return Discretion(files or {}, PUBLIC.hex(), DIGEST_KEY.hex(), held, stdout)
+
+
+@pytest.fixture
+def knowing(rig):
+    """A supervisor that knows the secret."""
+    rig.hands.send([RedactOrder([SECRET])])
+    return rig
 
 
 def opened(rig, number=1):
@@ -38,21 +45,20 @@ def everything(folder):
     return b"\0".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_known_value_is_redacted_before_it_is_written(rig):
-    ended = rig.script(f"echo a {SECRET} b; echo {SECRET} >&2", discretion=discreet(SECRET))
+def test_a_known_value_is_redacted_before_it_is_written(knowing):
+    rig = knowing
+    ended = rig.script(f"echo a {SECRET} b; echo {SECRET} >&2", discretion=discreet())
     assert (rig.text("stdout"), rig.text("stderr")) == ("a *** b\n", "***\n")
     told = ended.record.log["stdout"]
-    assert told == {"bytes": 8, "sha256": hashlib.sha256(b"a *** b\n").hexdigest(), "cut": False}
+    digest = hashlib.sha256(b"a *** b\n").hexdigest()
+    assert told == {"bytes": 8, "sha256": digest, "cut": False, "redacted": True}
     assert SECRET.encode() not in everything(rig.run_folder)
 
 
-def test_a_value_that_is_written_in_pieces_is_redacted(rig, fifo, wait):
+def test_a_value_that_is_written_in_pieces_is_redacted(knowing, fifo, wait):
+    rig = knowing
     rig.hands.send(
-        [
-            rig.order(
-                "sh", "-c", f"printf 'x correct-'; read a < {fifo}; echo horse-battery", discretion=discreet(SECRET)
-            )
-        ]
+        [rig.order("sh", "-c", f"printf 'x correct-'; read a < {fifo}; echo horse-battery", discretion=discreet())]
     )
     with fifo.open("w") as pipe:
         wait(lambda: rig.text("stdout") == "x ")
@@ -61,10 +67,15 @@ def test_a_value_that_is_written_in_pieces_is_redacted(rig, fifo, wait):
     assert rig.text("stdout") == "x ***\n"
 
 
-def test_what_is_known_from_one_attempt_is_redacted_in_all_later_ones(rig):
-    rig.run("true", discretion=discreet(SECRET))
-    rig.script(f"echo {SECRET}", number=2)
-    assert rig.text("stdout", 2) == "***\n"
+def test_what_becomes_known_while_a_step_runs_is_redacted_in_the_rest_of_it(rig, fifo, wait):
+    rig.hands.send([rig.order("sh", "-c", f"echo a; read a < {fifo}; echo {SECRET}", discretion=discreet())])
+    wait(lambda: rig.text("stdout") == "a\n")
+    rig.hands.send([RedactOrder([SECRET])])
+    rig.run("true", number=2, discretion=discreet())  # orders are obeyed one after the other
+    with fifo.open("w") as pipe:
+        pipe.write("\n")
+    rig.wait(Ended, 1)
+    assert rig.text("stdout") == "a\n***\n"
 
 
 def test_outputs_come_through_a_pipe_and_are_sealed_before_the_end_is_told(rig):
@@ -98,7 +109,7 @@ def test_many_outputs_are_all_taken(rig, python):
 
 
 def test_a_step_that_gives_nothing_leaves_nothing_sealed(rig):
-    rig.run("true", discretion=discreet(SECRET))
+    rig.run("true", discretion=discreet())
     assert {path.name for path in rig.folder().iterdir()} == {"gate", "output"}
 
 
@@ -127,6 +138,11 @@ def test_stdout_is_sealed_where_an_output_comes_from_it(rig):
     rig.script("echo the-token", discretion=discreet(held=True, stdout=True))
     assert opened(rig)["stdout"] == b"the-token\n"
     assert b"the-token" not in everything(rig.run_folder)
+
+
+def test_of_a_step_that_shows_nothing_only_what_an_output_comes_from_is_sealed(rig):
+    rig.script("echo the-token; echo more >&2", redact=True, discretion=discreet(held=True, stdout=True))
+    assert opened(rig) == {"stdout": b"the-token\n"}
 
 
 def test_what_is_not_kept_has_a_keyed_digest(rig):
@@ -174,7 +190,7 @@ def test_nothing_is_written_where_there_is_no_memory(monkeypatch, tmp_path):
 
 
 def test_no_core_is_dumped_of_a_supervisor_that_knows_secrets(rig):
-    rig.run("true", discretion=discreet(SECRET))
+    rig.run("true", discretion=discreet())
     soft, _ = resource.prlimit(rig.pid, resource.RLIMIT_CORE)
     assert soft <= 1
 

@@ -188,7 +188,7 @@ def _log_of(order: StartOrder, folder: Path, cleaner: Callable[[], Cleaner] | No
     discretion = order.discretion
     key = bytes.fromhex(discretion.digest_key) if discretion is not None else b""
     if discretion is not None and discretion.held:
-        return HeldLog(key, discretion.stdout)
+        return HeldLog(key, take_stdout=discretion.stdout, keep_stderr=not order.redact)
     return AttemptLog(folders.log_path(folder), order.output_cap, not order.redact, cleaner, key)
 
 

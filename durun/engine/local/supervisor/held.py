@@ -17,13 +17,13 @@ CAP = {"stdout": 16 << 20, "stderr": 1 << 20}
 class HeldLog:
     """Stands where an attempt's log would: no file, sizes and keyed digests, and the bytes in memory.
 
-    `take_stdout`: an output comes from it.
+    `take_stdout`: an output comes from it. `keep_stderr`: somebody may read it, redacted.
     """
 
     exists = False
 
-    def __init__(self, digest_key: bytes, take_stdout: bool) -> None:
-        self._take_stdout = take_stdout
+    def __init__(self, digest_key: bytes, *, take_stdout: bool, keep_stderr: bool) -> None:
+        self._taken = {"stdout": take_stdout, "stderr": keep_stderr}
         self._facts: dict[str, _Facts] = {name: _Facts(digest_key) for name in CAP}
         self.stdout = bytearray()
         self.stderr: list[tuple[float, bytes]] = []
@@ -31,7 +31,7 @@ class HeldLog:
     def write(self, name: str, chunk: bytes) -> None:
         """Take a chunk of one stream (`stdout`, `stderr`)."""
         facts = self._facts[name]
-        room = CAP[name] - facts.size if name == "stderr" or self._take_stdout else 0
+        room = CAP[name] - facts.size if self._taken[name] else 0
         facts.add(chunk)
         kept = chunk[: max(0, room)]
         facts.cut = facts.cut or len(kept) < len(chunk)

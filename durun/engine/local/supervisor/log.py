@@ -31,6 +31,7 @@ class Cleaner(Protocol):
 
 class _Stream:
     def __init__(self, digest: Any, cleaner: Cleaner | None) -> None:
+        self.raw = 0
         self.size = 0
         self.cut = False
         self.rest = b""
@@ -41,7 +42,8 @@ class _Stream:
 class AttemptLog:
     """Takes what is read from the pipes, and keeps up to `cap` bytes of it; with `keep` False, none.
 
-    What is kept is redacted by a `cleaner` for each stream, and size and digest are those of the redacted text.
+    What is kept is redacted by a `cleaner` for each stream, and size and digest are those of the redacted text; if
+    there was anything to redact in it, `redacted` says so.
     Where nothing is kept, they are those of the whole, and the digest is keyed with `digest_key`. `clock` tells when
     something was written (seconds since the epoch).
     """
@@ -80,6 +82,7 @@ class AttemptLog:
     def write(self, name: str, chunk: bytes) -> None:
         """Take a chunk of one stream. Never fails: what can't be kept is counted and marked as cut."""
         stream = self._streams[name]
+        stream.raw += len(chunk)
         self._take(name, stream, chunk if stream.cleaner is None else stream.cleaner.feed(chunk))
 
     def _take(self, name: str, stream: _Stream, chunk: bytes) -> None:
@@ -104,7 +107,7 @@ class AttemptLog:
         self._flush()
         word = "hmac_sha256" if self._keyed else "sha256"
         return {
-            name: {"bytes": stream.size, word: stream.digest.hexdigest(), "cut": stream.cut}
+            name: {"bytes": stream.size, word: stream.digest.hexdigest(), "cut": stream.cut, **_redacted(stream)}
             for name, stream in self._streams.items()
             if stream.size
         }
@@ -188,6 +191,11 @@ class AttemptLog:
             # Not even a mark: at least no torn line. The exit record says that it is cut.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, self._last)
+
+
+def _redacted(stream: _Stream) -> dict[str, bool]:
+    """What is redacted gets shorter: no secret that is looked for is as short as its mark."""
+    return {"redacted": True} if stream.raw != stream.size else {}
 
 
 def _keyed(key: bytes) -> Any:

@@ -124,6 +124,8 @@ class Supervisor:
         match order:
             case wire.OpenOrder():
                 self._open(order)
+            case wire.RedactOrder(values):
+                self._redacting().add(values)
             case wire.StartOrder():
                 # What a runner ordered and did not live to see started, the next one decides anew.
                 if not self._channel.hung_up() and self._opening is not None:
@@ -165,17 +167,16 @@ class Supervisor:
 
     def _cleaner(self, discretion: wire.Discretion | None) -> Callable[[], Cleaner] | None:
         """What takes secrets out of what is written from now on; nothing is loaded as long as there are none."""
-        if discretion is not None and self._redactor is None:
+        return None if discretion is None else self._redacting().stream
+
+    def _redacting(self) -> Redactor:
+        if self._redactor is None:
             from durun.secrets.cores import forbid_core_dumps
             from durun.secrets.redact import Redactor
 
             forbid_core_dumps()
             self._redactor = Redactor()
-        if self._redactor is None:
-            return None
-        if discretion is not None:
-            self._redactor.add(discretion.values)
-        return self._redactor.stream
+        return self._redactor
 
     def _watch(self, child: Child) -> None:
         self._by_pid[child.pid] = child
