@@ -13,17 +13,19 @@ def somebody_is_there() -> bool:
     return sys.stdin.isatty()
 
 
-def ask_secret(name: str, description: str = "") -> str:
-    """What is typed, without echo. Raises UsageError when nothing is, or the terminal would show it."""
-    import warnings  # few runs ask for anything
+def ask_secret(prompt: str, otherwise: str) -> str:
+    """What is typed, without echo. `otherwise` says how else it may be given.
+
+    Raises UsageError when nothing is typed, or the terminal would show it.
+    """
+    import warnings  # few commands ask for anything
     from getpass import GetPassWarning, getpass
 
-    prompt = f"{name} ({harmless(description)}): " if description else f"{name}: "
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", GetPassWarning)
-            return getpass(prompt)
+            return getpass(harmless(prompt))
     except EOFError:
-        raise UsageError(f"nothing was typed for {name}", "try again") from None
+        raise UsageError("no secret was given", f"type it, or {otherwise}") from None
     except GetPassWarning:
-        raise UsageError(f"this terminal would show what is typed for {name}", "give it in another way") from None
+        raise UsageError("this terminal can't hide what is typed", otherwise) from None

@@ -17,7 +17,7 @@ from durun.engine.requests import inputs_digest, unfinished
 from durun.errors import Changed, UsageError
 from durun.journal.api import RunQuery, SequenceConflict
 from durun.language.inputs import Given, given_inputs, read_inputs_file, to_ask
-from durun.model.runbook import Runbook
+from durun.model.runbook import Input, Runbook
 from durun.model.status import RESUMABLE
 from durun.model.task import RunRecord
 
@@ -74,8 +74,12 @@ def _given(runbook: Runbook, pairs: Sequence[str], file: str | None) -> Given:
     """The inputs. A secret one that is missing is asked for, where somebody can answer."""
     values = None if file is None else read_inputs_file(file, runbook)
     asked = to_ask(values, runbook) if file != "-" and somebody_is_there() else {}
-    answers = {name: ask_secret(name, declared.description) for name, declared in asked.items()}
+    answers = {name: ask_secret(_question(name, declared), "give it by --inputs -") for name, declared in asked.items()}
     return given_inputs(pairs, values, runbook, answers)
+
+
+def _question(name: str, declared: Input) -> str:
+    return f"{name} ({declared.description}): " if declared.description else f"{name}: "
 
 
 def _instead(app: App, engine: Engine, request: StartRequest, failed: bool, as_json: bool, quiet: bool) -> int | None:

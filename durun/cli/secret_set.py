@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-import warnings
 
 from durun.cli.arguments import JsonOption
+from durun.cli.ask import ask_secret, somebody_is_there
 from durun.cli.keyring import ServiceArgument, UsernameArgument, open_stored
 from durun.errors import SecretUnavailable, UsageError
 from durun.secrets.files import LARGEST
@@ -32,7 +32,7 @@ def command(service: ServiceArgument, username: UsernameArgument, as_json: JsonO
 
 def _given(name: Name) -> str:
     try:
-        if sys.stdin.isatty():
+        if somebody_is_there():
             return fit(_ask(name), "what was typed")
         return from_bytes(sys.stdin.buffer.read(LARGEST + 2), "what was given on stdin")
     except SecretUnavailable as error:
@@ -40,17 +40,8 @@ def _given(name: Name) -> str:
 
 
 def _ask(name: Name) -> str:
-    import getpass
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", getpass.GetPassWarning)  # it would show what is typed
-            first = getpass.getpass(f"Secret for {name}: ")
-            again = getpass.getpass("The same again: ")
-    except EOFError:
-        raise UsageError("no secret was given", "type it, or give it on stdin") from None
-    except getpass.GetPassWarning:
-        raise UsageError("this terminal can't hide what is typed", "give the secret on stdin") from None
+    first = ask_secret(f"Secret for {name}: ", "give it on stdin")
+    again = ask_secret("The same again: ", "give it on stdin")
     if first != again:
         raise UsageError("these were two different secrets; nothing was stored", "try again")
     return first

@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 
 from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option, ReasonOption, RunArgument, TargetOption
+from durun.cli.ask import ask_secret, somebody_is_there
 from durun.cli.pick import find_run
 from durun.cli.verdict import decide, require_reason, verdict_text
 from durun.config import whoami
@@ -116,10 +117,8 @@ def _secret_text(name: str, *, given: bool) -> str:
     if given:
         hint = f"write --output {name}: its value is asked for, or read from stdin"
         raise UsageError(f"output `{name}` is secret: its value is not taken from the command line", hint)
-    if sys.stdin.isatty():
-        from getpass import getpass
-
-        return getpass(f"{name}: ")
+    if somebody_is_there():
+        return ask_secret(f"{name}: ", "give it on stdin")
     line = sys.stdin.readline()
     if not line:
         raise UsageError(f"stdin has no value for output `{name}`", "one line for each secret output, in their order")
