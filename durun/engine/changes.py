@@ -29,11 +29,22 @@ def changes_of(old: Runbook, new: Runbook, state: RunState) -> list[str]:
             _refuse_if(step_id in held, step_id, "removed or renamed")
             lines.append(f"- {step_id}: removed")
             continue
+        other = after[step_id]
         _refuse_if(step_id in held and then[step_id] != now[step_id], step_id, "given other targets, or moved")
-        if step != (other := after[step_id]) and _differs(step, other):
+        unlike = step.secret_outputs != other.secret_outputs
+        _refuse_if(step_id in held and unlike, step_id, "given other secret outputs")
+        if step != other and _differs(step, other):
             lines.append(f"~ {step_id}: {_what(step, other)}")
     lines += [f"+ {step_id}: added" for step_id in after if step_id not in before]
-    return lines
+    return lines + _other_secrets(old, new)
+
+
+def _other_secrets(old: Runbook, new: Runbook) -> list[str]:
+    """A line for each declared secret that is another, or found elsewhere."""
+    lines = [f"- secrets.{name}: removed" for name in old.secrets if name not in new.secrets]
+    lines += [f"+ secrets.{name}: added" for name in new.secrets if name not in old.secrets]
+    both = ((name, old.secrets[name], new.secrets[name]) for name in old.secrets if name in new.secrets)
+    return lines + [f"~ secrets.{name}: found elsewhere" for name, then, now in both if then[:2] != now[:2]]
 
 
 def tasks_added(before: Plan, after: Plan, state: RunState) -> int:
@@ -52,11 +63,12 @@ def _tasks(plan: Plan, state: RunState) -> int:
 def _refuse_other_inputs(old: Runbook, new: Runbook, state: RunState) -> None:
     if old.name != new.name:
         raise Changed(f"the runbook is {new.name!r}, the run is of {old.name!r}", "resume with the run's own runbook")
-    given = set(state.created.inputs)
+    given = {**dict.fromkeys(state.created.inputs, False), **dict.fromkeys(state.created.sealed, True)}
     missing = [name for name, item in new.inputs.items() if item.required and name not in given]
     gone = [name for name in given if name not in new.inputs]
-    if missing or gone:
-        names = ", ".join([*missing, *gone])
+    unlike = [name for name in given if name in new.inputs and new.inputs[name].secret != given[name]]
+    if missing or gone or unlike:
+        names = ", ".join([*missing, *gone, *unlike])
         raise Changed(
             f"the changed runbook has other inputs: {names}",
             "a run's inputs never change: start a new run for it",
@@ -88,7 +100,9 @@ def _keyed(runbook: Runbook) -> dict[str, tuple[str, ...]]:
     def add(steps: tuple[Step, ...], around: tuple[str, ...]) -> None:
         for step in steps:
             fan_out = step.fan_out
-            found[step.id] = around if fan_out is None else (around[0], step.id, repr(fan_out.target_key))
+            found[step.id] = (
+                around if fan_out is None else (around[0], step.id, repr((fan_out.target_key, fan_out.secret_fields)))
+            )
             add(step.steps, found[step.id])
 
     add(runbook.steps, ("steps",))

@@ -125,3 +125,49 @@ def test_tasks_are_counted_by_the_targets_that_are_known(told: Callable[..., Any
     assert tasks_added(run.plan, after, run.state) == 1
     run.targets("fan", "x", "y", "z")
     assert tasks_added(run.plan, after, run.state) == 4
+
+
+def secretly(run: Any) -> None:
+    """The input is a secret one."""
+    seal = {"at": "inputs", "fingerprint": "f"}
+    run.state.created = run.state.created._replace(inputs={}, sealed={"who": seal})
+
+
+def test_a_secret_input_is_given_as_well(changes: Callable[..., list[str]]) -> None:
+    assert changes("{who: {required: true}}", "{who: {required: true, secret: true}}", tell=secretly) == []
+
+
+@pytest.mark.parametrize(
+    ("new", "tell"),
+    [("{who: {required: true, secret: true}}", lambda run: None), ("{who: {required: true}}", secretly)],
+)
+def test_an_input_stays_secret_or_plain(
+    changes: Callable[..., list[str]], new: str, tell: Callable[[Any], None]
+) -> None:
+    with pytest.raises(Changed) as refused:
+        changes("{who: {required: true}}", new, tell=tell)
+    assert refused.value.message.endswith("other inputs: who")
+
+
+def test_what_is_done_keeps_its_secret_outputs(changes: Callable[..., list[str]]) -> None:
+    assert changes("{id: b, run: make}", "{id: b, run: make, outputs: {x: {secret: true}}}") == [
+        "~ b: changed (outputs)"
+    ]
+    with pytest.raises(Changed) as refused:
+        changes("{id: a, run: make}", "{id: a, run: make, outputs: {x: {secret: true}}}")
+    assert "step a is done or in doubt, and the changed runbook has it given other secret outputs" in (
+        refused.value.message
+    )
+
+
+def test_a_secret_that_is_found_elsewhere_is_a_line(told: Callable[..., Any]) -> None:
+    def book(secrets: str) -> str:
+        return f"secrets: {{{secrets}}}\nsteps: [{{id: a, run: make, stdin: '${{{{ secrets.same }}}}'}}]\n"
+
+    run = told(book("same: {env: A}, moved: {env: B}, old: {env: C}"))
+    new = "durun: 1\nname: book\n\n" + book("new: {env: C}, moved: {file: b}, same: {env: A}")
+    assert changes_of(run.runbook, load(new.encode(), "new.yaml").runbook, run.state) == [
+        "- secrets.old: removed",
+        "+ secrets.new: added",
+        "~ secrets.moved: found elsewhere",
+    ]

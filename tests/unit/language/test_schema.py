@@ -129,7 +129,7 @@ def described(schema: dict, name: str) -> str:
     return schema.get("description", "")
 
 
-@pytest.mark.parametrize("place", ["runbook", "step", "verify", "retry", "output"])
+@pytest.mark.parametrize("place", ["runbook", "step", "verify", "retry", "output", "source", "secret", "generate"])
 def test_every_key_is_described_for_editors(place):
     schema = document_schema() if place == "runbook" else document_schema()["$defs"][place]
     assert [name for name, part in schema["properties"].items() if not described(part, name)] == []
