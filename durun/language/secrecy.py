@@ -13,7 +13,7 @@ from durun.language.graph import Graph
 from durun.language.places import Path, Place, places
 from durun.language.scripts import variables_for
 from durun.language.taint import Taint
-from durun.model.runbook import Runbook
+from durun.model.runbook import Runbook, Step, TargetsRun
 
 Finding = tuple[str, str]
 """A message and a hint."""
@@ -69,7 +69,7 @@ class Secrecy:
         if not reads or place.secret:
             return None
         word = _word(place.path)
-        if word == "targets" and {"env", "stdin", "secret_files"} & set(place.path):
+        if word == "targets" and place.step is not None and _listed_by_command(place.step):
             hint = "let a step before it fetch the list, and read that step's output"
             return f"`{written(path)}` is secret, and a command that lists targets is given none", hint
         why = _WHY.get(word, f"`{word}` is shown and journalled")
@@ -104,6 +104,10 @@ def written(path: Iterable[PathPart]) -> str:
         else:
             text += f"[{part!r}]"
     return text
+
+
+def _listed_by_command(step: Step) -> bool:
+    return step.fan_out is not None and isinstance(step.fan_out.source, TargetsRun)
 
 
 def _word(path: Path) -> str:

@@ -97,6 +97,24 @@ WRONG = {
         "targets are shown and journalled",
         "secret_fields",
     ),
+    "a variable for targets": (
+        "    targets: {run: x, env: {A: '${{ secrets.db }}'}}\n",
+        "secrets.db",
+        "a command that lists targets is given none",
+        "let a step before it fetch the list",
+    ),
+    "an argument for targets": (
+        "    targets: {run: [x, '${{ secrets.db }}']}\n",
+        "secrets.db",
+        "a command that lists targets is given none",
+        "let a step before it fetch the list",
+    ),
+    "a field of a target": (
+        "    targets: [{name: a, env: '${{ secrets.db }}'}]\n",
+        "secrets.db",
+        "targets are shown",
+        "",
+    ),
     "a command for targets": (
         "    targets: {run: x, env: {A: '${{ secrets.db }}'}}\n",
         "secrets.db",
