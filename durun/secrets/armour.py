@@ -1,7 +1,7 @@
-"""Which parts of a private key are public: its public key has them, and every request and certificate for it.
+"""What in a private key is public: its public key has that as well, and so has every request and certificate for it.
 
-They must not be taken for the secret where they stand elsewhere. Whether that happens is a matter of luck: the lines of
-a certificate are those of the key if its subject has a certain length.
+It must not be taken for the secret there. Whether that happens is a matter of luck: the lines of a certificate are
+lines of the key if its subject has a certain length.
 """
 
 from __future__ import annotations
@@ -15,6 +15,17 @@ Range = tuple[int, int]
 
 _BLOCK = re.compile("^-----BEGIN ([A-Z0-9 ]+)-----[ \t\r]*\n(.*?)^-----END ", re.DOTALL | re.MULTILINE)
 _OPENSSH = b"openssh-key-v1\0"
+_MOST = 1 << 14
+_SHOWN = re.compile(
+    rb"-----BEGIN [A-Z0-9 ]{0,30}(?:PUBLIC KEY|CERTIFICATE|REQUEST|CRL|PKCS7|CMS)-----[^-]{0,%d}"
+    rb"|-(?:rsa|sha2-[a-z0-9]{1,20}) AAAA[A-Za-z0-9+/=]{0,%d}" % (_MOST, _MOST)
+)
+_SHOWN_WORDS = (b"-----BEGIN ", b"-rsa ", b"-sha2-")
+_SHOWN_BEGIN = re.compile(
+    rb"(?:-----BEGIN [A-Z0-9 ]{0,50}-{0,4}|-rsa A{0,3}|-sha2-[a-z0-9]{0,20}|-sha2-[a-z0-9]{1,20} A{0,3}|%s)\Z"
+    % b"|".join(word[:size] for word in _SHOWN_WORDS for size in range(1, len(word)))
+)
+_SHOWN_BEGIN_MOST = 80
 _INTEGER, _OCTETS, _SEQUENCE, _POINT = 0x02, 0x04, 0x30, 0xA1
 _RSA_PARTS = 9
 _SHORT_KEY = b"\0\0\0\x0bssh-ed25519"
@@ -32,6 +43,18 @@ def public_ranges(text: str) -> list[Range]:
         else:
             found.append(block.span())
     return found
+
+
+def shown_blocks(data: bytes) -> tuple[list[Range], int]:
+    """The public keys, requests and certificates, in order; and from where on there may be one that goes on."""
+    found: list[Range] = []
+    if any(word in data for word in _SHOWN_WORDS):
+        found = [block.span() for block in _SHOWN.finditer(data)]
+    if found and found[-1][1] == len(data):
+        return found, found[-1][0]
+    tail = max(0, len(data) - _SHOWN_BEGIN_MOST)
+    begin = _SHOWN_BEGIN.search(data, tail)
+    return found, begin.start() if begin else len(data)
 
 
 def _in_block(block: re.Match[str]) -> Iterator[Range]:

@@ -2,11 +2,11 @@
 
 The rule, which is the same for every sink:
 
-- Looked for are: the value as it is; without the white space around it; with `\\n` or `\\r\\n` as line ends; every
-  spelling of `spellings`; base64 and base64url, alone and within other bytes (three alignments, without the characters
+- Looked for are: the value without the white space around it, with `\\n` or `\\r\\n` as line ends; every spelling of
+  `spellings`; base64 and base64url, alone and within other bytes (three alignments, without the characters
   that depend on the neighbours); hex in lower and upper case. Of a value of several lines also each line that
-  has at least 8 characters, 4 of them different, and is not public: no PEM marker, no line that belongs to the
-  public key of a private one (see `armour`).
+  has at least 8 characters, 4 of them different, and is no PEM marker. A line of a private key that its public key has
+  as well is not looked for in public keys, requests and certificates.
 - A value with less than 4 characters, not counting the white space around it, is not looked for: it would be found
   everywhere. `keeps_output` says so, and then the output of a step that gets it is not kept.
 - Base64 and hex count from 6 characters on; a spelling is at least as long as its value.
@@ -43,6 +43,9 @@ has a line end in it, and is not in the public key in one line, or in lines brok
 _TELLING = 32
 """How much that is private a piece has if the rest of it is public."""
 
+_UNBROKEN_START = 8
+"""How many characters from the start of a piece to the first white space, if that can be had."""
+
 _BIG = 1 << 14
 
 _MARKER = re.compile("-----?(?:BEGIN|END) |---- (?:BEGIN|END) ")
@@ -51,10 +54,12 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class Forms(NamedTuple):
-    """What to look for: `plain` as it stands, `broken` also with white space anywhere in it."""
+    """What to look for: `plain` as it stands, `broken` also with white space anywhere in it, `shared` where it is not
+    public (see `armour`)."""
 
     plain: set[bytes]
     broken: set[bytes]
+    shared: set[bytes]
 
 
 def keeps_output(value: str) -> bool:
@@ -64,7 +69,7 @@ def keeps_output(value: str) -> bool:
 
 def forms(values: Iterable[str]) -> Forms:
     """All forms of the values. Those that `keeps_output` refuses have none."""
-    found = Forms(set(), set())
+    found = Forms(set(), set(), set())
     for value in values:
         if keeps_output(value):
             _add_whole(found, value)
@@ -74,21 +79,27 @@ def forms(values: Iterable[str]) -> Forms:
 
 def _add_whole(found: Forms, value: str) -> None:
     big = len(value) >= _BIG
-    for text in {value, value.strip()} if big else _bases(value):
+    bases = {value.strip()} if big else _line_ends(value.strip())
+    for text in bases:
         for form, public in _spelled(text, big):
             _add(found, form, len(form) >= _BREAKABLE_TEXT, public)
-        data = encode(text)
-        for coded in {*_hex(data), *_within(data), *(() if big else _alone(data))}:
-            if len(coded) >= _SHORTEST_CODED:
-                _add(found, coded, len(coded) >= _BREAKABLE_CODED)
+    wholes = bases if big else bases | _line_ends(value)
+    coded = {form for data in map(encode, wholes) for form in (*_hex(data), *_within(data))}
+    coded |= set() if big else {form for data in map(encode, wholes) for form in _alone(data)}
+    for form in coded:
+        if len(form) >= _SHORTEST_CODED:
+            _add(found, form, len(form) >= _BREAKABLE_CODED)
 
 
 def _add_lines(found: Forms, value: str) -> None:
     big = len(value) >= _BIG
-    for line in _lines(value):
-        # Not found when broken: the lines of a public key, joined, may have in them what this line has.
-        for spelling in set(json_spellings(line) if big else spellings(line)):
-            _add(found, encode(spelling), breakable=False)
+    for line, shared in _lines(value):
+        written = {encode(spelling) for spelling in (json_spellings(line) if big else spellings(line))}
+        if shared:
+            found.shared.update(written)
+        for form in set() if shared else written:
+            # Not found when broken: the lines of a public key, joined, may have in them what this line has.
+            _add(found, form, breakable=False)
         data = encode(line)
         for coded in set() if big else {*_hex(data), *_within(data)}:
             _add(found, coded, breakable=True)
@@ -103,25 +114,22 @@ def _spelled(text: str, big: bool) -> Iterator[tuple[bytes, tuple[Range, ...]]]:
         yield encode(spelling), tuple(zip(sizes[::2], sizes[1::2], strict=True))
 
 
-def _bases(value: str) -> set[str]:
-    unix = value.replace("\r\n", "\n")
-    variants = {value, unix, unix.replace("\n", "\r\n")}
-    return variants | {text.strip() for text in variants}
+def _line_ends(text: str) -> set[str]:
+    unix = text.replace("\r\n", "\n")
+    return {text, unix, unix.replace("\n", "\r\n")}
 
 
-def _lines(value: str) -> set[str]:
-    lines: set[str] = set()
+def _lines(value: str) -> Iterator[tuple[str, bool]]:
+    """The lines of a value of several lines, but for those that say nothing; and whether its public key may have it."""
     public = public_ranges(value)
-    at = 0
-    for whole in value.splitlines(keepends=True):
+    lines = value.splitlines(keepends=True)
+    at = len(value) - len(value.lstrip())
+    for whole in value.strip().splitlines(keepends=True) if len(lines) > 1 else ():
         line = whole.strip()
         start = at + whole.find(line)
-        if not any(first <= start and start + len(line) <= last for first, last in public):
-            lines.add(line)
         at += len(whole)
-    if len(value.strip().splitlines()) < 2:
-        return set()
-    return {line for line in lines if len(line) >= _SHORTEST_LINE and len(set(line)) >= 4 and not _MARKER.match(line)}
+        if len(line) >= _SHORTEST_LINE and len(set(line)) >= 4 and not _MARKER.match(line):
+            yield line, any(first <= start and start + len(line) <= last for first, last in public)
 
 
 def _hex(data: bytes) -> Iterator[bytes]:
@@ -155,11 +163,11 @@ def _add(found: Forms, form: bytes, breakable: bool, public: Iterable[Range] = (
 
 
 def _pieces(form: bytes, public: Iterable[Range]) -> Iterator[bytes]:
-    """Pieces that cover the form without a gap, but for those that say nothing; none begins within a character.
+    """Pieces that cover the form without a gap, but for those that say nothing.
 
     A piece with something public in it has more than that.
     """
-    cuts = [_start_of_character(form, at) for at in range(_PIECE, len(form) - _PIECE + 1, _PIECE)]
+    cuts = [_start(form, at) for at in range(_PIECE, len(form) - _PIECE + 1, _PIECE)]
     for first, last in public:
         cuts = [cut for cut in cuts if not first - _TELLING < cut < last + _TELLING]
     varied = min(3, len(set(form)))
@@ -169,7 +177,11 @@ def _pieces(form: bytes, public: Iterable[Range]) -> Iterator[bytes]:
             yield piece
 
 
-def _start_of_character(form: bytes, at: int) -> int:
-    while form[at] & 0xC0 == 0x80 and at > 0 and form[at - 1] >= 0x80:
-        at -= 1
-    return at
+def _start(form: bytes, at: int) -> int:
+    """A place to cut, from here on: not within a character, and not just before white space.
+
+    Or else every line end, or every line that ends with a certain letter, would be held back.
+    """
+    near = [place for place in range(at, min(at + _PIECE // 2, len(form))) if form[place] & 0xC0 != 0x80]
+    blank = re.compile(rb"\s")
+    return next((place for place in near if not blank.search(form, place, place + _UNBROKEN_START)), at)

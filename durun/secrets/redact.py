@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from durun.secrets.armour import Range, shown_blocks
 from durun.secrets.forms import forms, keeps_output
 from durun.secrets.joined import Joined
 from durun.secrets.matcher import Matcher
@@ -29,6 +30,7 @@ class Redactor:
         self._new: set[str] = set()
         self._plain = Matcher()
         self._broken = Matcher()
+        self._shared = Matcher()
 
     def add(self, values: Iterable[str]) -> None:
         """Look for these, too, also in the rest of the streams that there are. Those known already cost nothing."""
@@ -77,15 +79,13 @@ class Redactor:
             scrubbed[unique] = self.scrub_json(item)
         return scrubbed
 
-    def _look(self, data: bytes) -> tuple[list[tuple[int, int]], int]:
+    def _look(self, data: bytes) -> tuple[list[Range], int]:
         """Where secrets are, in order; and up to where that can't be changed by what follows."""
         if self._new:
-            found = forms(self._new)
-            self._new = set()
-            self._plain.add(found.plain)
-            self._broken.add(found.broken)
-        spans: list[tuple[int, int]] = []
+            self._learn()
+        spans: list[Range] = []
         safe = len(data)
+        blocks: list[Range] = []
         if self._plain:
             scan = self._plain.scan(data)
             spans += scan.spans
@@ -95,9 +95,29 @@ class Redactor:
             scan = self._broken.scan(joined.text)
             spans += joined.spans(scan.spans)
             safe = min(safe, joined.safe(scan.opens))
-            # A backslash and what follows it are looked at together.
-            safe -= data[safe - 1 : safe] == b"\\"
-        return sorted(spans), safe
+        if self._shared:
+            blocks, open_block = shown_blocks(data)
+            scan = self._shared.scan(data)
+            spans += (span for span in scan.spans if not any(first <= span[0] < last for first, last in blocks))
+            safe = min([safe, open_block, *scan.opens])
+        return sorted(spans), _whole(data, blocks, safe)
+
+    def _learn(self) -> None:
+        found = forms(self._new)
+        self._new = set()
+        self._plain.add(found.plain)
+        self._broken.add(found.broken)
+        self._shared.add(found.shared)
+
+
+def _whole(data: bytes, blocks: list[Range], safe: int) -> int:
+    """Not later than here, and not within what is looked at as a whole: these blocks, a backslash and what follows."""
+    before = -1
+    while before != safe:
+        before = safe
+        safe -= data[safe - 1 : safe] == b"\\"
+        safe = min([safe, *(first for first, last in blocks if first < safe < last)])
+    return safe
 
 
 class Stream:
@@ -106,7 +126,7 @@ class Stream:
     It holds back only what may be the beginning of a secret.
     """
 
-    def __init__(self, look: Callable[[bytes], tuple[list[tuple[int, int]], int]]) -> None:
+    def __init__(self, look: Callable[[bytes], tuple[list[Range], int]]) -> None:
         self._look = look
         self._rest = b""
         self._covered = 0
@@ -125,7 +145,7 @@ class Stream:
         spans, _ = self._look(data)
         return self._pass(data, spans, len(data))
 
-    def _pass(self, data: bytes, spans: list[tuple[int, int]], safe: int) -> bytes:
+    def _pass(self, data: bytes, spans: list[Range], safe: int) -> bytes:
         # `at`: up to here all is passed on, or covered by the mark that was passed on last (`_marked`).
         out: list[bytes] = []
         at = self._covered

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import random
+import string
 import subprocess
 
 import pytest
@@ -11,6 +13,7 @@ from durun.secrets.redact import Redactor, keeps_output
 
 PASSWORD = "Tr0ub4dor&3 'quoted' \"é\" a+b/c"
 TOKEN = "ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4"
+ALPHABET = string.ascii_letters + string.digits + "+/="
 
 
 def redactor(*values):
@@ -140,6 +143,18 @@ def test_a_secret_within_what_may_become_a_longer_one():
     assert streamed(known, [b"12-abcdefgh"]) == [b"", b"12-***"]
 
 
+def test_line_ends_are_not_held_back_for_a_long_value_of_several_lines():
+    for size in range(60, 90):
+        noise = base64.b64encode(random.Random(size).randbytes(600)).decode()
+        key = "\n".join(noise[at : at + size] for at in range(0, 800, size))
+        stream = redactor(f"\n {key}\n").stream()
+        assert stream.feed(b"a line\n") == b"a line\n"
+        assert stream.feed(f"{key}\n".encode()) == b"***\n"
+        assert stream.feed(b"Password: ") == b"Password: "
+        for letter in ALPHABET:
+            assert stream.feed(f"a line that ends with {letter}\n".encode()).endswith(b"\n")
+
+
 def test_a_long_value_is_found_whole_and_line_by_line():
     key = (
         "-----BEGIN RSA PRIVATE KEY-----\n"
@@ -149,7 +164,7 @@ def test_a_long_value_is_found_whole_and_line_by_line():
     known = redactor(key)
     assert known.scrub(key.strip()) == "***"
     assert known.scrub(key.replace("\n", "\r\n").strip()) == "***"
-    assert known.scrub(json.dumps({"key": key})) == '{"key": "***"}'
+    assert known.scrub(json.dumps({"key": key.strip()})) == '{"key": "***"}'
     assert known.scrub(base64.b64encode(key.encode()).decode()) == "***"
     assert known.scrub(base64.encodebytes(key.encode()).decode()) == "***\n"
     indented = "".join(f"  | {line}\n" for line in key.splitlines())
