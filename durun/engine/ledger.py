@@ -41,6 +41,7 @@ class Ledger:
         self._observer = observer
         self._secrecy = secrecy
         self._pending: list[Stamped] = []
+        self._untold: list[Stamped] = []
         self._committed = state.record.sequence
         self.state = state
         self.plan = plan
@@ -127,7 +128,7 @@ class Ledger:
         return len(self._pending)
 
     def commit(self) -> None:
-        """Make what was emitted durable. Raises SequenceConflict (then `reload`), StorageFailed."""
+        """Make what was emitted durable; then `tell`. Raises SequenceConflict (then `reload`), StorageFailed."""
         events = self._pending
         if events:
             self._journal.append(self.state.record.id, self._committed, [e.event for e in events], self.now)
@@ -135,8 +136,14 @@ class Ledger:
         if not events:
             return
         self._committed = self.state.record.sequence
+        self._untold += events
         self._pending = []
-        self._observer.saw(events, self.state)
+
+    def tell(self) -> None:
+        """Tell the observer what was committed: apart from the commit, for what follows from that goes first."""
+        events, self._untold = self._untold, []
+        if events:
+            self._observer.saw(events, self.state)
 
     def cancel_reason(self) -> str:
         """Why the run is to be stopped, by the newest request: the record's reason is by now another one."""

@@ -198,6 +198,6 @@ def _column(value: Any) -> Any:
     """A field as SQLite holds it. Bytes of a file name that are no UTF-8 become question marks."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
-    if isinstance(value, Mapping):
-        return canonical(value) if value else "{}"
-    return int(value) if isinstance(value, bool) else value
+    if value is None or isinstance(value, (int, float)):
+        return int(value) if isinstance(value, bool) else value
+    return canonical(value) if value else "{}"

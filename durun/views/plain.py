@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from durun.model.event import Stamped, TaskEvent, key_of
+from durun.model.event import Stamped, TaskEvent, TaskStarted, TaskSucceeded, key_of
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
@@ -34,6 +34,8 @@ class PlainView:
         """A line for each event that an operator would want to know."""
         lines = []
         for _, at, event in events:
+            if self._quiet and isinstance(event, (TaskStarted, TaskSucceeded)):
+                continue  # most events are these, and neither is wrong
             task = state.tasks.get(key_of(event)) if isinstance(event, TaskEvent) else None
             line = line_of(event, task)
             if line.wrong or not (line.minor or self._quiet):

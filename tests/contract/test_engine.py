@@ -76,9 +76,11 @@ def test_a_run_goes_to_its_end(rig: Rig) -> None:
 
 def test_every_intent_is_recorded_before_its_step_begins(rig: Rig) -> None:
     begun: list[int] = []
-    rig.witness.at_event = lambda event: (
-        begun.append(len(rig.world.calls())) if isinstance(event, ev.TaskStarted) else None
-    )
+
+    def committed(events: Any) -> None:
+        begun.extend(len(rig.world.calls()) for event in events if isinstance(event, ev.TaskStarted))
+
+    rig.journal.after = committed
     rig.start(ABC)
     assert begun == [0, 1, 2]
 

@@ -21,7 +21,7 @@ from durun.language.plain import to_text
 from durun.model.clock import Clock
 from durun.model.duration import parse_duration
 from durun.model.plan import Plan
-from durun.model.runbook import Call, Runbook, Step
+from durun.model.runbook import Call, Runbook
 from durun.model.state import RunState
 from durun.model.task import TaskKey
 from durun.model.values import Json, Value
@@ -67,7 +67,7 @@ class Preparer(Tasks):
         self._run_folder = run_folder
         self._work = str(run_folder / "work")
         self._scripts: dict[tuple[str, str], str] = {}
-        self._inherited: dict[str, dict[str, str]] = {}
+        self._inherited: dict[tuple[str, ...], dict[str, str]] = {}
 
     def unmet(self, key: TaskKey) -> str | None:
         """Why the task is to be skipped, see `Tasks`. Raises ExpressionError, SecretUnavailable."""
@@ -174,17 +174,18 @@ class Preparer(Tasks):
 
     def _given(self, key: TaskKey, process: Process) -> dict[str, str]:
         """What the process gets from the caller, the inputs and its target."""
-        inherited = self._inherited.get(key.step)
+        wanted = self.step(key).inherit_env
+        inherited = self._inherited.get(wanted)
         if inherited is None:
-            inherited = self._inherited[key.step] = self._inherit(self.step(key))
+            inherited = self._inherited[wanted] = self._inherit(wanted)
         seen = {name: os.environ[name] for name in process.inherit if name in os.environ}
         return {**inherited, **seen} | ({} if key.target is None else _target_env(self.values.target(key)))
 
-    def _inherit(self, step: Step) -> dict[str, str]:
+    def _inherit(self, wanted: tuple[str, ...]) -> dict[str, str]:
         created = self.values.state.created
         caller = dict(os.environ)
         env = base_environment(created.surroundings, caller)
-        env |= {name: caller[name] for name in inherited_names((*self._runbook.inherit_env, *step.inherit_env), caller)}
+        env |= {name: caller[name] for name in inherited_names((*self._runbook.inherit_env, *wanted), caller)}
         given = ((name, value) for name, value in created.inputs.items() if value is not None)
         return env | {f"INPUT_{name.upper()}": to_text(value) for name, value in given}
 

@@ -150,7 +150,11 @@ def control_group(pid: int | str) -> str:
 def _read_stat(pid: int) -> Process | None:
     """Field numbers are those of proc_pid_stat(5); the command's name may hold anything, so count from its end."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_bytes()
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = os.read(descriptor, 4096)  # it has some 400 bytes, and every step pays for this
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
     fields = text[text.rindex(b")") + 2 :].split()

@@ -105,6 +105,7 @@ class Runner:
         self._flights = {folder: flight for folder, flight in self._flights.items() if folder not in landed}
         self._flights.update((flight.folder, flight) for flight in self._performer.new_flights)
         self._hands.send(self._performer.take_orders())
+        self._ledger.tell()
 
     def _gather(self, replies: list[Reply]) -> None:
         """Emit all that this turn is about. It can be taken again: nothing in it has an effect outside."""
@@ -237,6 +238,7 @@ class Runner:
                 break
             except SequenceConflict:
                 self._ledger.reload()
+        self._ledger.tell()
         return Outcome(run_id, "interrupted", self._signals.exit_code, self._ledger.state)
 
     def _resume_hint(self) -> str:

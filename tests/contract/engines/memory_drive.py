@@ -96,6 +96,7 @@ class Drive:
             self._world.begin(flight.nonce, flight.key, flight.argv)
         for nonce in self._stops:
             self._world.stop(nonce)
+        self._ledger.tell()
 
     def _gather(self, ended: Sequence[Flight]) -> list[Flight]:
         """Emit what this turn is about; returns what an earlier engine had begun, and still runs."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from durun.engine.local.examine import NeverBegan, Orphaned, Recorded, Unknown, examine
+from durun.engine.local.examine import Alive, NeverBegan, Orphaned, Recorded, Unknown, examine
 from durun.engine.local.place import here
 from durun.engine.local.wire import Ended
 
@@ -65,10 +65,13 @@ def finish(rig, lost):
 
 
 def settle(rig, tmp_path, wait):
-    """Examine it once what is left of it has ended."""
+    """Examine it once what is left of it has ended.
+
+    A process that was just started holds the supervisor's lock for a moment, until the kernel closes it in execve(2).
+    """
 
     def look():
         found = examine(rig.run_folder, 1, rig.nonce(), 1, here(tmp_path), here(tmp_path))
-        return None if isinstance(found, Orphaned) else found
+        return None if isinstance(found, Orphaned | Alive) else found
 
     return wait(look)

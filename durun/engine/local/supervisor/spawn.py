@@ -98,16 +98,14 @@ def find_command(command: str, path: str) -> str:
     """
     if "/" in command:
         return command
-    there = ""
-    for folder in path.split(os.pathsep):
-        candidate = f"{folder or '.'}/{command}"
+    candidates = [f"{folder or '.'}/{command}" for folder in path.split(os.pathsep)]
+    for candidate in candidates:
         if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):  # noqa: PTH112  (every step pays for it)
             return candidate
-        if not there and os.path.isfile(candidate):  # noqa: PTH113
-            there = candidate
-    if not there:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command)
-    return there
+    for candidate in candidates:
+        if os.path.isfile(candidate):  # noqa: PTH113
+            return candidate
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command)
 
 
 def explain(order: StartOrder, error: OSError | ValueError) -> str:
