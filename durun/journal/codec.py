@@ -15,7 +15,7 @@ from durun.errors import JournalDamaged
 from durun.journal.api import Projection
 from durun.journal.chain import RESTORE, canonical
 from durun.model.status import How, TaskStatus
-from durun.model.task import Attempt, Probe, RunRecord, TaskKey, TaskState
+from durun.model.task import Attempt, Probe, RunRecord, TaskKey, TaskState, Waiting
 from durun.model.values import Json
 
 RunRow: TypeAlias = tuple[Any, ...]
@@ -174,6 +174,8 @@ def compare(
 def _more(data: dict[str, Json]) -> dict[str, Any]:
     if "probe" in data:
         data["probe"] = Probe(**data["probe"])
+    if "waiting" in data:
+        data["waiting"] = Waiting(**data["waiting"])
     return data
 
 
@@ -191,7 +193,7 @@ def _attempts(attempts: Sequence[Attempt]) -> str | None:
 
 
 def _json(value: Any) -> Json:
-    return value._asdict() if isinstance(value, Probe) else value
+    return value._asdict() if isinstance(value, Probe | Waiting) else value
 
 
 def _column(value: Any) -> Any:

@@ -12,21 +12,22 @@ from typing import Any, assert_never
 from durun.model import event as ev
 from durun.model.event import Event, TaskEvent, key_of
 from durun.model.status import TaskStatus
-from durun.model.task import Attempt, AttemptStatus, Probe, RunRecord, TaskKey, TaskState
+from durun.model.task import Attempt, AttemptStatus, Probe, RunRecord, TaskKey, TaskState, Waiting
 
 _PERMITTED: Mapping[type[Any], frozenset[TaskStatus]] = {
     ev.TaskSkipped: frozenset({"pending"}),
+    ev.TaskWaiting: frozenset({"pending"}),
     ev.TaskStarted: frozenset({"pending"}),
     ev.TaskNeverBegan: frozenset({"running"}),
     ev.ProbeStarted: frozenset({"pending", "running", "in_doubt"}),
     ev.ProbeAnswered: frozenset({"pending", "running", "in_doubt"}),
-    ev.TaskSucceeded: frozenset({"pending", "running", "in_doubt"}),
-    ev.TaskFailed: frozenset({"pending", "running", "in_doubt"}),
+    ev.TaskSucceeded: frozenset({"pending", "waiting", "running", "in_doubt"}),
+    ev.TaskFailed: frozenset({"pending", "waiting", "running", "in_doubt"}),
     ev.TaskRetried: frozenset({"failed"}),
     ev.TaskInDoubt: frozenset({"running", "in_doubt"}),
     ev.TaskRepeated: frozenset({"in_doubt"}),
     ev.TaskSettled: frozenset({"in_doubt"}),
-    ev.TaskCancelled: frozenset({"running"}),
+    ev.TaskCancelled: frozenset({"waiting", "running"}),
 }
 
 _NEW = TaskState()
@@ -163,6 +164,8 @@ def _changes(task: TaskState, event: TaskEvent, at: float) -> _Changes:
     match event:
         case ev.TaskSkipped():
             return {"status": "skipped", "reason": event.reason}
+        case ev.TaskWaiting():
+            return {"status": "waiting", "waiting": Waiting(event.kind, event.until), "not_before": None}
         case ev.TaskStarted():
             return _started(task, event, at)
         case ev.TaskNeverBegan():
@@ -252,6 +255,11 @@ def _settled(task: TaskState, event: ev.TaskSettled) -> _Changes:
 
 
 def _ended(task: TaskState, event: TaskEvent, at: float) -> _Changes:
+    changes = _outcome(task, event, at)
+    return changes if task.waiting is None else {**changes, "waiting": None}
+
+
+def _outcome(task: TaskState, event: TaskEvent, at: float) -> _Changes:
     match event:
         case ev.TaskSucceeded():
             over = _end_attempt(task, "succeeded", at, event.reason, event)

@@ -64,6 +64,18 @@ class Stop(NamedTuple):
     key: TaskKey
 
 
+class TimeUp(NamedTuple):
+    """What a task waited for has come: the time."""
+
+    key: TaskKey
+
+
+class StopWaiting(NamedTuple):
+    """A task waits no more: the run is being cancelled."""
+
+    key: TaskKey
+
+
 class BeginFinally(NamedTuple):
     """The steps are over: run `finally`, then end with `status`."""
 
@@ -88,22 +100,40 @@ class WakeAt(NamedTuple):
     time: float
 
 
-Command: TypeAlias = Start | Resolve | Ask | Retry | Repeat | GiveUpOn | Stop | BeginFinally | End | Park | WakeAt
+Command: TypeAlias = (
+    Start | Resolve | Ask | Retry | Repeat | GiveUpOn | Stop | TimeUp | StopWaiting | BeginFinally | End | Park | WakeAt
+)
 
 
-def decide(progress: Progress, now: float) -> list[Command]:
-    """What to do next. An empty list: wait for what runs."""
+def decide(progress: Progress, now: float, park: bool = False) -> list[Command]:
+    """What to do next. An empty list: wait for what runs.
+
+    `park`: leave the run to a later resume rather than wait for a time, if there is nothing else to do.
+    """
     record = progress.state.record
     room = progress.plan.max_parallel - progress.busy
     commands = list(_about_doubts(progress, now, room))
     cancelling = record.cancel_requested and not progress.final
     if cancelling:
         commands.extend(_stops(progress))
+        waits: list[Command] = [StopWaiting(key) for key in sorted(progress.waits)]
     else:
         commands.extend(_starts(progress, now, room - sum(isinstance(command, Ask) for command in commands)))
-    if progress.busy or commands:
-        return commands
+        waits = list(_about_waits(progress, now))
+    if progress.busy or commands or any(not isinstance(command, WakeAt) for command in waits):
+        return commands + waits
+    if waits:
+        return [Park("waiting")] if park else waits
     return [_at_rest(progress, cancelling)]
+
+
+def _about_waits(progress: Progress, now: float) -> Iterator[Command]:
+    """Which waits are over, and when the others are. Beside a failure or a doubt nobody waits on."""
+    for key in sorted(progress.waits):
+        waiting = progress.state.tasks[key].waiting
+        if waiting is None or waiting.until is None or not progress.may_go_on(key):
+            continue
+        yield TimeUp(key) if waiting.until <= now else WakeAt(waiting.until)
 
 
 def _about_doubts(progress: Progress, now: float, room: int) -> Iterator[Command]:

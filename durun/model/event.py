@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args
 
 from durun.model.status import Answer, How, RunStatus
-from durun.model.task import Purpose, Target, TaskKey
+from durun.model.task import Purpose, Target, TaskKey, WaitKind
 from durun.model.values import Json
 
 Resolution = Literal["done", "not_done", "failed"]
@@ -112,6 +112,16 @@ class TaskSkipped(NamedTuple):
 
     step: str
     reason: str
+    target: str | None = None
+    round: int = 0
+
+
+class TaskWaiting(NamedTuple):
+    """The task waits for a time, without any process. `until`: seconds since the epoch; a resume does not begin anew."""
+
+    step: str
+    kind: WaitKind
+    until: float | None
     target: str | None = None
     round: int = 0
 
@@ -304,6 +314,7 @@ class ClockJumped(NamedTuple):
 
 TaskEvent: TypeAlias = (
     TaskSkipped
+    | TaskWaiting
     | TaskStarted
     | TaskNeverBegan
     | ProbeStarted

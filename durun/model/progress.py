@@ -37,6 +37,7 @@ class Progress:
         self._session = record.sessions
         self.parts: dict[TaskKey, TaskPart] = {}
         self.doubts: dict[TaskKey, TaskPart] = {}
+        self.waits: dict[TaskKey, TaskPart] = {}
         self.fans: dict[TaskKey, FanPart] = {}
         self.final = record.final_status is not None
         self.round = record.round if self.final else 0
@@ -203,6 +204,14 @@ class Progress:
             self.doubts[part.key] = part
         else:
             self.doubts.pop(part.key, None)
+        if task is not None and task.status == "waiting":
+            self.waits[part.key] = part
+        else:
+            self.waits.pop(part.key, None)
+
+    def may_go_on(self, key: TaskKey) -> bool:
+        """Whether nothing around an open task has failed, is in doubt, or has ended."""
+        return all(around.inner_severity == FINE and not around.has_closed(name) for around, name in self._path[key])
 
     def _refresh(self, part: TaskPart) -> None:
         before = part.load

@@ -11,6 +11,9 @@ from durun.model.values import Json
 Purpose = Literal["in_doubt", "before", "after", "targets"]
 """Why a read-only probe is run: the three moments of `verify`, and `targets: {run: …}`."""
 
+WaitKind = Literal["time"]
+"""What a task can wait for."""
+
 AttemptStatus = Literal["running", "succeeded", "failed", "cancelled", "in_doubt", "never_began"]
 
 
@@ -64,6 +67,13 @@ class Probe(NamedTuple):
     session: int
 
 
+class Waiting(NamedTuple):
+    """What a task waits for, and until when (seconds since the epoch; None: for ever)."""
+
+    kind: WaitKind
+    until: float | None
+
+
 class TaskState(NamedTuple):
     """Where one task stands.
 
@@ -88,6 +98,7 @@ class TaskState(NamedTuple):
     repeats: int = 0
     not_before: float | None = None
     probe: Probe | None = None
+    waiting: Waiting | None = None
     answer: Answer | None = None
     asked_in: int = 0
     answered_at: float = 0.0
