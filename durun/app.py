@@ -68,7 +68,10 @@ class App(NamedTuple):
         return record.status
 
     def can_go_on(self, record: RunRecord) -> bool:
-        """Whether a resume needs nobody's word: the run is interrupted, or its doubts have been settled."""
+        """Whether a resume needs nobody's word: the run is interrupted, its doubts are settled, or its wait is over."""
+        if record.status == "waiting":
+            due = [task.waiting.until for task in self.journal.tasks(record.id).values() if task.waiting is not None]
+            return any(until is not None and until <= self.clock.now() for until in due)
         settled = record.status == "in_doubt" and not record.counts.get("in_doubt")
         return settled or self.status(record) == "interrupted"
 

@@ -41,7 +41,21 @@ class Failed(NamedTuple):
     reason: str
 
 
-Work: TypeAlias = Process | Done | Failed
+class Pause(NamedTuple):
+    """Nothing is to be started, and the step is done when a time has come.
+
+    `seconds` from when it is reached, or `at`, seconds since the epoch (exactly one of the two).
+    """
+
+    seconds: float | None = None
+    at: float | None = None
+
+    def until(self, now: float) -> float:
+        """When it is over, for a step that is reached `now`; seconds since the epoch."""
+        return self.at if self.at is not None else now + (self.seconds or 0.0)
+
+
+Work: TypeAlias = Process | Done | Failed | Pause
 
 
 class Context(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from durun.actions import assertion, generate, run, secret
+from durun.actions import assertion, generate, run, secret, wait
 from durun.actions.api import Action
 
 ACTIONS: Mapping[str, Action] = {
@@ -13,4 +13,5 @@ ACTIONS: Mapping[str, Action] = {
     "generate": generate.prepare,
     "secret": secret.prepare,
     "secret_check": secret.prepare_check,
+    "wait": wait.prepare,
 }

@@ -6,7 +6,7 @@ import sys
 from typing import Annotated
 
 from durun.app import DRIVEN, App, open_app
-from durun.cli.arguments import Argument, JsonOption, Option, QuietOption
+from durun.cli.arguments import Argument, JsonOption, Option, ParkOption, QuietOption
 from durun.cli.drive import choose_view, drive
 from durun.cli.exit_codes import worst
 from durun.cli.pick import find_run, find_unfinished
@@ -26,7 +26,7 @@ def command(
         str | None,
         Argument(metavar="[RUN]", help="Its id, the beginning of it, or @last; without it, your unfinished one."),
     ] = None,
-    every: Annotated[bool, Option("--all", help="For cron: every interrupted run, one after the other.")] = False,
+    every: Annotated[bool, Option("--all", help="For cron: every run that is interrupted or due.")] = False,
     failed: Annotated[bool, Option("--failed", help="With --all: the failed ones too.")] = False,
     runbook: Annotated[
         str | None, Option("--runbook", metavar="FILE", help="Go on under this changed runbook.")
@@ -36,6 +36,7 @@ def command(
         list[str] | None,
         Option("--accept-env", metavar="NAME", help="Accept this difference to the start.", shown=False),
     ] = None,
+    park: ParkOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> int:
@@ -52,12 +53,12 @@ def command(
     with open_app() as app:
         app.tidy()
         if every:
-            return _resume_all(app, failed, accepted, as_json, quiet)
+            return _resume_all(app, failed, accepted, park, as_json, quiet)
         record = app.journal.record(find_run(app, run, changes=True) if run is not None else find_unfinished(app))
         if record.status in FINAL:
             return _nothing_to_do(record, as_json)
         change = _changed_source(app, record.id, runbook, latest, quiet or as_json)
-        request = ResumeRequest(record.id, whoami(), change=change, accept_env=accepted)
+        request = ResumeRequest(record.id, whoami(), change=change, accept_env=accepted, park=park)
         return _resume(app, request, as_json, quiet)
 
 
@@ -88,13 +89,13 @@ def _resume(app: App, request: ResumeRequest, as_json: bool, quiet: bool) -> int
     return drive(view, lambda observer: app.engine().resume(request, observer))
 
 
-def _resume_all(app: App, failed: bool, accepted: tuple[str, ...], as_json: bool, quiet: bool) -> int:
+def _resume_all(app: App, failed: bool, accepted: tuple[str, ...], park: bool, as_json: bool, quiet: bool) -> int:
     """One after the other, oldest first. One that refuses does not stop the others; an interrupt does."""
     codes: list[int] = []
     for record in due(app, failed):
         if not _is_due(app, app.journal.record(record.id), failed):
             continue  # while others were worked on, somebody else has brought it to an end
-        request = ResumeRequest(record.id, whoami(), fresh=failed, accept_env=accepted)
+        request = ResumeRequest(record.id, whoami(), fresh=failed, accept_env=accepted, park=park)
         try:
             codes.append(_resume(app, request, as_json, quiet))
         except Busy:
@@ -109,7 +110,7 @@ def _resume_all(app: App, failed: bool, accepted: tuple[str, ...], as_json: bool
 def due(app: App, failed: bool) -> list[RunRecord]:
     """The runs that `--all` takes up, oldest first: those that need nobody's word, and failed ones if asked."""
     asked = RESUMABLE if failed else frozenset[RunStatus]()
-    found = app.journal.runs(RunQuery(statuses=DRIVEN | asked | {"interrupted", "in_doubt"}))
+    found = app.journal.runs(RunQuery(statuses=DRIVEN | asked | {"interrupted", "in_doubt", "waiting"}))
     return [record for record in reversed(found) if _is_due(app, record, failed)]
 
 

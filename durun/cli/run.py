@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Annotated
 
 from durun.app import App, open_app
-from durun.cli.arguments import Argument, JsonOption, Option, QuietOption
+from durun.cli.arguments import Argument, JsonOption, Option, ParkOption, QuietOption
 from durun.cli.ask import ask_secret, somebody_is_there
 from durun.cli.drive import choose_view, drive, report_standing
 from durun.cli.sources import open_source
@@ -42,6 +42,7 @@ def command(
         list[str] | None,
         Option("--target", "-t", metavar="KEY", help="Only this target; may be repeated.", shown=False),
     ] = None,
+    park: ParkOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> int:
@@ -62,6 +63,7 @@ def command(
             resume_or_start,
             given.secret,
             app.fingerprints(given.secret),
+            park,
         )
         while (code := _instead(app, engine, request, failed, as_json, quiet)) is None:
             view = choose_view(app, as_json, quiet)
@@ -87,7 +89,7 @@ def _instead(app: App, engine: Engine, request: StartRequest, failed: bool, as_j
     if request.request_id is not None and (earlier := same_request(app, request)):
         return _made_before(app, earlier, as_json, quiet)
     if request.alone and (found := app.journal.runs(unfinished(request))):
-        return _go_on(app, engine, found[0], failed, as_json, quiet)
+        return _go_on(app, engine, found[0], request.park, failed, as_json, quiet)
     return None
 
 
@@ -108,10 +110,10 @@ def same_request(app: App, request: StartRequest) -> RunRecord | None:
     return found
 
 
-def _go_on(app: App, engine: Engine, record: RunRecord, failed: bool, as_json: bool, quiet: bool) -> int:
+def _go_on(app: App, engine: Engine, record: RunRecord, park: bool, failed: bool, as_json: bool, quiet: bool) -> int:
     """Take up a run that needs nobody (a failed one only if asked); any other is told, and nothing started."""
     if app.can_go_on(record) or (failed and record.status in RESUMABLE):
-        resume = ResumeRequest(record.id, whoami(), fresh=failed)
+        resume = ResumeRequest(record.id, whoami(), fresh=failed, park=park)
         view = choose_view(app, as_json, quiet)
         return drive(view, lambda observer: engine.resume(resume, observer))
     note = f"nothing was started: run {record.id} of the same inputs is not finished"

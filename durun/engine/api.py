@@ -30,7 +30,8 @@ class StartRequest(NamedTuple):
 
     `inputs` are complete and checked; those that are secret are in `secret_inputs` instead, and their `fingerprints`
     (keyed digests) tell whether two requests are of the same values.
-    `alone`: not beside an unfinished run of the same runbook name and inputs.
+    `alone`: not beside an unfinished run of the same runbook name and inputs. `park`: leave the run rather than wait
+    for a time.
     """
 
     source: Source
@@ -41,12 +42,14 @@ class StartRequest(NamedTuple):
     alone: bool = False
     secret_inputs: Mapping[str, Json] = {}
     fingerprints: Mapping[str, str] = {}
+    park: bool = False
 
 
 class ResumeRequest(NamedTuple):
     """A run that is to go on. `fresh`: failed tasks get a new budget (an operator asks, not cron).
 
-    `change`: go on under this runbook instead of the stored one. `accept_env`: differences that are accepted.
+    `change`: go on under this runbook instead of the stored one. `accept_env`: differences that are accepted. `park`:
+    leave the run again rather than wait for a time.
     """
 
     run_id: str
@@ -54,6 +57,7 @@ class ResumeRequest(NamedTuple):
     fresh: bool = True
     change: Source | None = None
     accept_env: Sequence[str] = ()
+    park: bool = False
 
 
 class SettleRequest(NamedTuple):

@@ -16,12 +16,16 @@ Reason = Literal["start", "resume", "cancel", "settle"]
 
 
 class Beginning(NamedTuple):
-    """Why a session begins, and what is recorded with it. `fresh`: failed tasks get a new budget."""
+    """Why a session begins, and what is recorded with it. `fresh`: failed tasks get a new budget.
+
+    `park`: the session leaves the run rather than wait for a time.
+    """
 
     reason: Reason
     by: Mapping[str, Json]
     fresh: bool = False
     events: Sequence[Event] = ()
+    park: bool = False
 
     def opening(self, session: SessionStarted, state: RunState, plan: Plan, now: float) -> list[Event]:
         """The first events; of a run that had ended, they open a new round. Retries are due `now`."""

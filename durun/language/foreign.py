@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 NOT_YET_TOP = frozenset({"concurrency", "notify"})
 NOT_YET_STEP = frozenset(
-    {"http", "approval", "manual", "wait", "wait_for", "collect", "runbook", "uses", "with", "rollback", "privileged"}
+    {"http", "approval", "manual", "wait_for", "collect", "runbook", "uses", "with", "rollback", "privileged"}
 )
 NOT_YET: Mapping[str, frozenset[str]] = {
     "the runbook": NOT_YET_TOP,

@@ -41,7 +41,19 @@ _STEP: Final = "a step"
 _GUESSES: Final = 100
 """So many unknown keys are compared with the known ones, which is slow; more of them is no slip of the finger."""
 _MAPPINGS: Final = frozenset(
-    {"retry", "verify", "targets", "generate", "assert", "requires", "defaults", "idempotent", "choice", "secret"}
+    {
+        "retry",
+        "verify",
+        "targets",
+        "generate",
+        "assert",
+        "requires",
+        "defaults",
+        "idempotent",
+        "choice",
+        "secret",
+        "wait",
+    }
     | {"the runbook", "a secret", "keyring", "command", "put", "delete"}
     | {"password", "token", "bytes", "ssh_key", "rsa_key", "x509_request"}
 )

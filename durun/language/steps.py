@@ -18,6 +18,7 @@ from durun.language.needs import read_needs
 from durun.language.schema import document_schema
 from durun.language.targets import KEY_FIELDS, as_targets, matrix
 from durun.language.values import Reader
+from durun.language.waiting import read_wait
 from durun.model.runbook import (
     Action,
     Call,
@@ -35,7 +36,7 @@ from durun.model.runbook import (
 )
 from durun.model.values import Json
 
-ACTIONS: Final = ("run", "assert", "generate", "secret", "steps")
+ACTIONS: Final = ("run", "assert", "generate", "secret", "wait", "steps")
 _FAN_OUT: Final = ("target_key", "max_parallel", "serial", "max_failures", "secret_fields")
 _OF_EVERY_STEP: Final = frozenset(
     {"id", "name", "description", "needs", "if", "continue_on_error", "controls", "files", "targets"}
@@ -127,7 +128,7 @@ class StepReader:
             return self._group(step, item, raw, path, around)
         if kind == "secret":
             return self._keyring(step, item, path, around)
-        if kind in ("assert", "generate"):
+        if kind in ("assert", "generate", "wait"):
             return step._replace(call=Call(self._pure(kind, item, path), around.shell))
         return self._command(step, item, path, around)
 
@@ -135,7 +136,7 @@ class StepReader:
         given = [key for key in ACTIONS if key in raw]
         if not given and raw and not raw.keys() - document_schema()["$defs"]["step"]["properties"].keys():
             hint = "write `run:`; a text is a script, a list is a command"
-            message = "a step needs an action: `run`, `assert`, `generate`, `secret` or `steps`"
+            message = "a step needs an action: `run`, `assert`, `generate`, `secret`, `wait` or `steps`"
             self._reader.problem(message, path, hint)
         for second in given[1:]:
             message = f"a step has one action, and this one has `{given[0]}` and `{second}`"
@@ -164,6 +165,8 @@ class StepReader:
         if kind == "generate":
             self._check_password(spec.get("password") or {}, (*at, "password"))
             return Action(kind, {name: reader.value(options or {}, (*at, name)) for name, options in spec.items()})
+        if kind == "wait":
+            return Action(kind, read_wait(reader, spec, at))
         parsed: dict[str, Any] = {"that": reader.condition(spec.get("that", True), (*at, "that"))}
         if "message" in spec:
             parsed["message"] = reader.value(spec["message"], (*at, "message"))

@@ -39,6 +39,17 @@ def to_iso(seconds: float) -> str:
     return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
 
 
+def from_moment(text: str) -> float:
+    """Seconds since the epoch of a time that a person wrote. ValueError, with a message for people, for no such."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("a time is written as 2026-01-31T09:15:00Z") from None
+    if moment.tzinfo is None:
+        raise ValueError(f"a time says of which zone it is: write {text}Z for UTC, or its offset, such as +01:00")
+    return moment.timestamp()
+
+
 def from_iso(text: str) -> float:
     """Seconds since the epoch of a time that `to_iso` wrote."""
     return datetime.fromisoformat(text).timestamp()

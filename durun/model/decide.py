@@ -100,9 +100,10 @@ class WakeAt(NamedTuple):
     time: float
 
 
-Command: TypeAlias = (
-    Start | Resolve | Ask | Retry | Repeat | GiveUpOn | Stop | TimeUp | StopWaiting | BeginFinally | End | Park | WakeAt
-)
+RunCommand: TypeAlias = BeginFinally | End | Park | WakeAt
+"""What is to be done about the run itself."""
+
+Command: TypeAlias = Start | Resolve | Ask | Retry | Repeat | GiveUpOn | Stop | TimeUp | StopWaiting | RunCommand
 
 
 def decide(progress: Progress, now: float, park: bool = False) -> list[Command]:

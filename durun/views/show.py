@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from durun.model.clock import to_iso
 from durun.model.event import Stamped
 from durun.model.state import RunState
 from durun.model.status import FINAL, TASK_STATUSES, RunStatus
@@ -126,6 +127,8 @@ def _task_line(name: str, task: TaskState, width: int, now: float) -> str:
             details.append(f"{len(task.attempts)} attempts")
     if task.how not in (None, "ran"):
         details.append(f"({task.how})")
+    if task.waiting is not None and task.waiting.until is not None:
+        details.append(f"until {local_time(task.waiting.until)}")
     if task.status != "succeeded" and task.reason:
         details.append(one_line(task.reason))
     if task.pid is not None:
@@ -154,6 +157,12 @@ def events_text(events: Iterable[Stamped]) -> str:
     return "".join(lines)
 
 
+def _what_for(task: TaskState) -> dict[str, Json]:
+    if task.waiting is None or task.waiting.until is None:
+        return {"reason": task.reason}
+    return {"reason": task.reason, "until": to_iso(task.waiting.until)}
+
+
 def waiting_for(state: RunState, status: RunStatus) -> Json:
     """What the run waits for and why; None if it waits for nothing."""
     if status not in ("waiting", "in_doubt"):
@@ -161,6 +170,6 @@ def waiting_for(state: RunState, status: RunStatus) -> Json:
     doubts = [(key, task) for key, task in state.tasks.items() if task.status in ("in_doubt", "waiting")]
     return {
         "reason": state.record.reason,
-        "tasks": [{"step": key.step, "target": key.target, "reason": task.reason} for key, task in doubts],
+        "tasks": [{"step": key.step, "target": key.target, **_what_for(task)} for key, task in doubts],
         "next": next_commands(state.record.id, status, state.tasks),
     }

@@ -70,10 +70,8 @@ def next_commands(run_id: str, status: RunStatus, tasks: Mapping[TaskKey, TaskSt
         ]
     if status in ("failed", "rollback_failed"):
         return [*([logs_command(run_id, failed[0])] if failed else []), f"durun resume {run_id}"]
-    if status in ("interrupted", "in_doubt"):
+    if status in ("interrupted", "in_doubt", "waiting"):
         return [f"durun resume {run_id}"]
-    if status == "waiting":
-        return [f"durun show {run_id}"]
     if status in ("running", "pending"):
         return [f"durun logs {run_id} -f"]
     return []

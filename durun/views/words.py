@@ -7,7 +7,7 @@ from typing import NamedTuple
 from durun.model import event as ev
 from durun.model.event import Event, TaskEvent, key_of
 from durun.model.task import TaskState
-from durun.views.text import counted, duration, one_line, task_name
+from durun.views.text import counted, duration, local_time, one_line, task_name
 
 
 class Line(NamedTuple):
@@ -56,6 +56,8 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
     match event:
         case ev.TaskSkipped():
             return Line(f"{name} skipped: {one_line(event.reason)}")
+        case ev.TaskWaiting():
+            return Line(f"{name} waits" + (f" until {local_time(event.until)}" if event.until is not None else ""))
         case ev.TaskStarted():
             return Line(f"{name} started" + (f" (attempt {event.attempt})" if event.attempt > 1 else ""))
         case ev.TaskNeverBegan():

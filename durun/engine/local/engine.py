@@ -111,7 +111,8 @@ class LocalEngine:
             self._journal.append(run_id, 0, [created], now, unfinished(request) if request.alone else None)
             for line in notices:
                 observer.said(line)
-            return self._drive(state, plan, runbook, Beginning("start", request.by), observer, secrecy)
+            beginning = Beginning("start", request.by, park=request.park)
+            return self._drive(state, plan, runbook, beginning, observer, secrecy)
         except BaseException:
             self._forget_unborn(run_id, folder)
             raise
@@ -187,7 +188,7 @@ class LocalEngine:
         if request.change is None:
             self._say_what_differs(state, observer)
         plan = make_plan(runbook, state.created.inputs, env, request.run_id)
-        beginning = Beginning("resume", request.by, request.fresh, events)
+        beginning = Beginning("resume", request.by, request.fresh, events, request.park)
         with self._secrecy(state, runbook) as secrecy:
             for line in see_to_secrets(secrecy, state, plan, runbook):
                 observer.said(line)

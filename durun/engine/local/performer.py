@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Literal, NamedTuple, assert_never
 
-from durun.actions.api import Done, Failed, Process
+from durun.actions.api import Done, Failed, Pause, Process
 from durun.engine.ledger import Ledger
 from durun.engine.local.prepare import PROBE_TIMEOUT, Launch, Preparer
 from durun.engine.local.wire import Order, RedactOrder, StartOrder, StopOrder
@@ -13,18 +13,21 @@ from durun.engine.targets import Targets
 from durun.errors import DurunError, SecretUnavailable
 from durun.language.expressions import ExpressionError, render
 from durun.model import decide as todo
+from durun.model.clock import to_iso
 from durun.model.event import (
     FinallyStarted,
     ProbeAnswered,
     ProbeStarted,
     RunEnded,
     RunParked,
+    TaskCancelled,
     TaskFailed,
     TaskRepeated,
     TaskRetried,
     TaskSkipped,
     TaskStarted,
     TaskSucceeded,
+    TaskWaiting,
 )
 from durun.model.outcome import NO_SECRET, exit_code_of
 from durun.model.resume import failed_tasks
@@ -79,7 +82,7 @@ class Performer:
         self.stopping -= self._new_stops
         self._drop()
 
-    def perform(self, command: todo.Command, flights: dict[int, Flight]) -> None:
+    def perform(self, command: todo.Command, flights: dict[int, Flight]) -> None:  # noqa: C901  (one case a command)
         """Emit the events of a command. Raises StorageFailed, and Changed for a repeat that would differ."""
         match command:
             case todo.Start(key):
@@ -98,6 +101,15 @@ class Performer:
                 self._ledger.emit(failed)
             case todo.Stop(key):
                 self._stop(key, flights)
+            case todo.TimeUp(key):
+                self._ledger.emit(TaskSucceeded(**key._asdict(), how="ran"))
+            case todo.StopWaiting(key):
+                self._ledger.emit(TaskCancelled(**key._asdict(), reason="stopped by a cancel"))
+            case _:
+                self._perform_for_run(command)
+
+    def _perform_for_run(self, command: todo.RunCommand) -> None:
+        match command:
             case todo.BeginFinally(status):
                 record, plan = self._ledger.state.record, self._ledger.plan
                 started = FinallyStarted(round=record.round, status=status, tasks=plan.task_count(plan.finals))
@@ -125,6 +137,8 @@ class Performer:
                 launch = self._preparer.launch(key, step.call, work, number)
                 self._preparer.refuse_other(key, launch.request)
                 self._intent(key, launch, step.redact)
+            elif isinstance(work, Pause):
+                self._ledger.emit(TaskWaiting(**key._asdict(), kind="time", until=work.until(self._ledger.now)))
             else:
                 self._inline(key, work)
         except ExpressionError as error:
@@ -287,8 +301,18 @@ class Performer:
     def _waiting_for(self) -> str:
         tasks = self._ledger.state.tasks.items()
         doubts = [str(key) for key, task in tasks if task.status == "in_doubt"]
-        more = f" and {len(doubts) - 5} more" if len(doubts) > 5 else ""
-        return f"in doubt: {', '.join(doubts[:5])}{more}" if doubts else "nothing can be done now"
+        if doubts:
+            return f"in doubt: {_some(doubts)}"
+        waits = [
+            (task.waiting.until, str(key)) for key, task in tasks if task.waiting and task.waiting.until is not None
+        ]
+        if not waits:
+            return "nothing can be done now"
+        return f"until {to_iso(min(waits)[0])}: {_some([name for _, name in sorted(waits)])}"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _nonce() -> str:

@@ -169,7 +169,7 @@ class Runner:
         """Perform what is to be done until there is nothing more to do but to wait."""
         self._again = False
         while True:
-            commands = decide(self._ledger.progress, self._ledger.now)
+            commands = decide(self._ledger.progress, self._ledger.now, self._session.park)
             self._wake = min((c.time for c in commands if isinstance(c, WakeAt)), default=None)
             commands = [command for command in commands if self._is_new(command)]
             if not commands or self._over():

@@ -80,12 +80,17 @@ class Session:
         )
         ledger.emit_all(self._beginning.opening(session, ledger.state, ledger.plan, ledger.now))
 
+    @property
+    def park(self) -> bool:
+        """Whether to leave the run rather than wait for a time."""
+        return self._beginning.park
+
     def renew(self) -> None:
         """Go on with another supervisor, for the first one was killed."""
         self.hands = Hands.start()
         if self.secrecy is not None:
             self.secrecy.tell_again()
-        self._beginning = Beginning("resume", self._beginning.by)
+        self._beginning = Beginning("resume", self._beginning.by, park=self._beginning.park)
 
     def _results(self, preparer: Preparer) -> Results:
         if self.secrecy is None:

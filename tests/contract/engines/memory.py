@@ -64,7 +64,7 @@ class MemoryEngine:
             now = self._clock.now()
             self._journal.append(run_id, 0, [created], now, unfinished(request) if request.alone else None)
             state = RunState.begin(run_id, ev.Stamped(1, now, created))
-            return self._drive(state, plan, runbook, Beginning("start", request.by), observer)
+            return self._drive(state, plan, runbook, Beginning("start", request.by, park=request.park), observer)
 
     def resume(self, request: ResumeRequest, observer: Observer) -> Outcome:
         refuse_final(self._journal.record(request.run_id), "resume")
@@ -78,7 +78,7 @@ class MemoryEngine:
                     observer.said(line)
                 runbook = request.change.runbook
             plan = make_plan(runbook, state.created.inputs, {}, request.run_id)
-            beginning = Beginning("resume", request.by, request.fresh, events)
+            beginning = Beginning("resume", request.by, request.fresh, events, request.park)
             return self._drive(state, plan, runbook, beginning, observer)
 
     def signal(self, request: SettleRequest, observer: Observer) -> Outcome:

@@ -9,7 +9,7 @@ from typing import Any
 
 from contract_engines.memory_world import Clock, MemoryWorld
 
-from durun.actions.api import Done, Failed, Process
+from durun.actions.api import Done, Failed, Pause, Process
 from durun.engine.api import Observer, Outcome
 from durun.engine.beginning import Beginning
 from durun.engine.ledger import Ledger
@@ -56,6 +56,7 @@ class Drive:
         self._ledger = ledger
         self._runbook = runbook
         self._beginning: Beginning | None = beginning
+        self._park = beginning.park
         self._clock = clock
         self._world = world
         self._observer = observer
@@ -121,7 +122,7 @@ class Drive:
             found = self._take_over()
         stopping: set[str] = set()
         while not self._over():
-            commands = do.decide(ledger.progress, ledger.now)
+            commands = do.decide(ledger.progress, ledger.now, self._park)
             self._wake = min((c.time for c in commands if isinstance(c, do.WakeAt)), default=None)
             todo = [c for c in commands if not isinstance(c, do.WakeAt) and str(c) not in stopping]
             if not todo:
@@ -178,7 +179,7 @@ class Drive:
 
     # -- what is decided ---------------------------------------------------------------------------------------
 
-    def _perform(self, command: do.Command, flights: Sequence[Flight]) -> None:
+    def _perform(self, command: do.Command, flights: Sequence[Flight]) -> None:  # noqa: C901  (one case a command)
         emit = self._ledger.emit
         match command:
             case do.Start(key):
@@ -193,6 +194,10 @@ class Drive:
                 emit(ev.TaskRepeated(**key._asdict(), proof=proof))
             case do.GiveUpOn(key):
                 emit(ev.TaskFailed(**key._asdict(), code="in_doubt", reason="on_in_doubt: fail", retryable=False))
+            case do.TimeUp(key):
+                emit(ev.TaskSucceeded(**key._asdict(), how="ran"))
+            case do.StopWaiting(key):
+                emit(ev.TaskCancelled(**key._asdict(), reason="stopped by a cancel"))
             case do.Stop(key):
                 self._stops += [flight.nonce for flight in flights if flight.key == key]
             case do.BeginFinally(status):
@@ -223,6 +228,10 @@ class Drive:
         call = self._tasks.step(key).call
         assert call is not None
         work = self._tasks.work(key, call)
+        if isinstance(work, Pause):
+            until = work.until(self._ledger.now)
+            self._ledger.emit(ev.TaskWaiting(**key._asdict(), kind="time", until=until))
+            return
         task, record = self._ledger.state.tasks.get(key), self._ledger.state.record
         inline = not isinstance(work, Process)
         request = "" if inline else self._request(key, work, call)

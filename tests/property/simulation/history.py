@@ -44,7 +44,7 @@ class History:
         self.promises.foreign(self.store, created, self.world.now)
 
     def _session(self) -> None:
-        runner = Runner(self.world, self.store, self.promises)
+        runner = Runner(self.world, self.store, self.promises, park=self.rng.random() < 0.3)
         try:
             runner.drive(give_up=self.weather.requests > 0 and self.rng.random() < 0.1)
         except Crash:
@@ -63,7 +63,7 @@ class History:
 
     def _between(self, runner: Runner) -> None:
         """What people do about a run that nobody drives."""
-        self.world.advance(self.world.now + self.rng.choice([0, 5, 30]))
+        self.world.advance(self.world.now + self.rng.choice([0, 5, 30, 60]))
         if self.store.record.status != "in_doubt":
             return
         if self.weather.requests and self.rng.random() < 0.1:

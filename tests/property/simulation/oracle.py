@@ -137,6 +137,30 @@ class Oracle:
                 self._check_target(node, key)
             node = self.plan.nodes[node.parent] if node.parent else None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether something stands at the top beside which nothing goes on."""
+        allowed = 1 if self.final else 0
+        return any(self.view(root, None).severity > allowed for root in self.roots)
+
+    def check_beside(self, key: TaskKey) -> None:
+        promise(self.goes_on(key), f"{key} goes on beside what has failed, is in doubt or is over")
+
+    def goes_on(self, key: TaskKey) -> bool:
+        """Whether nothing around a task that has begun has failed, is in doubt, or has ended."""
+        node: Node | None = self.plan.nodes[key.step]
+        while node is not None:
+            inside = node.fan is not None and node.fan != node.id
+            target = key.target if inside else None
+            siblings = self.plan.nodes[node.parent].children if node.parent else self.roots
+            allowed = 1 if node.parent is None and self.final else 0
+            if any(self.view(sibling, target).severity > allowed for sibling in siblings):
+                return False
+            if node.fan == node.id and key.target is not None and self.fan_severity(node) > 0:
+                return False
+            node = self.plan.nodes[node.parent] if node.parent else None
+        return True
+
     def _check_target(self, node: Node, key: TaskKey) -> None:
         promise(self.fan_severity(node) == 0, f"{key}: more than max_failures stand")
         names = self.targets(node)

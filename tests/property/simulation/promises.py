@@ -43,6 +43,7 @@ class Promises:
         self._answers: dict[TaskKey, Answered] = {}
         self._first: dict[TaskKey, float] = {}
         self._given_up: set[TaskKey] = set()
+        self._until: dict[TaskKey, float] = {}
         self._session = 0
         self._round = 1
         self._finally: set[int] = set()
@@ -51,9 +52,11 @@ class Promises:
 
     # -- a turn ---------------------------------------------------------------------------------------------
 
-    def decided(self, state: RunState, progress: Progress, commands: Sequence[do.Command], now: float) -> None:
+    def decided(
+        self, state: RunState, progress: Progress, commands: Sequence[do.Command], now: float, park: bool
+    ) -> None:
         self.turns += 1
-        again = do.decide(Progress(self.plan, state), now)
+        again = do.decide(Progress(self.plan, state), now, park)
         promise(str(commands) == str(again), f"kept up: {commands}\nbuilt anew: {again}")
         moves = [c.key for c in commands if isinstance(c, (do.Start, do.Resolve, do.Retry))]
         moves += [c.key for c in commands if isinstance(c, do.Ask) and c.purpose == "before"]
@@ -68,6 +71,7 @@ class Promises:
         for key in moves:
             oracle.check_move(key)
         self._check_new_targets(oracle, moves)
+        self._check_waits(oracle, state, commands, now)
         for command in commands:
             if isinstance(command, (do.End, do.Park, do.BeginFinally)):
                 self._check_rest(oracle, state, command)
@@ -84,13 +88,26 @@ class Promises:
             at_work = [name for name in names if oracle.begun(node, name) and not oracle.view(fan, name).over]
             promise(len(at_work) + len(new) <= node.fan_out.max_parallel, f"{fan}: {at_work} and {new} at once")
 
+    def _check_waits(self, oracle: Oracle, state: RunState, commands: Sequence[do.Command], now: float) -> None:
+        """A wait is over when its time has come and not before; and then it is over, unless the run is stopped."""
+        over = {command.key for command in commands if isinstance(command, do.TimeUp)}
+        for key in over:
+            promise(self._until[key] <= now, f"{key} waits until {self._until[key]}, and it is {now}")
+            oracle.check_beside(key)
+        if oracle.stopped or (self._cancelled and not oracle.final):
+            return
+        for key, task in state.tasks.items():
+            if task.status == "waiting" and key.round == oracle.round and self._until[key] <= now:
+                promise(key in over or not oracle.goes_on(key), f"{key} waits on after {self._until[key]}")
+
     def _check_rest(self, oracle: Oracle, state: RunState, command: do.Command) -> None:
         views = [oracle.view(name, None) for name in oracle.roots]
         doubts = any(task.status == "in_doubt" for task in state.tasks.values())
         promise(not any(view.busy for view in views), f"{command} while something runs")
         if isinstance(command, do.Park):
-            promise(command.status == "in_doubt" and doubts, f"{command} without a doubt")
-            self._check_asked(state)
+            waits = [key for key, task in state.tasks.items() if task.status == "waiting" and oracle.goes_on(key)]
+            promise(doubts if command.status == "in_doubt" else waits and not oracle.stopped, f"{command} for nothing")
+            self._check_asked(state) if command.status == "in_doubt" else None
             return
         promise(not doubts, f"{command} with a doubt")
         record = state.record
@@ -100,6 +117,7 @@ class Promises:
             expected = "failed" if bad and record.final_status == "succeeded" else record.final_status
         elif self._cancelled:
             expected = "cancelled"
+            promise(all(task.status != "waiting" for task in state.tasks.values()), "a cancelled run waits")
         else:
             expected = "succeeded" if all(view.good for view in views) else "failed"
             promise(expected == "succeeded" or any(view.severity for view in views), "failed without a failure")
@@ -182,6 +200,9 @@ class Promises:
         match event:
             case ev.TaskSucceeded() | ev.TaskSkipped():
                 self._finished.add(key)
+            case ev.TaskWaiting():
+                promise(key not in self._until, f"{key} begins to wait anew")
+                self._until[key] = event.until
             case ev.TaskStarted():
                 promise(self._licence.get(key, "new") != "", f"{key} starts, and its last attempt is not resolved")
                 promise(not self.world.lives(key), f"{key} starts while its last attempt lives")

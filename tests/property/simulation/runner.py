@@ -28,8 +28,9 @@ def about(key: TaskKey) -> dict[str, Any]:
 
 
 class Runner:
-    def __init__(self, world: World, store: Store, promises: Promises) -> None:
+    def __init__(self, world: World, store: Store, promises: Promises, park: bool = False) -> None:
         self.world = world
+        self.park = park
         self.store = store
         self.promises = promises
         self.plan = world.plan
@@ -157,8 +158,8 @@ class Runner:
         for process in self.ended:
             self.report(process, "ran")
         self.note_orphans()
-        commands = do.decide(self.progress, self.world.now)
-        self.promises.decided(self.state, self.progress, commands, self.world.now)
+        commands = do.decide(self.progress, self.world.now, self.park)
+        self.promises.decided(self.state, self.progress, commands, self.world.now, self.park)
         if self.draining:
             commands = [command for command in commands if isinstance(command, do.Stop)]
             if not self.progress.busy:
@@ -243,6 +244,10 @@ class Runner:
                 self.emit(ev.TaskFailed(**about(key), code="in_doubt", reason="on_in_doubt: fail", retryable=False))
             case do.Stop(key):
                 self.stop(key)
+            case do.TimeUp(key):
+                self.emit(ev.TaskSucceeded(**about(key), how="ran"))
+            case do.StopWaiting(key):
+                self.emit(ev.TaskCancelled(**about(key), reason="stopped by a cancel"))
             case _:
                 self.perform_for_run(command)
 
@@ -272,6 +277,10 @@ class Runner:
         return number, f"{self.state.record.sessions}.{number}.{self.state.record.sequence}"
 
     def start(self, key: TaskKey) -> None:
+        seconds = self.world.wait_of(key)
+        if seconds is not None:
+            self.emit(ev.TaskWaiting(**about(key), kind="time", until=self.world.now + seconds))
+            return
         task = self.state.tasks.get(key)
         number = len(task.attempts) + 1 if task else 1
         folder, nonce = self.folder()

@@ -70,6 +70,9 @@ class World:
         self.effects: Counter[TaskKey] = Counter()
         self.effect_of: set[str] = set()
         self._facts: dict[object, object] = {}
+        leaves = [name for name, node in plan.nodes.items() if node.leaf and node.fan_out is None]
+        share = rng.choice([0.0, 0.0, 0.2, 0.5])
+        self.waiting_steps = {name for name in leaves if rng.random() < share}
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
@@ -84,6 +87,12 @@ class World:
         """What the `if`s of a task say; None: they can't be evaluated (today)."""
         said = self._facts.setdefault(("if", key), not self.chance(0.08))
         return None if said and self.chance(self.weather.trouble * 0.05) else said
+
+    def wait_of(self, key: TaskKey) -> float | None:
+        """For how long a task waits; None: it starts a process."""
+        if key.step not in self.waiting_steps:
+            return None
+        return self._facts.setdefault(("wait", key), self.rng.choice([0.0, 1.0, 8.0, 40.0]))
 
     # -- processes ------------------------------------------------------------------------------------------
 

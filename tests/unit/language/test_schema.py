@@ -73,6 +73,8 @@ steps:
   - {id: five, generate: {timestamp: null}}
   - {id: put, secret: {put: {service: s, username: u, value: "${{ secrets.b }}"}}}
   - {id: gone, secret: {delete: {service: s, username: u}}}
+  - {id: pause, wait: 5s}
+  - {id: until, wait: {until: "2026-01-31T09:15:00Z"}}
   - {id: password, generate: {password: {length: 20, alphabet: abc, require: [lower]}}}
   - {id: token, generate: {token: {bytes: 32}}}
   - {id: bytes, generate: {bytes: {length: 32}}}

@@ -55,6 +55,7 @@ EXAMPLES = [
         step="a", targets=(Target("t", {"name": "t"}), Target("u", "u")), tasks=2, round=1, skipped=True
     ),
     ev.TaskSkipped(**TASK, reason="if"),
+    ev.TaskWaiting(**TASK, kind="time", until=12.5),
     ev.TaskStarted(**TASK, attempt=2, folder=3, nonce="n", session=1, idempotency_key="k", request=DIGEST),
     ev.TaskNeverBegan(**TASK, attempt=1, reason="no gate"),
     ev.ProbeStarted(**TASK, purpose="after", folder=4, nonce="p", session=1),
@@ -101,6 +102,7 @@ STORED = {
     "task_settled": "step target round resolution reason by outputs sealed",
     "task_skipped": "step target round reason",
     "task_started": "step target round attempt folder nonce session idempotency_key request",
+    "task_waiting": "step target round kind until",
     "task_succeeded": "step target round how outputs exit_code reason log sealed",
 }
 
