@@ -117,7 +117,7 @@ class TaskSkipped(NamedTuple):
 
 
 class TaskWaiting(NamedTuple):
-    """The task waits for a time, without any process: until `until` (seconds since the epoch), whoever drives the run."""
+    """The task waits for a time, without any process: until `until`, seconds since the epoch, whoever drives."""
 
     step: str
     kind: WaitKind

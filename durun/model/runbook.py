@@ -273,7 +273,13 @@ class Runbook(NamedTuple):
             bool(self.secrets)
             or any(item.secret for item in self.inputs.values())
             or any(step.secret_outputs or (step.fan_out and step.fan_out.secret_fields) for step in self.every_step())
+            or bool(self.keyring_steps)
         )
+
+    @property
+    def keyring_steps(self) -> tuple[str, ...]:
+        """The ids of the steps that need the caller's keyring, whatever else they need."""
+        return tuple(step.id for step in self.every_step() if step.call and step.call.action.kind == "secret")
 
     def every_step(self) -> list[Step]:
         """All steps, groups before what is in them, `finally` last."""

@@ -54,6 +54,8 @@ def see_to_secrets(secrecy: LocalSecrecy | None, state: RunState, plan: Plan, ru
         return []
     secrecy.ready()
     secrecy.recall(state)
+    if any(not _over(step, state, plan) for step in runbook.keyring_steps):
+        secrecy.require_keyring()
     wanted = {
         name
         for step, names in secrets_by_step(runbook).items()

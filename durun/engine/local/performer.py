@@ -82,7 +82,7 @@ class Performer:
         self.stopping -= self._new_stops
         self._drop()
 
-    def perform(self, command: todo.Command, flights: dict[int, Flight]) -> None:  # noqa: C901  (one case a command)
+    def perform(self, command: todo.Command, flights: dict[int, Flight]) -> None:
         """Emit the events of a command. Raises StorageFailed, and Changed for a repeat that would differ."""
         match command:
             case todo.Start(key):

@@ -12,6 +12,7 @@ from durun.engine.local.marks import mark_of
 from durun.engine.local.surroundings import fingerprint, fingerprint_key
 from durun.engine.local.vault import Vault
 from durun.engine.local.wire import Discretion
+from durun.errors import SecretUnavailable
 from durun.language.expressions import render
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
@@ -139,6 +140,15 @@ class LocalSecrecy:
     def ready(self) -> None:
         """See that what is sealed can be opened again. Raises SecretUnavailable, StorageFailed."""
         self._key.private()
+
+    def require_keyring(self) -> None:
+        """See that there is a keyring into which something can be put. Raises SecretUnavailable."""
+        backend = self._keyring.backend()
+        if not backend.usable:
+            raise SecretUnavailable(
+                f"the runbook has `secret` steps, and no keyring can be used here: {backend.why_not}",
+                "start durun in a session that has one; `durun doctor` says which is in use",
+            )
 
     def probe(self, names: Iterable[str], scope: Mapping[str, Any]) -> list[str]:
         """Have each of these secrets once, before the first effect; gives those that are too short to be redacted.

@@ -13,7 +13,8 @@ from durun.views.words import line_of
 
 SAMPLES = {
     "answer": "done", "purpose": "in_doubt", "proof": "verify", "resolution": "done", "status": "failed", "how": "ran",
-    "session": 1, "pid": 1, "round": 1, "attempt": 1, "folder": 1, "tasks": 1, "due": 0.0, "expected": 1.0, "until": 2.0, "kind": "time",
+    "session": 1, "pid": 1, "round": 1, "attempt": 1, "folder": 1, "tasks": 1, "due": 0.0, "expected": 1.0,
+    "until": 2.0, "kind": "time",
     "found": 2.0,
     "exit_code": 1, "by": {}, "inputs": {}, "surroundings": {}, "names": ["A"], "changes": ["b"], "targets": [],
 }  # fmt: skip
