@@ -16,7 +16,8 @@ class Process(NamedTuple):
     """A command to start: `argv`, or a `script` for `shell` (exactly one of the two).
 
     `stdin` is what it reads (None: what the step says), `env` variables beside the step's own, and `inherit` the
-    names of variables of the caller that it must see, wherever it is started.
+    names of variables of the caller that it must see, wherever it is started. `reads` are files whose content is part
+    of what is asked. With a `grace`, it keeps the step's timeout itself, and is stopped so many seconds after it.
     """
 
     argv: tuple[str, ...] = ()
@@ -25,6 +26,8 @@ class Process(NamedTuple):
     stdin: str | None = None
     env: Mapping[str, str] = {}
     inherit: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    grace: float = 0.0
 
 
 class Done(NamedTuple):

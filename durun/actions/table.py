@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from durun.actions import assertion, generate, run, secret, wait
+from durun.actions import assertion, generate, http, run, secret, wait
 from durun.actions.api import Action
 
 ACTIONS: Mapping[str, Action] = {
     "run": run.prepare,
     "assert": assertion.prepare,
+    "http": http.prepare,
     "generate": generate.prepare,
     "secret": secret.prepare,
     "secret_check": secret.prepare_check,

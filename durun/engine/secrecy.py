@@ -105,6 +105,15 @@ def render_discreetly(value: Value, scope: Mapping[str, Any], secrecy: Secrecy) 
     return Rendered(rendered, source_of(value))
 
 
+def told_of(value: Value, scope: Mapping[str, Any], secrecy: Secrecy) -> Json:
+    """What may be told of a Value, part by part: rendered, but where a secret was read as it was written."""
+    if isinstance(value, Mapping):
+        return {key: told_of(entry, scope, secrecy) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [told_of(entry, scope, secrecy) for entry in value]
+    return render_discreetly(value, scope, secrecy).told
+
+
 def source_of(value: Value) -> Json:
     """A Value as it was written."""
     if isinstance(value, Template):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 
 from durun.language.diagnostics import Path
 from durun.language.expressions import expressions_in, references
+from durun.language.http import host_in_clear
 from durun.language.places import places, steps_with_paths
 from durun.language.taint import Taint
 from durun.language.values import Reader
@@ -31,6 +32,7 @@ def advise(reader: Reader, runbook: Runbook, folder: str | None) -> None:
                     hint = f"add {word} to `files`, so that a resume still runs what was started"
                     reader.warn(f"`{word}` stands beside the runbook and isn't in `files`", at, hint, word)
         _advise_verify(reader, step, path)
+        _advise_clear(reader, step, path)
     if runbook.secrets:
         _advise_secrets(reader, runbook)
     _advise_kept(reader, runbook)
@@ -73,10 +75,32 @@ def _advise_verify(reader: Reader, step: Step, path: Path) -> None:
     if step.verify is None:
         return
     script = step.verify.call.action.spec
+    if step.verify.call.action.kind == "http":
+        if step.call is not None and step.call.action.kind == "http":
+            return
+        script = "a request writes no outputs"
     from_file = [name for name, output in step.outputs.items() if output.source == "file"]
     if from_file and isinstance(script, str) and "DURUN_OUTPUT" not in script and "/" not in script:
         message = f'this verify doesn\'t give the output `{from_file[0]}`, so its "done" counts as unknown'
         reader.warn(message, (*path, "verify"), "write the step's outputs to $DURUN_OUTPUT here too", at_key=True)
+
+
+def _advise_clear(reader: Reader, step: Step, path: Path) -> None:
+    """A password or token must not cross a network unencrypted."""
+    for at, call in _requests(step, path):
+        spec = call.action.spec
+        host = host_in_clear(spec.get("url"))
+        named = {name.lower() for name in spec.get("headers", {})}
+        if host is not None and ("auth" in spec or named & {"authorization", "cookie", "proxy-authorization"}):
+            hint = "write https://"
+            reader.warn(f"who asks {host} is told to everybody on the way", (*at, "http", "url"), hint, "http://")
+
+
+def _requests(step: Step, path: Path) -> Iterator[tuple[Path, Call]]:
+    verify = step.verify.call if step.verify is not None else None
+    for at, call in ((path, step.call), ((*path, "verify"), verify)):
+        if call is not None and call.action.kind == "http":
+            yield at, call
 
 
 def _commands(step: Step, path: Path) -> Iterator[tuple[Path, Value]]:
@@ -90,6 +114,11 @@ def _commands(step: Step, path: Path) -> Iterator[tuple[Path, Value]]:
         calls.append(((*path, "targets"), step.fan_out.source.call))
     if step.fan_out is not None and isinstance(step.fan_out.source, TargetsFile) and not step.fan_out.secret_fields:
         yield (*path, "targets", "file"), step.fan_out.source.path
+    for at, call in _requests(step, path):
+        body = call.action.spec.get("body")
+        if isinstance(body, Mapping):
+            yield (*at, "http", "body", "file"), body.get("file")
+        yield from (((*at, "http", "tls", name), part) for name, part in call.action.spec.get("tls", {}).items())
     for at, call in calls:
         if isinstance(call.action.spec, str):
             yield (*at, "run"), call.action.spec

@@ -1,4 +1,4 @@
-"""Reads `run` with its surroundings: in a step, in `verify`, in `targets`."""
+"""Reads `run` with its surroundings: in a step, in `verify`, in `targets`; and the other calls of a step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from durun.model.runbook import (
     TargetSource,
     TargetsRun,
     TargetsValue,
-    Verify,
 )
 from durun.model.values import Json, Value
 
@@ -84,40 +83,6 @@ def read_keyring(reader: Reader, raw: Mapping[str, Json], path: Path, shell: She
     spec = {verb: reader.value(details, (*path, "secret", verb)) for verb, details in raw.get("secret", {}).items()}
     limit = reader.duration(raw.get("timeout", timeout), (*path, "timeout"))
     return Call(Action("secret", spec), shell, timeout=limit)
-
-
-def read_verify(reader: Reader, raw: Mapping[str, Json], path: Path, step: Call) -> Verify:
-    """A verify with its step's env, secret files, shell and working directory under its own."""
-    own = read_call(reader, raw, path, step.shell)
-    _refuse_negation(reader, raw["run"], (*path, "run"))
-    done, not_done = tuple(raw.get("done_on", (0,))), tuple(raw.get("not_done_on", ()))
-    if both := sorted(set(done) & set(not_done)):
-        reader.problem(f"exit code {both[0]} can't mean both done and not done", (*path, "not_done_on"))
-    if not done:
-        reader.problem("a verify that can never say done", (*path, "done_on"), "write `done_on: [0]`")
-    if not not_done:
-        hint = "add the exit codes that mean so: `not_done_on: [N]`; whatever is in neither list is unknown"
-        reader.warn('this verify can never answer "not done"', path, hint, at_key=True)
-    call = own._replace(
-        env={**_without(step.env, own.secret_files), **own.env},
-        secret_files={**_without(step.secret_files, own.env), **own.secret_files},
-        working_directory=step.working_directory if own.working_directory is None else own.working_directory,
-    )
-    settle = reader.duration(raw.get("settle"), (*path, "settle"))
-    return Verify(call, done, not_done, bool(raw.get("before")), bool(raw.get("after")), settle)
-
-
-def _without(given: Mapping[str, Value], names: Mapping[str, Value]) -> dict[str, Value]:
-    return {name: value for name, value in given.items() if name not in names}
-
-
-def _refuse_negation(reader: Reader, run: Json, path: Path) -> None:
-    first = run.split(maxsplit=1)[0] if isinstance(run, str) and run.split() else ""
-    if isinstance(run, list):
-        first, path = run[0], (*path, 0)
-    if first == "!":
-        hint = "leave the ! away and say which exit codes mean what: `done_on: [1]`, `not_done_on: [0]`"
-        reader.problem('a leading ! turns "could not ask" into "done"', path, hint, "!")
 
 
 _SURROUNDINGS = ("env", "shell", "stdin", "working_directory", "timeout")

@@ -168,23 +168,42 @@ def _library() -> _Library:
     return _Library()
 
 
-def read_outputs(reader: Reader, raw: Mapping[str, Json], path: Path) -> dict[str, Output]:
-    """The declared outputs of a step that runs a command."""
+def read_outputs(reader: Reader, raw: Mapping[str, Json], path: Path, kind: str = "run") -> dict[str, Output]:
+    """The declared outputs of a step that runs a command, or (`kind`) sends an `http` request."""
     outputs = {}
     for name, given in raw.items():
         cleaned, problems = check_part(given, "output", (*path, name))
         reader.problems.extend(problems)
-        outputs[name] = _output(reader, cleaned or {}, (*path, name))
+        outputs[name] = _output(reader, cleaned or {}, (*path, name), kind)
     return outputs
 
 
-def _output(reader: Reader, raw: Mapping[str, Json], path: Path) -> Output:
+def _output(reader: Reader, raw: Mapping[str, Json], path: Path, kind: str) -> Output:
     pick = raw.get("json")
     if pick is not None:
         _check_pick(reader, pick, (*path, "json"))
-    source = "stdout" if pick is not None or raw.get("from") == "stdout" else "file"
+    source = raw.get("from")
+    _check_source(reader, source, pick, path, kind)
+    whole = source in ("stdout", "body")
+    plain = "integer" if source == "status" else "string"
     secret = raw.get("secret", False)
-    return Output(raw.get("type", "string"), "stdout" if source == "stdout" else "file", pick, secret)
+    return Output(raw.get("type", plain), "stdout" if whole or pick is not None else "file", pick, secret)
+
+
+def _check_source(reader: Reader, source: Json, pick: str | None, path: Path, kind: str) -> None:
+    """What a request gives, no command gives; what neither says where it is, only a script can write."""
+    at = (*path, "from")
+    if kind == "run" and source not in (None, "stdout"):
+        reader.problem(
+            "this is what a request gives, and here a command is run", at, "write `from: stdout`", at_key=True
+        )
+    elif kind == "http" and source == "stdout":
+        reader.problem("a request has no stdout", at, "write `from: body`")
+    elif kind == "http" and source is None and pick is None:
+        hint = "write `json: PATH`, `from: body`, `from: status` or `from: {header: NAME}`"
+        reader.problem("an output of a request says where it comes from", path, hint, at_key=True)
+    elif kind == "http" and source not in (None, "body") and pick is not None:
+        reader.problem("`json` picks from the body", at, "remove one of the two", at_key=True)
 
 
 def _check_pick(reader: Reader, pick: str, path: Path) -> None:

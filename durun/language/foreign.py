@@ -11,12 +11,11 @@ from collections.abc import Mapping
 
 NOT_YET_TOP = frozenset({"concurrency", "notify"})
 NOT_YET_STEP = frozenset(
-    {"http", "approval", "manual", "wait_for", "collect", "runbook", "uses", "with", "rollback", "privileged"}
+    {"approval", "manual", "wait_for", "collect", "runbook", "uses", "with", "rollback", "privileged"}
 )
 NOT_YET: Mapping[str, frozenset[str]] = {
     "the runbook": NOT_YET_TOP,
     "a step": NOT_YET_STEP,
-    "verify": frozenset({"http"}),
     "targets": frozenset({"http"}),
 }
 """Keys of the language that this version doesn't have, by the title of the place."""
@@ -50,6 +49,7 @@ _NAMED = "declare it under the top-level `secrets:`, and name it in `env:`, `std
 _SECRET = "write `secret: true`"
 _REDACT = "write `redact: true`"
 _PUT = "write `put:`"
+_HTTP = "write `http: {method: …, url: …}`"
 _COMMAND = "write `command: [PROGRAM, ARGUMENT, …]`, which prints the value"
 
 _EVERYWHERE: Mapping[str, str] = {
@@ -106,6 +106,8 @@ _STEP: Mapping[str, str] = {
     "signalOnStop": "a step that is stopped gets INT, then TERM, then KILL",
     "title": "write `name:`", "label": "write `name:`", "desc": "write `description:`",
     "comment": "write `description:`",
+    "uri": _HTTP, "url": _HTTP, "webhook": _HTTP, "rest": _HTTP, "request": _HTTP, "get_url": _HTTP,
+    "http_request": _HTTP, "ansible.builtin.uri": _HTTP, "fetch": _HTTP, "curl": _HTTP, "method": _HTTP,
     "key": "write `id:`, or `target_key:` beside `targets`", "tags": "write `controls:` for framework controls",
     "uuid": "write `generate: {uuid: {}}`", "that": "write `assert: {that: EXPRESSION, message: …}`",
     "fail": "write `assert: {that: EXPRESSION, message: …}`", "exit_codes": "write `ok_exit_codes:`",
@@ -161,8 +163,43 @@ _RETRY_KEYS: Mapping[str, str] = {
 _VERIFY_KEYS: Mapping[str, str] = {
     **_EVERYWHERE,
     "command": _RUN, "cmd": _RUN, "script": _RUN, "ok_exit_codes": "write `done_on:`", "done": "write `done_on:`",
+    "uri": _HTTP, "url": _HTTP, "expect_status": "write `done_on:`", "status_code": "write `done_on:`",
     "not_done": "write `not_done_on:`", "failed_on": "write `not_done_on:`", "exit_codes": "write `done_on:`",
     "retry": "an answer that isn't one is unknown; write `settle:` to ask twice",
+}  # fmt: skip
+
+_BODY = "write `json:`, `form:` or `body:`"
+_FILE = "write `body: {file: PATH}`"
+_STATUS = "write `expect_status:`, a list such as [200, 201] or 2xx"
+_AUTH = "write `auth: {basic: {username: …, password: …}}`, or `auth: {bearer: …}`"
+_BEARER = "write `auth: {bearer: …}`"
+_TLS = "write `tls: {ca: …, cert: …, key: …}`"
+_CHECKED = "a server's certificate is always checked: name who signed it, `tls: {ca: PATH}`"
+_BESIDE = "write `timeout:` beside `http:`, for all of the attempt"
+_HTTP_KEYS: Mapping[str, str] = {
+    "uri": "write `url:`", "address": "write `url:`", "endpoint": "write `url:`", "href": "write `url:`",
+    "verb": "write `method:`", "type": "write `method:`", "request": "write `method:`",
+    "header": "write `headers:`", "params": "write `query:`", "parameters": "write `query:`", "qs": "write `query:`",
+    "query_params": "write `query:`", "query_string": "write `query:`", "searchParams": "write `query:`",
+    "data": _BODY, "payload": _BODY, "content": _BODY, "data_json": "write `json:`", "body_format": _BODY,
+    "form_data": "write `form:`", "formData": "write `form:`", "fields": "write `form:`",
+    "file": _FILE, "src": _FILE, "body_file": _FILE, "upload": _FILE,
+    "status": _STATUS, "status_code": _STATUS, "status_codes": _STATUS, "expected_status": _STATUS,
+    "expected_status_codes": _STATUS, "expect": _STATUS, "success_codes": _STATUS, "successCondition": _STATUS,
+    "username": _AUTH, "user": _AUTH, "password": _AUTH, "url_username": _AUTH, "url_password": _AUTH,
+    "basic_auth": _AUTH, "authentication": _AUTH, "authorization": _AUTH, "credentials": _AUTH,
+    "token": _BEARER, "bearer": _BEARER, "bearer_token": _BEARER,
+    "verify": _CHECKED, "validate_certs": _CHECKED, "verify_ssl": _CHECKED, "ssl_verify": _CHECKED,
+    "insecure": _CHECKED, "insecureSkipVerify": _CHECKED, "skip_tls_verify": _CHECKED, "skipTLSVerify": _CHECKED,
+    "ca": _TLS, "cacert": _TLS, "ca_cert": _TLS, "ca_path": _TLS, "ca_bundle": _TLS, "cert": _TLS, "client_cert": _TLS,
+    "client_key": _TLS, "key": _TLS, "ssl": _TLS,
+    "follow_redirects": "write `redirects:`, a number", "max_redirects": "write `redirects:`",
+    "timeout": _BESIDE, "timeoutSeconds": _BESIDE, "timeout_seconds": _BESIDE, "connect_timeout": _BESIDE,
+    "retry": "write `retry:` beside `http:`", "retries": "write `retry:` beside `http:`",
+    "proxy": "write `env: {HTTPS_PROXY: …}` beside `http:`", "proxies": "write `env: {HTTPS_PROXY: …}` beside `http:`",
+    "outputs": "write `outputs:` beside `http:`",
+    "return_content": "write `outputs: {NAME: {from: body}}` beside `http:`",
+    "idempotency_key": "every method that changes something gets the header Idempotency-Key by itself",
 }  # fmt: skip
 
 _INPUT_KEYS: Mapping[str, str] = {
@@ -226,6 +263,15 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
     "a step": _STEP,
     "retry": _RETRY_KEYS,
     "verify": _VERIFY_KEYS,
+    "http": _HTTP_KEYS,
+    "auth": {"token": "write `bearer:`", "digest": _AUTH, "user": _AUTH, "username": _AUTH, "password": _AUTH},
+    "basic": {"user": _USERNAME, "name": _USERNAME, "pass": "write `password:`"},
+    "tls": {
+        **dict.fromkeys(("verify", "insecure", "validate_certs", "check_hostname"), _CHECKED),
+        **dict.fromkeys(("ca_file", "cafile", "ca_cert", "cacert", "ca_bundle"), "write `ca:`"),
+        **dict.fromkeys(("cert_file", "certfile", "client_cert", "certificate"), "write `cert:`"),
+        **dict.fromkeys(("key_file", "keyfile", "client_key", "private_key"), "write `key:`"),
+    },
     "an input": _INPUT_KEYS,
     "an output": _OUTPUT_KEYS,
     "targets": _TARGETS_KEYS,

@@ -24,6 +24,9 @@ MAX_STDOUT = 16 * 1024 * 1024
 
 _TELLING = 8
 """Characters of a line that is worth hiding: shorter ones, such as `true`, stand in many texts."""
+REASON = "DURUN_REASON"
+"""What a process writes to `$DURUN_OUTPUT` to say why it fails, or can't tell; it is no output."""
+MAX_REASON = 500
 
 _LINE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_-]{0,63})\s*(=|<<)(.*)", re.DOTALL)
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -58,6 +61,8 @@ def collect_outputs(
     problems: list[str] = []
     written = _read_file(output_file, problems, declared if private else None)
     for name in written:
+        if name == REASON:
+            continue
         if name not in declared:
             told = "an output in $DURUN_OUTPUT" if private else f"output `{name}`"
             problems.append(f"{told} is not declared")
@@ -73,6 +78,12 @@ def collect_outputs(
     if problems:
         raise OutputError("; ".join(problems), _HINT)
     return values
+
+
+def said_reason(output_file: bytes) -> str:
+    """The reason that a process has written for its end; empty if it gave none."""
+    text = _read_file(output_file, []).get(REASON, "")
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:MAX_REASON]
 
 
 def likely_values(declared: Mapping[str, Output], output_file: bytes, stdout: bytes) -> list[Json]:

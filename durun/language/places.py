@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
+from durun.language.http import SECRET_IN
 from durun.model.runbook import (
     Action,
     Call,
@@ -107,21 +108,31 @@ def _own(verify: Call, call: Call | None) -> Call:
 
 
 def _of_call(call: Call, path: Path, step: Step, when: When) -> Iterator[Place]:
-    for at, value in _in_action(call.action, path):
-        yield from _in(value, at, step, when, secret=at[-3:] == ("secret", "put", "value"))
+    for at, value, secret in _in_action(call.action, path):
+        yield from _in(value, at, step, when, secret=secret)
     for name in ("env", "stdin", "secret_files"):
         yield from _in(getattr(call, name), (*path, name), step, when, secret=when != "targets")
     for name in ("working_directory", "timeout"):
         yield from _in(getattr(call, name), (*path, name), step, when)
 
 
-def _in_action(action: Action, path: Path) -> Iterator[tuple[Path, Value]]:
-    """What stands under an action's name; of `secret`, each part by itself."""
-    if action.kind != "secret":
-        yield (*path, action.kind), action.spec
-        return
-    for verb, details in action.spec.items():
-        yield from (((*path, "secret", verb, name), value) for name, value in details.items())
+def _in_action(action: Action, path: Path) -> Iterator[tuple[Path, Value, bool]]:
+    """What stands under an action's name, part by part where some may be secret; and whether it may."""
+    at = (*path, action.kind)
+    match action.kind:
+        case "secret":
+            for verb, details in action.spec.items():
+                yield from (
+                    ((*at, verb, name), value, (verb, name) == ("put", "value")) for name, value in details.items()
+                )
+        case "http":
+            for key, value in action.spec.items():
+                if key == "tls" or (key == "body" and isinstance(value, Mapping)):
+                    yield from (((*at, key, name), part, name == "key") for name, part in value.items())
+                else:
+                    yield (*at, key), value, key in SECRET_IN
+        case _:
+            yield at, action.spec, False
 
 
 def _of_fan_out(fan_out: FanOut, path: Path, step: Step) -> Iterator[Place]:

@@ -55,6 +55,7 @@ _MAPPINGS: Final = frozenset(
         "wait",
     }
     | {"the runbook", "a secret", "keyring", "command", "put", "delete"}
+    | {"http", "auth", "basic", "tls", "body", "from"}
     | {"password", "token", "bytes", "ssh_key", "rsa_key", "x509_request"}
 )
 

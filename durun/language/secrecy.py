@@ -1,7 +1,8 @@
 """Where a secret may stand in a runbook, and what to write instead where it may not.
 
-A secret goes to a process by its environment, its standard input or a file, and nowhere else: whatever is shown,
-journalled or readable by others (argv, messages, keys, a run's outputs) never has one.
+A secret goes to a process by its environment, its standard input or a file, to a server in the headers or the body of a
+request, and nowhere else: whatever is shown, journalled or readable by others (argv, URLs, messages, keys, a run's
+outputs) never has one.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _WHY = {
     "assert": "a message is shown and journalled",
     "generate": "what a value is made from is journalled",
     "secret": "a name in the keyring is shown and journalled",
+    "url": "servers and proxies write down what they are asked for",
+    "query": "servers and proxies write down what they are asked for",
     "env": "the runbook's `env` goes to every step",
     "targets": "targets are shown and journalled",
     "target_key": "a target's key is shown and journalled",
@@ -33,6 +36,8 @@ _INSTEAD = {
     "assert": "say it without the value; `that` may ask of it",
     "generate": "take a plain value",
     "secret": "only `value` may be a secret",
+    "url": "give it in `headers`, `auth` or the body",
+    "query": "give it in `headers`, `auth` or the body",
     "env": "name it in the `env`, `stdin` or `secret_files` of the steps that need it",
     "targets": "list them in a `file:` or by a `run:`, and name their secret fields in `secret_fields:`",
     "target_key": "choose a field that is no secret",
@@ -115,6 +120,8 @@ def _word(path: Path) -> str:
     while len(path) > 2 and path[0] in ("steps", "finally"):
         path = path[2:]
     if path[0] == "verify" and len(path) > 1:
+        path = path[1:]
+    if path[0] == "http" and len(path) > 1:
         path = path[1:]
     return str(path[0])
 

@@ -10,14 +10,16 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from durun.errors import DurunError
-from durun.language.calls import DEFAULT_SHELL, read_call, read_keyring, read_targets, read_verify
+from durun.language.calls import DEFAULT_SHELL, read_call, read_keyring, read_targets
 from durun.language.declarations import read_outputs
 from durun.language.diagnostics import Path
 from durun.language.expressions import expressions_in, references, render
+from durun.language.http import call_of, is_safe, read_request, sources
 from durun.language.needs import read_needs
 from durun.language.schema import document_schema
 from durun.language.targets import KEY_FIELDS, as_targets, matrix
 from durun.language.values import Reader
+from durun.language.verify import read_verify
 from durun.language.waiting import read_wait
 from durun.model.runbook import (
     Action,
@@ -36,7 +38,7 @@ from durun.model.runbook import (
 )
 from durun.model.values import Json
 
-ACTIONS: Final = ("run", "assert", "generate", "secret", "wait", "steps")
+ACTIONS: Final = ("run", "http", "assert", "generate", "secret", "wait", "steps")
 _FAN_OUT: Final = ("target_key", "max_parallel", "serial", "max_failures", "secret_fields")
 _OF_EVERY_STEP: Final = frozenset(
     {"id", "name", "description", "needs", "if", "continue_on_error", "controls", "files", "targets"}
@@ -45,6 +47,8 @@ _OF_EVERY_STEP: Final = frozenset(
 _ALSO: Final[Mapping[str, frozenset[str]]] = {
     "steps": frozenset({"outputs"}),
     "secret": frozenset({"timeout", "retry"}),
+    "http": frozenset({"env", "inherit_env", "timeout", "retry", "outputs", "verify", "idempotent", "on_in_doubt"})
+    | {"redact"},
 }
 """What an action permits beside the keys of every step; `run` permits all."""
 _LACKING: Final[Mapping[str, tuple[str, ...]]] = {
@@ -130,13 +134,13 @@ class StepReader:
             return self._keyring(step, item, path, around)
         if kind in ("assert", "generate", "wait"):
             return step._replace(call=Call(self._pure(kind, item, path), around.shell))
-        return self._command(step, item, path, around)
+        return self._command(step, item, path, around, kind)
 
     def _action(self, raw: Mapping[str, Json], path: Path) -> str:
         given = [key for key in ACTIONS if key in raw]
         if not given and raw and not raw.keys() - document_schema()["$defs"]["step"]["properties"].keys():
             hint = "write `run:`; a text is a script, a list is a command"
-            message = "a step needs an action: `run`, `assert`, `generate`, `secret`, `wait` or `steps`"
+            message = "a step needs an action: `run`, `http`, `assert`, `generate`, `secret`, `wait` or `steps`"
             self._reader.problem(message, path, hint)
         for second in given[1:]:
             message = f"a step has one action, and this one has `{given[0]}` and `{second}`"
@@ -186,12 +190,19 @@ class StepReader:
         retry = read_retry(self._reader, {**(around.retry or {}), **item.get("retry", {})}, (*path, "retry"))
         return step._replace(call=call, verify=check, retry=retry, idempotent=True, on_in_doubt="verify")
 
-    def _command(self, step: Step, item: dict[str, Json], path: Path, around: Around) -> Step:
+    def _command(self, step: Step, item: dict[str, Json], path: Path, around: Around, kind: str) -> Step:
         reader = self._reader
-        call = read_call(reader, {"run": "", **item}, path, around.shell, around.timeout)
-        asked = item.get("verify", {})
-        verify = read_verify(reader, asked, (*path, "verify"), call) if "run" in asked else None
-        idempotent = item.get("idempotent", False)
+        idempotent = item.get("idempotent", kind == "http" and is_safe(item.get("http")))
+        outputs = item.get("outputs", {})
+        gives = sources(outputs) if kind == "http" else {}
+        if kind == "http":
+            action = read_request(
+                reader, {"url": "", **item.get("http", {})}, (*path, "http"), repeatable=bool(idempotent), outputs=gives
+            )
+            call = call_of(reader, action, item, path, around.shell, around.timeout)
+        else:
+            call = read_call(reader, {"run": "", **item}, path, around.shell, around.timeout)
+        verify = read_verify(reader, item["verify"], (*path, "verify"), call, gives) if "verify" in item else None
         ttl = idempotent.get("ttl") if isinstance(idempotent, dict) else None
         ok, ambiguous = tuple(item.get("ok_exit_codes", (0,))), tuple(item.get("ambiguous_exit_codes", ()))
         if both := sorted(set(ok) & set(ambiguous)):
@@ -202,18 +213,19 @@ class StepReader:
             call=call,
             verify=verify,
             retry=read_retry(reader, {**(around.retry or {}), **item.get("retry", {})}, (*path, "retry")),
-            outputs=read_outputs(reader, item.get("outputs", {}), (*path, "outputs")),
+            outputs=read_outputs(reader, outputs, (*path, "outputs"), kind),
             ok_exit_codes=ok,
             ambiguous_exit_codes=ambiguous,
             idempotent=bool(idempotent),
             idempotent_ttl=None if ttl is None else reader.seconds(ttl, (*path, "idempotent", "ttl")),
-            on_in_doubt=self._on_in_doubt(item, path, around, verify),
+            on_in_doubt=self._on_in_doubt(item, path, around, verify, bool(idempotent)),
             inherit_env=tuple(item.get("inherit_env", ())),
             redact=item.get("redact", False),
         )
 
-    def _on_in_doubt(self, item: dict[str, Json], path: Path, around: Around, verify: Verify | None) -> InDoubtPolicy:
-        idempotent = bool(item.get("idempotent"))
+    def _on_in_doubt(
+        self, item: dict[str, Json], path: Path, around: Around, verify: Verify | None, idempotent: bool
+    ) -> InDoubtPolicy:
         chosen = item.get("on_in_doubt", around.on_in_doubt)
         at = (*path, "on_in_doubt")
         if chosen == "verify" and "verify" not in item:

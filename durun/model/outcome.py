@@ -16,7 +16,7 @@ from durun.model.values import Json
 class Exit(NamedTuple):
     """How a process ended. `cause` is what made it end, `error` says why it was not started.
 
-    `leftover` are processes that could not be stopped.
+    `leftover` are processes that could not be stopped, `said` is the reason that the process itself gave.
     """
 
     cause: Literal["exit", "timeout", "cancel", "not_started"]
@@ -25,6 +25,7 @@ class Exit(NamedTuple):
     error: str = ""
     leftover: tuple[int, ...] = ()
     log: Mapping[str, Json] | None = None
+    said: str = ""
 
 
 class ExitCodes(NamedTuple):
@@ -55,9 +56,9 @@ def judge(
     if ended.exit_code in codes.ok:
         return None
     if ended.exit_code == AMBIGUOUS or ended.exit_code in codes.ambiguous:
-        reason = f"exit code {ended.exit_code}: the step can't tell whether it is done"
+        reason = ended.said or f"exit code {ended.exit_code}: the step can't tell whether it is done"
         return _in_doubt(key, ended, how, reason)
-    return _failed(key, ended, how, "exit", f"exit code {ended.exit_code}")
+    return _failed(key, ended, how, "exit", ended.said or f"exit code {ended.exit_code}")
 
 
 def _cut_short(key: TaskKey, node: Node, ended: Exit, how: How) -> TaskFailed | TaskInDoubt | TaskCancelled:
@@ -111,10 +112,10 @@ def answer_of(ended: Exit, done_on: tuple[int, ...], not_done_on: tuple[int, ...
     if ended.exit_code is None:
         return "unknown", f"ended by signal {ended.signal}"
     if ended.exit_code in done_on:
-        return "done", f"exit code {ended.exit_code}"
+        return "done", ended.said or f"exit code {ended.exit_code}"
     if ended.exit_code in not_done_on:
-        return "not_done", f"exit code {ended.exit_code}"
-    return "unknown", f"exit code {ended.exit_code} is neither in done_on nor in not_done_on"
+        return "not_done", ended.said or f"exit code {ended.exit_code}"
+    return "unknown", ended.said or f"exit code {ended.exit_code} is neither in done_on nor in not_done_on"
 
 
 def exit_code_of(status: RunStatus, tasks: Mapping[TaskKey, TaskState]) -> int:

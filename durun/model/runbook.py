@@ -97,6 +97,10 @@ GENERATED: Mapping[str, Mapping[str, bool]] = {
 """What each kind of `generate` gives: the names of its outputs, and whether they are secret."""
 
 
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+"""Methods of `http` that change nothing (RFC 9110, 9.2.1)."""
+
+
 class Verify(NamedTuple):
     """How to ask the outside world whether a step is done. `settle` is seconds (a Value, a duration) or None."""
 

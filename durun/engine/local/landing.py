@@ -67,6 +67,7 @@ class Landing:
         key, step = flight.key, self._preparer.step(flight.key)
         how: How = "adopted" if flight.adopted else "ran"
         codes = ExitCodes(step.ok_exit_codes, step.ambiguous_exit_codes)
+        ended = self._with_reason(flight, ended, codes.ok)
         event = judge(key, self._ledger.plan.nodes[key.step], codes, ended, how)
         if event is not None:
             self._ledger.emit(event._replace(log=self._results.log(key, flight.folder, event.log)))
@@ -74,6 +75,12 @@ class Landing:
             self._check_after(key, step.verify, ended, how)
         else:
             self._succeeded(flight, ended, how)
+
+    def _with_reason(self, flight: Flight, ended: Exit, ok: tuple[int, ...] = ()) -> Exit:
+        """With what the process said of its end, unless that is good (one of `ok`)."""
+        if ended.cause != "exit" or ended.exit_code is None or ended.exit_code in ok:
+            return ended
+        return ended._replace(said=self._results.said(flight.folder))
 
     def _succeeded(self, flight: Flight, ended: Exit, how: How) -> None:
         key = flight.key
@@ -129,6 +136,7 @@ class Landing:
     def _answered(self, flight: Flight, ended: Exit) -> None:
         key, verify = flight.key, self._preparer.step(flight.key).verify
         assert verify is not None and flight.kind in ("in_doubt", "before", "after")
+        ended = self._with_reason(flight, ended)
         answer, reason = answer_of(ended, verify.done_on, verify.not_done_on)
         outputs = Outputs()
         if answer == "done" and flight.kind != "after":

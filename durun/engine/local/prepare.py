@@ -13,7 +13,7 @@ from durun.actions.api import Process, Work
 from durun.engine.local.files import FOLDER
 from durun.engine.local.surroundings import base_environment, inherited_names
 from durun.engine.local.wire import Discretion
-from durun.engine.secrecy import NO_SECRETS, Rendered, render_discreetly, source_of
+from durun.engine.secrecy import NO_SECRETS, Rendered, render_discreetly, told_of
 from durun.engine.tasks import Tasks
 from durun.errors import StorageFailed
 from durun.language.expressions import ExpressionError, render
@@ -108,6 +108,8 @@ class Preparer(Tasks):
         said = self._said(call, process, explicit, given) | {"stdin": stdin.told}
         if files:
             said["secret_files"] = {name: rendered.told for name, rendered in files.items()}
+        if process.reads:
+            said["reads"] = {name: _digest(Path(cwd) / name) for name in process.reads}
         request = hashlib.sha256(json.dumps(said, sort_keys=True).encode(errors="surrogatepass")).hexdigest()
         env = self._given(key, process)
         for name, rendered in explicit.items():
@@ -116,12 +118,16 @@ class Preparer(Tasks):
             else:
                 env[name] = rendered.value
         env |= {**process.env, **self._facts(key, attempt)}
-        launch = Launch(argv, env, cwd, stdin.value, _seconds(call.timeout, scope), request)
+        timeout = _seconds(call.timeout, scope)
+        if process.grace and timeout is not None:
+            env["DURUN_TIMEOUT"] = str(timeout)
+            timeout += process.grace
+        launch = Launch(argv, env, cwd, stdin.value, timeout, request)
         return self._discreet(launch, key, kind, {name: to_text(file.value) for name, file in files.items()})
 
     def _stdin(self, call: Call, process: Process, scope: Mapping[str, Any]) -> Rendered:
         if process.stdin is not None:
-            return Rendered(process.stdin, source_of(call.action.spec))
+            return Rendered(process.stdin, told_of(call.action.spec, scope, self.secrecy))
         return Rendered(None, None) if call.stdin is None else self._rendered(call.stdin, scope)
 
     def _rendered(self, value: Value, scope: Mapping[str, Any]) -> Rendered:
@@ -231,6 +237,15 @@ class Preparer(Tasks):
 
 def _within(base: str, folder: str | None) -> str:
     return base if folder is None else str(Path(base) / folder)
+
+
+def _digest(path: Path) -> str | None:
+    """The SHA-256 of a file; None where it can't be read, of which whoever reads it will complain."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def _target_env(target: Json) -> dict[str, str]:

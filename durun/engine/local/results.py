@@ -11,7 +11,7 @@ from typing import NamedTuple
 from durun.engine.local.folder import attempt_folder, output_path
 from durun.engine.local.logs import read_stream
 from durun.engine.local.prepare import Preparer
-from durun.language.outputs import MAX_STDOUT, OutputError, collect_outputs
+from durun.language.outputs import MAX_STDOUT, OutputError, collect_outputs, said_reason
 from durun.model.runbook import Step
 from durun.model.task import TaskKey
 from durun.model.values import Json
@@ -53,6 +53,13 @@ class Results:
         Raises, where something is sealed, SecretUnavailable, StorageFailed.
         """
         return told
+
+    def said(self, folder: int) -> str:
+        """The reason that a process gave for its end; empty if it gave none. Raises as `log` does."""
+        try:
+            return said_reason(_written(output_path(attempt_folder(self._run_folder, folder))))
+        except OutputError:
+            return ""
 
     def stdout(self, key: TaskKey, folder: int, limit: int) -> bytes:  # noqa: ARG002
         """The first `limit` bytes that a process wrote to stdout. Raises, where they are sealed, SecretUnavailable."""

@@ -18,7 +18,7 @@ from durun.engine.local.supervisor.held import CAP
 from durun.engine.local.supervisor.log import AttemptLog
 from durun.engine.local.supervisor.outlet import CAP as OUTPUT_CAP
 from durun.errors import StorageFailed
-from durun.language.outputs import OutputError, collect_outputs, likely_values
+from durun.language.outputs import OutputError, collect_outputs, likely_values, said_reason
 from durun.model.runbook import Step
 from durun.model.task import TaskKey
 from durun.model.values import Json
@@ -77,6 +77,10 @@ class SealedResults(Results):
         likely = likely_values(step.outputs, _part(parts, "output"), _part(parts, "stdout"))
         keep = keeps(value for value in likely if isinstance(value, str))
         return {**(told or {}), **self._show(folder, parts, likely, keep=keep)} or None
+
+    def said(self, folder: int) -> str:
+        """It came with the outputs; see `Results`."""
+        return said_reason(_part(self._secrecy.vault.written(folder), "output"))
 
     def stdout(self, key: TaskKey, folder: int, limit: int) -> bytes:
         """Of a list of targets with secret fields it was sealed; see `Results`."""

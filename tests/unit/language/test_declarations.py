@@ -70,7 +70,7 @@ def test_inputs(text, declared, runbook):
     [
         ("{o: {json: 'a['}}", 23, "`json` isn't a JMESPath"),
         ("{o: {type: str}}", 23, "`type` must be string"),
-        ("{o: {from: stderr}}", 23, "`from` must be stdout, not stderr"),
+        ("{o: {from: stderr}}", 23, "`from` must be stdout, body, status or a mapping (header), not stderr"),
         ("{o: string}", 16, "`o` must be an output"),
         ("{'a b': {}}", 13, "`a b` isn't a name of letters"),
         ("[a]", 3, "`outputs` must be a mapping of outputs"),

@@ -23,6 +23,21 @@ HEADS = {
     "targets": ("durun: 1\nname: x\nsteps:\n- id: a\n  run: x\n  targets:\n    file: x\n", "    %s: x\n", 8, 5),
     "an input": ("durun: 1\nname: x\nsteps: [{id: a, run: x}]\ninputs:\n  i:\n    type: string\n", "    %s: x\n", 7, 5),
     "an output": ("durun: 1\nname: x\nsteps:\n- id: a\n  run: x\n  outputs:\n    o:\n", "      %s: x\n", 8, 7),
+    "http": ("durun: 1\nname: x\nsteps:\n- id: a\n  http:\n    url: https://x\n", "    %s: x\n", 7, 5),
+    "auth": ("durun: 1\nname: x\nsteps:\n- id: a\n  http:\n    url: https://x\n    auth:\n", "      %s: x\n", 8, 7),
+    "basic": (
+        "durun: 1\nname: x\nsteps:\n- id: a\n  http:\n    url: https://x\n    auth:\n      basic:\n"
+        "        username: x\n        password: x\n",
+        "        %s: x\n",
+        11,
+        9,
+    ),
+    "tls": (
+        "durun: 1\nname: x\nsteps:\n- id: a\n  http:\n    url: https://x\n    tls:\n      ca: x\n",
+        "      %s: x\n",
+        9,
+        7,
+    ),
     "assert": ("durun: 1\nname: x\nsteps:\n- id: a\n  assert:\n    that: 1 == 1\n", "    %s: x\n", 7, 5),
     "idempotent": ("durun: 1\nname: x\nsteps:\n- id: a\n  run: x\n  idempotent:\n    ttl: 1h\n", "    %s: x\n", 8, 5),
     "keyring": (
