@@ -22,6 +22,8 @@ def _load(name: str, file: Path) -> None:
 
 _load("crash_harness", Path(__file__).with_name("harness.py"))
 _load("crash_many_targets", Path(__file__).with_name("many_targets.py"))
+_load("crash_secret_forms", Path(__file__).with_name("secret_forms.py"))
+_load("crash_secret_books", Path(__file__).with_name("secret_books.py"))
 
 from crash_harness import Bench  # noqa: E402
 

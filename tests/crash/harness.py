@@ -165,7 +165,7 @@ class Bench:
     def finish(self, process: subprocess.Popen[str], patience: float = PATIENCE) -> Ran:
         """Wait for a started durun."""
         out, err = process.communicate(timeout=patience)
-        assert "Traceback" not in err, err
+        assert "Traceback" not in (err or ""), err
         assert not self.complaints(), self.complaints()
         return Ran(process.returncode, out or "", err or "")
 
