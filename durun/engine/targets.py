@@ -16,10 +16,10 @@ from durun.model.task import Target, TaskKey
 from durun.model.values import Json
 
 
-def _fields_of(target: Target, fields: Sequence[str]) -> dict[str, Json]:
-    if not isinstance(target.value, dict):
+def _fields_of(value: Json, fields: Sequence[str]) -> dict[str, Json]:
+    if not isinstance(value, dict):
         raise TargetError("`secret_fields` needs targets that are mappings", "write {name: …, FIELD: …}")
-    return {name: target.value[name] for name in fields if name in target.value}
+    return {name: value[name] for name in fields if name in value}
 
 
 def _without(fields: Sequence[str], value: Json) -> Json:
@@ -78,6 +78,10 @@ class Targets:
         """Fix the targets. Raises TargetError."""
         fan_out = self._tasks.step(key).fan_out
         assert fan_out is not None
+        if fan_out.secret_fields and isinstance(values, list):
+            # First of all, so that no message about a wrong target tells them.
+            for value in values:
+                self._tasks.secrecy.note(list(_fields_of(value, fan_out.secret_fields).values()))
         outside = self._tasks.values.scope(TaskKey(key.step, None, key.round))
         targets = as_targets(
             values, fan_out.target_key, key.step, lambda value, scope: render(value, {**outside, **scope})
@@ -96,9 +100,7 @@ class Targets:
         secrecy = self._tasks.secrecy
         if not secrecy.active:
             return tuple(targets), None
-        secret = {target.key: _fields_of(target, fields) for target in targets} if fields else {}
-        for values in secret.values():
-            secrecy.note(list(values.values()))
+        secret = {target.key: _fields_of(target.value, fields) for target in targets} if fields else {}
         plain = tuple(target._replace(value=_without(fields, target.value)) for target in targets)
         for target in plain:
             if secrecy.exposes([target.key, target.value]):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench
+from crash_harness import Bench, wait_until
 
 SECRET = "48151623 42"
 
@@ -186,3 +186,73 @@ def test_an_internal_error_is_redacted_before_it_is_shortened(bench: Bench, tmp_
     message = report._internal_error(ValueError(f"it was {secret}"))
     assert message == "internal error: ValueError: it was ***"
     assert json.dumps(secret)[1:40] not in message
+
+
+@pytest.mark.fault(31)
+def test_a_field_of_a_target_is_not_told_by_what_is_wrong_with_the_list(bench: Bench) -> None:
+    """Lines instead of mappings, two of them equal."""
+    (bench.book / "list").write_text(f"https://me:{SECRET}@host\n" * 2)
+    ran = bench("run", book(bench, "  - {id: each, targets: {run: cat list}, secret_fields: [dsn], run: 'true'}\n"))
+    assert ran.code == 1
+    assert "needs targets that are mappings" in ran.out
+    assert SECRET.encode() not in everything(bench)
+
+
+FINALLY = """
+  - id: made
+    outputs: {token: {secret: true}}
+    run: 'echo "token=tok-$((4700 + 11))-tok" >> "$DURUN_OUTPUT"'
+  - id: waits
+    run: 'eval "$MARK"; read -r _ < FIFO || true'
+finally:
+  - {id: tells, run: 'echo "cleaning up after tok-$((4700 + 11))-tok"'}
+"""
+
+
+@pytest.mark.fault(31)
+@pytest.mark.parametrize("key", ["there", "lost"])
+def test_a_cancel_knows_what_earlier_sessions_have_sealed(bench: Bench, key: str) -> None:
+    """And without the key nothing is kept of what steps write: a run must be given up without it, too."""
+    fifo = bench.fifo()
+    process = bench.start("run", book(bench, FINALLY.replace("FIFO", str(fifo))))
+    wait_until(lambda: bench.effects()["waits"] == 1)
+    bench.kill(process.pid)
+    bench.finish(process)
+    bench.let_go(fifo)
+    bench.quiet()
+    if key == "lost":
+        (bench.home / "seal.key").unlink()
+    assert bench("cancel", bench.last() or "", "--reason", "enough").code in (0, 12)
+    assert bench.state().record.status == "cancelled"
+    said = "cleaning up after ***\n" if key == "there" else ""
+    assert bench("logs", bench.last() or "", "tells").out == said
+    assert b"tok-4711" not in everything(bench)
+
+
+def test_secret_files_of_a_question_are_removed_if_all_was_killed(bench: Bench) -> None:
+    fifo = bench.fifo()
+    steps = f"""
+  - id: one
+    run: 'eval "$MARK"'
+    verify:
+      run: |
+        test ! -e {bench.folder}/asked || exit 1
+        touch {bench.folder}/asked; read -r _ < {fifo}
+      secret_files: {{ONE: "${{{{ secrets.one }}}}"}}
+      not_done_on: [1]
+      before: true
+"""
+    process = bench.start("run", book(bench, steps), env={"ONE": SECRET})
+    wait_until((bench.folder / "asked").exists)
+    bench.kill(process.pid, *bench.processes())
+    bench.finish(process)
+    assert left_in_memory(bench)
+    assert bench("resume", bench.last() or "", env={"ONE": SECRET}).code == 0
+    assert not left_in_memory(bench)
+    assert bench.effects() == {"one": 1}
+
+
+def left_in_memory(bench: Bench) -> list[str]:
+    """The secret files of this state directory's attempts and questions."""
+    gates = b"".join(path.read_bytes() for path in bench.home.glob("runs/*/attempts/*/gate"))
+    return [one.name for one in Path("/dev/shm").glob("durun-*") if one.name.removeprefix("durun-").encode() in gates]

@@ -246,6 +246,8 @@ class LocalEngine:
         plan = make_plan(runbook, state.created.inputs, state.created.surroundings["env"], request.run_id)
         beginning, hands = Beginning("resume", request.by), take_hands()
         with self._secrecy(state, runbook) as secrecy:
+            if secrecy is not None:
+                secrecy.recall(state)
             session = Session(
                 self._config, self._journal, self._clock, state, plan, runbook, observer, beginning, hands, secrecy
             )
@@ -276,6 +278,8 @@ class LocalEngine:
             runbook = stored_runbook(state)
             plan = make_plan(runbook, state.created.inputs, state.created.surroundings["env"], run_id)
             with self._secrecy(state, runbook) as secrecy:
+                if secrecy is not None:
+                    secrecy.recall_if_possible(state)
                 return self._drive(state, plan, runbook, begin(state), observer, secrecy)
         finally:
             lock.release()

@@ -11,7 +11,7 @@ from durun.engine.local.prepare import Preparer
 from durun.engine.local.records import ExitRecord
 from durun.engine.local.results import Outputs, Results
 from durun.engine.targets import Targets
-from durun.errors import DurunError, SecretUnavailable
+from durun.errors import DurunError, SecretUnavailable, StorageFailed
 from durun.language.expressions import ExpressionError
 from durun.language.outputs import OutputError
 from durun.model.event import ProbeAnswered, TaskFailed, TaskInDoubt, TaskNeverBegan, TaskSucceeded
@@ -191,6 +191,8 @@ class Landing:
             if answer != "done":
                 raise OutputError(f"the targets can't be listed: {reason.partition(' is neither')[0]}")
             self._targets.from_stdout(flight.key, self._results.stdout(flight.key, flight.folder, TARGETS_CAP))
+        except (SecretUnavailable, StorageFailed):
+            raise
         except DurunError as error:
             failed = TaskFailed(**flight.key._asdict(), code="targets", reason=error.message, exit_code=ended.exit_code)
             self._ledger.emit(failed)

@@ -10,7 +10,7 @@ from durun.engine.ledger import Ledger
 from durun.engine.local.prepare import PROBE_TIMEOUT, Launch, Preparer
 from durun.engine.local.wire import Order, RedactOrder, StartOrder, StopOrder
 from durun.engine.targets import Targets
-from durun.errors import DurunError, SecretUnavailable
+from durun.errors import DurunError, SecretUnavailable, StorageFailed
 from durun.language.expressions import ExpressionError, render
 from durun.model import decide as todo
 from durun.model.clock import to_iso
@@ -271,6 +271,10 @@ class Performer:
                 self.probe(key, "targets", fan_out.source.call)
             else:
                 self._targets.resolve(key, self._targets.listed(key, fan_out.source))
+        except StorageFailed:
+            raise
+        except SecretUnavailable as error:
+            self._ledger.emit(_failed(key, NO_SECRET, error))
         except DurunError as error:
             self._ledger.emit(_failed(key, "targets", error))
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from durun.engine.ledger import Ledger
-from durun.engine.local.examine import Alive, NeverBegan, Orphaned, Recorded, Unknown, examine
+from durun.engine.local.examine import Alive, NeverBegan, Orphaned, Recorded, Unknown, examine, supervisor_pid
 from durun.engine.local.folder import attempt_folder
 from durun.engine.local.landing import Landing
 from durun.engine.local.performer import Flight
@@ -20,7 +21,7 @@ from durun.engine.local.procs import exists
 from durun.engine.local.secret_files import remove_secret_files
 from durun.errors import JournalDamaged, StorageFailed
 from durun.model.event import SessionStarted
-from durun.model.task import Attempt, RunRecord, TaskKey
+from durun.model.task import Attempt, Probe, RunRecord, TaskKey
 
 
 class Recovery:
@@ -38,6 +39,8 @@ class Recovery:
         A question that an earlier session asked is simply asked anew: it is read-only, and `decide` knows.
         """
         for key, task in list(self._ledger.state.tasks.items()):
+            if task.probe is not None:
+                self._forget_question(task.probe)
             if task.status == "in_doubt" and not task.gone:
                 self._look_again(key)
         open_flights = [
@@ -46,6 +49,12 @@ class Recovery:
             if task.status == "running" and task.attempt is not None
         ]
         return self.settle(open_flights)
+
+    def _forget_question(self, probe: Probe) -> None:
+        """Remove what it was given, should its supervisor not live to do so."""
+        with suppress(OSError):
+            if supervisor_pid(self._run_folder, probe.session) is None:
+                remove_secret_files(probe.nonce)
 
     def settle(self, flights: Iterable[Flight]) -> list[Flight]:
         """Settle the attempts that are over; returns those that are not."""

@@ -46,6 +46,7 @@ class LocalSecrecy:
         self._told: set[str] = set()
         self._now: set[str] = set()
         self._had: dict[str, str] = {}
+        self._blind = False
         self.disclosed = 0
         self.vault = Vault(run_folder, self._key, mark_of(home, run_folder.name))
 
@@ -118,8 +119,8 @@ class LocalSecrecy:
         self._had.clear()
 
     def too_short(self) -> bool:
-        """Whether the attempt is given a value that can't be told from other text: then no output of it is kept."""
-        return not all(map(keeps_output, self._now))
+        """Whether the attempt may write a value that can't be told from other text: then no output of it is kept."""
+        return self._blind or not all(map(keeps_output, self._now))
 
     def discretion(self, files: Mapping[str, str], *, held: bool, stdout: bool) -> Discretion:
         """What the supervisor must know for an attempt. `held`, `stdout`: see `durun.engine.local.wire.Discretion`."""
@@ -161,6 +162,13 @@ class LocalSecrecy:
         """Open what earlier sessions sealed, so that it stays out of sight. Raises SecretUnavailable."""
         for at in list(_sealed_files(state))[-_MOST_OPENED:]:
             self.note(list(self.vault.get(at).values()))
+
+    def recall_if_possible(self, state: RunState) -> None:
+        """The same; where it can't be done, nothing of what steps write is kept: a run can be given up without it."""
+        try:
+            self.recall(state)
+        except SecretUnavailable:
+            self._blind = True
 
 
 def keeps(values: Iterable[Json]) -> bool:
