@@ -183,8 +183,7 @@ steps:
       S_db1: ${{{{ steps.each.targets['db1'].outputs.token }}}}
 finally:
   - id: last
-    run: {_run("show")}
-    env: {{S_token: "${{{{ steps.issue.outputs.token | default('none at all') }}}}"}}
+    run: {_run("recalls")}
 """
 
 
