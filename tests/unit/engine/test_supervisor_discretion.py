@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import resource
 import shutil
 from pathlib import Path
@@ -212,10 +213,12 @@ def test_a_step_whose_supervisor_was_killed_can_write_its_outputs_and_end(rig, f
 
 
 def test_a_daemon_that_a_step_leaves_is_not_waited_for(rig, fifo):
-    late = f'(read a < {fifo}; echo b=2 >> "$DURUN_OUTPUT"; read a < {fifo}) >/dev/null 2>&1 &'
+    after = fifo.with_name("after")
+    os.mkfifo(after)
+    late = f'(read a < {fifo}; echo b=2 >> "$DURUN_OUTPUT"; read a < {after}) >/dev/null 2>&1 &'
     ended = rig.script(f'echo a=1 >> "$DURUN_OUTPUT"; {late} exit 0', discretion=discreet())
     assert ended.record.exit_code == 0 and opened(rig) == {"output": b"a=1\n"}
-    for _ in range(2):
-        with fifo.open("w") as pipe:
+    for asked in (fifo, after):
+        with asked.open("w") as pipe:
             pipe.write("\n")
     assert b"b=2" not in everything(rig.run_folder)
