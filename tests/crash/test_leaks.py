@@ -210,8 +210,10 @@ finally:
 
 
 @pytest.mark.fault(31)
-@pytest.mark.parametrize("key", ["there", "lost"])
-def test_a_cancel_knows_what_earlier_sessions_have_sealed(bench: Bench, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "verb"), [("there", "resume"), ("there", "cancel"), ("lost", "cancel")], ids=["resume", "cancel", "lost"]
+)
+def test_a_session_knows_what_earlier_ones_have_sealed(bench: Bench, key: str, verb: str) -> None:
     """And without the key nothing is kept of what steps write: a run must be given up without it, too."""
     fifo = bench.fifo()
     process = bench.start("run", book(bench, FINALLY.replace("FIFO", str(fifo))))
@@ -222,8 +224,9 @@ def test_a_cancel_knows_what_earlier_sessions_have_sealed(bench: Bench, key: str
     bench.quiet()
     if key == "lost":
         (bench.home / "seal.key").unlink()
-    assert bench("cancel", bench.last() or "", "--reason", "enough").code in (0, 12)
-    assert bench.state().record.status == "cancelled"
+    reason = ["--reason", "enough"] if verb == "cancel" else []
+    assert bench(verb, bench.last() or "", *reason).code in (0, 12)
+    assert bench.state().record.status == ("cancelled" if verb == "cancel" else "succeeded")
     said = "cleaning up after ***\n" if key == "there" else ""
     assert bench("logs", bench.last() or "", "tells").out == said
     assert b"tok-4711" not in everything(bench)
