@@ -11,6 +11,7 @@ from typing import Annotated
 from durun.cli.arguments import Argument
 from durun.config import load_config
 from durun.journal.place import prepare
+from durun.secrets.cores import forbid_core_dumps
 from durun.secrets.keyrings import PATIENCE, WorkerKeyring
 from durun.secrets.stored import Stored
 
@@ -21,6 +22,7 @@ UsernameArgument = Annotated[str, Argument("USERNAME", "Whose secret it is.")]
 @contextmanager
 def open_keyring() -> Iterator[WorkerKeyring]:
     """The keyring. If somebody is there, the desktop may ask for its password."""
+    forbid_core_dumps()
     somebody = sys.stdin.isatty() or sys.stderr.isatty()
     keyring = WorkerKeyring(os.environ, patience=PATIENCE if somebody else 0.0)
     try:

@@ -6,7 +6,6 @@ member: what the others hold must not come from there unseen.
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any, NamedTuple
 
 _DROPS = "{} keeps nothing that is put into it"
@@ -89,18 +88,3 @@ def _fit(backend: Any) -> bool:
 
 def _in_short(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-
-
-def is_locked(backend: Any) -> bool:
-    """Whether somebody would be asked for a password, as far as that can be known without asking."""
-    if type(backend).__module__ != "keyring.backends.SecretService":
-        return False
-    import secretstorage
-
-    with contextlib.closing(secretstorage.dbus_init()) as bus:
-        try:
-            if path := getattr(backend, "preferred_collection", None):
-                return bool(secretstorage.Collection(bus, path).is_locked())
-            return bool(secretstorage.collection.get_collection_by_alias(bus, "default").is_locked())
-        except secretstorage.exceptions.ItemNotFoundException:
-            return True  # there is none yet: making one asks for a new password

@@ -66,13 +66,13 @@ class WorkerKeyring:
             if error.waits:
                 raise SecretUnavailable(LOCKED, _UNLOCK) from None
             raise SecretUnavailable(f"the keyring can't be used here: {error.why}", _UNLOCK) from None
-        match answer.get("error"):
-            case None:
-                return answer["value"]
+        if "error" not in answer:
+            return answer["value"]
+        self._child.close()  # the next one looks again: what was wrong may be mended by then
+        match answer["error"]:
             case "locked":
                 raise SecretUnavailable(LOCKED, _UNLOCK)
             case "unusable":
-                self._child.close()  # the next one looks again: a keyring may be running by then
                 raise SecretUnavailable(f"no keyring can be used here: {answer['why']}", OTHER_SOURCES)
             case _:
                 raise SecretUnavailable(f"the keyring did not do it: {answer['why']}", OTHER_SOURCES)

@@ -15,6 +15,7 @@ from typing import Any
 
 from durun.config import load_config
 from durun.errors import DurunError
+from durun.secrets.cores import forbid_core_dumps
 from durun.secrets.keyrings import WorkerKeyring
 from durun.secrets.stored import Name, Stored
 
@@ -23,6 +24,7 @@ _YES, _NO = 0, 1
 
 def main(argv: list[str]) -> int:
     """Do or ask what `argv` says; returns the exit code."""
+    forbid_core_dumps()
     (verb,) = argv
     asked: dict[str, Any] = json.load(sys.stdin)
     keyring = WorkerKeyring()

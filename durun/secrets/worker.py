@@ -11,6 +11,7 @@ import signal
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
+from durun.secrets.cores import forbid_core_dumps
 from durun.secrets.wire import Refusal
 
 if TYPE_CHECKING:
@@ -57,14 +58,16 @@ class Worker:
     def _choose(self) -> Chosen:
         if self._chosen is None:
             from durun.secrets.backends import choose
+            from durun.secrets.secret_service import keep_connection
 
+            keep_connection()
             self._chosen = choose()
         return self._chosen
 
     def _call(self, backend: Any, request: Mapping[str, Any]) -> Any:
         from keyring.errors import KeyringLocked, PasswordDeleteError
 
-        from durun.secrets.backends import is_locked
+        from durun.secrets.secret_service import is_locked
 
         if is_locked(backend):
             if not request.get("ask"):
@@ -113,6 +116,7 @@ def _without(value: object, error: Exception) -> str:
 
 def main() -> None:
     """Answer until stdin ends. Whatever a library prints or reads goes nowhere."""
+    forbid_core_dumps()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asks us
     requests, answers = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDWR)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import secretstorage
 from jeepney import MatchRule, message_bus
-from jeepney.io.blocking import Proxy, open_dbus_connection
+from jeepney.io.blocking import DBusConnection, Proxy, open_dbus_connection
 
 PROGRAMS = ("gnome-keyring-daemon", "dbus-run-session")
 PASSWORD = b"of the keyring, not in it"
@@ -40,9 +40,10 @@ exec cat >/dev/null
 class Keyring:
     """A running daemon. The same `home` again later holds what was stored before, as after a reboot."""
 
-    def __init__(self, home: Path, address: str) -> None:
+    def __init__(self, home: Path, address: str, connection: DBusConnection) -> None:
         self.home = home
         self.address = address
+        self._connection = connection
         self.env = {**home_variables(home), "DBUS_SESSION_BUS_ADDRESS": address}
 
     def get(self, service: str, username: str) -> str | None:
@@ -52,33 +53,28 @@ class Keyring:
 
     def put(self, service: str, username: str, value: str, application: str = APPLICATION) -> None:
         """Store a value, the way that the `keyring` library does or as another program."""
-        with self._collection() as collection:
-            names = {"service": service, "username": username, "application": application}
-            collection.create_item(f"{username} of {service}", names, value.encode(), replace=True)
+        names = {"service": service, "username": username, "application": application}
+        self._collection.create_item(f"{username} of {service}", names, value.encode(), replace=True)
 
     def delete(self, service: str, username: str) -> None:
         """Remove what is stored under these names, without durun."""
-        with self._collection() as collection:
-            for item in collection.search_items({"service": service, "username": username}):
-                item.delete()
+        for item in self._collection.search_items({"service": service, "username": username}):
+            item.delete()
 
     def all(self, service: str) -> dict[str, list[str]]:
         """Every value of a service, by username: more than one of a name is somebody's mistake."""
         found: dict[str, list[str]] = {}
-        with self._collection() as collection:
-            for item in collection.search_items({"service": service}):
-                found.setdefault(item.get_attributes()["username"], []).append(item.get_secret().decode())
+        for item in self._collection.search_items({"service": service}):
+            found.setdefault(item.get_attributes()["username"], []).append(item.get_secret().decode())
         return found
 
     def lock(self) -> None:
         """Lock it, as a screen saver or a suspend does: nobody here can unlock it again."""
-        with self._collection() as collection:
-            collection.lock()
+        self._collection.lock()
 
-    @contextlib.contextmanager
-    def _collection(self) -> Iterator[Any]:
-        with contextlib.closing(open_dbus_connection(self.address)) as connection:
-            yield secretstorage.get_default_collection(connection)
+    @property
+    def _collection(self) -> Any:
+        return secretstorage.get_default_collection(self._connection)
 
 
 def home_variables(home: Path) -> dict[str, str]:
@@ -101,21 +97,27 @@ def start_keyring(home: Path) -> Iterator[Keyring]:
         assert session.stdout is not None
         address = session.stdout.readline().decode().strip()
         assert address, (home / "session.log").read_text()
-        _wait_for_secrets(address)
-        yield Keyring(home, address)
+        with contextlib.closing(open_dbus_connection(address)) as connection:
+            _wait_for_secrets(connection)
+            yield Keyring(home, address, connection)
 
 
-def _wait_for_secrets(address: str) -> None:
-    """Until the daemon has its name on the bus: it asks for it after it has left its parent."""
+def _wait_for_secrets(connection: DBusConnection) -> None:
+    """Until the daemon has its name on the bus, which it asks for after it has left its parent; and knows us.
+
+    A new client must not begin with a question for a property: see `durun.secrets.secret_service`.
+    """
     name = "org.freedesktop.secrets"
     rule = MatchRule(type="signal", interface=message_bus.interface, member="NameOwnerChanged")
     rule.add_arg_condition(0, name)
-    with contextlib.closing(open_dbus_connection(address)) as connection:
-        bus = Proxy(message_bus, connection)
-        bus.AddMatch(rule)
-        with connection.filter(rule) as changes:
-            if not bus.NameHasOwner(name)[0]:
-                connection.recv_until_filtered(changes, timeout=30)
+    bus = Proxy(message_bus, connection)
+    bus.AddMatch(rule)
+    with connection.filter(rule) as changes:
+        if not bus.NameHasOwner(name)[0]:
+            connection.recv_until_filtered(changes, timeout=30)
+    for _ in range(2):
+        with contextlib.suppress(secretstorage.ItemNotFoundException):
+            secretstorage.get_collection_by_alias(connection, "default")
 
 
 @contextlib.contextmanager
