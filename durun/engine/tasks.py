@@ -16,6 +16,7 @@ from durun.errors import Changed
 from durun.language.expressions import evaluate_condition, references
 from durun.model.clock import Clock
 from durun.model.plan import Plan
+from durun.model.retry import UNANSWERED
 from durun.model.runbook import Call, Expression, Runbook, Step
 from durun.model.state import RunState
 from durun.model.task import TaskKey
@@ -97,7 +98,13 @@ class Tasks:
         One idempotency key must never carry two requests: the other side may have seen the first.
         """
         task = self.values.state.tasks.get(key)
-        doubts = [attempt for attempt in (task.attempts if task is not None else ()) if attempt.status == "in_doubt"]
+        call = self.step(key).call
+        codes = (UNANSWERED,) if call is not None and call.action.kind == "http" else ()
+        doubts = [
+            attempt
+            for attempt in (task.attempts if task is not None else ())
+            if attempt.status == "in_doubt" or attempt.exit_code in codes
+        ]
         if not any(doubt.request != request for doubt in doubts):
             return
         name = self.idempotency_key(key)

@@ -8,15 +8,12 @@ from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from durun.http.order import Order
+from durun.model.retry import AMBIGUOUS, NOTHING_HAPPENED, UNANSWERED
 
 DONE, NOT_DONE, UNKNOWN = 0, 1, 2
 """The exit codes of a question."""
 IMPOSSIBLE = 1
 """The request can't be made. (Of a status that is not expected, the exit code is the first digit.)"""
-NO_ANSWER = 74
-"""It was sent, there is no whole answer, and it may be sent again."""
-NOTHING_HAPPENED = 75
-IN_DOUBT = 76
 
 
 class Verdict(NamedTuple):
@@ -38,7 +35,7 @@ def of_status(order: Order, status: int, more: str = "") -> Verdict:
     if matches(status, order.expect):
         return Verdict(DONE, reason)
     if order.kind == "once" and matches(status, order.ambiguous):
-        return Verdict(IN_DOUBT, f"{reason}: whoever answered can't tell whether it was done")
+        return Verdict(AMBIGUOUS, f"{reason}: whoever answered can't tell whether it was done")
     return Verdict(min(max(status // 100, 2), 5), reason)
 
 
@@ -50,8 +47,8 @@ def of_silence(order: Order, why: str, *, sent: bool) -> Verdict:
     if not sent or order.kind == "safe":
         return Verdict(NOTHING_HAPPENED, reason)
     if order.kind == "repeatable":
-        return Verdict(NO_ANSWER, reason)
-    return Verdict(IN_DOUBT, f"{reason}, and it was sent: nobody can tell whether it was done")
+        return Verdict(UNANSWERED, reason)
+    return Verdict(AMBIGUOUS, f"{reason}, and it was sent: nobody can tell whether it was done")
 
 
 def of_impossible(asks: bool, why: str) -> Verdict:

@@ -23,7 +23,8 @@ import httpx
 
 from durun.http.exchange import Answer, Exchange, Overdue
 from durun.http.order import NotARequest, Order, read_order
-from durun.http.verdict import NOTHING_HAPPENED, Verdict, of_impossible, told_status, without_query
+from durun.http.verdict import Verdict, of_impossible, told_status, without_query
+from durun.model.retry import NOTHING_HAPPENED
 
 TIME = 60.0
 """Seconds for all of it, where the step has no timeout."""

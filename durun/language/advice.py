@@ -75,14 +75,15 @@ def _advise_verify(reader: Reader, step: Step, path: Path) -> None:
     if step.verify is None:
         return
     script = step.verify.call.action.spec
+    hint = "write the step's outputs to $DURUN_OUTPUT here too"
     if step.verify.call.action.kind == "http":
         if step.call is not None and step.call.action.kind == "http":
             return
-        script = "a request writes no outputs"
+        script, hint = "", "ask by `run:`, or take the output `from: stdout` or by `json:`, which a body gives too"
     from_file = [name for name, output in step.outputs.items() if output.source == "file"]
     if from_file and isinstance(script, str) and "DURUN_OUTPUT" not in script and "/" not in script:
         message = f'this verify doesn\'t give the output `{from_file[0]}`, so its "done" counts as unknown'
-        reader.warn(message, (*path, "verify"), "write the step's outputs to $DURUN_OUTPUT here too", at_key=True)
+        reader.warn(message, (*path, "verify"), hint, at_key=True)
 
 
 def _advise_clear(reader: Reader, step: Step, path: Path) -> None:

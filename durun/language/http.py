@@ -39,6 +39,9 @@ def read_request(
     `done` and `not_done`.
     """
     safe = is_safe(raw)
+    method = raw.get("method", "GET")
+    if method != method.upper():
+        reader.problem("a method is written in capital letters", (*path, "method"), f"write {method.upper()}")
     _check_bodies(reader, raw, path)
     _check_url(reader, raw.get("url"), (*path, "url"))
     _check_tls(reader, raw.get("tls", {}), (*path, "tls"))
@@ -48,7 +51,7 @@ def read_request(
     if "ambiguous_status" in raw and (both := sorted(set(expect) & set(ambiguous))):
         reader.problem(f"status {both[0]} can't be both expected and ambiguous", (*path, "ambiguous_status"))
     told: dict[str, Any] = {
-        "method": raw.get("method", "GET"),
+        "method": method,
         "redirects": raw.get("redirects", _REDIRECTS if safe else 0),
         "expect": expect,
         "ambiguous": tuple(status for status in ambiguous if status not in expect),
@@ -99,7 +102,7 @@ def _check_bodies(reader: Reader, raw: Mapping[str, Json], path: Path) -> None:
 
 
 def _check_url(reader: Reader, raw: Json, path: Path) -> None:
-    if not isinstance(raw, str) or raw.startswith("${{"):
+    if not isinstance(raw, str) or not raw or raw.startswith("${{"):
         return
     scheme, mark, rest = raw.partition("://")
     if not mark or scheme not in ("http", "https") or not rest or rest.startswith("/"):

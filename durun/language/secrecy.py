@@ -38,6 +38,7 @@ _INSTEAD = {
     "secret": "only `value` may be a secret",
     "url": "give it in `headers`, `auth` or the body",
     "query": "give it in `headers`, `auth` or the body",
+    "tls": "only `key` may be a secret",
     "env": "name it in the `env`, `stdin` or `secret_files` of the steps that need it",
     "targets": "list them in a `file:` or by a `run:`, and name their secret fields in `secret_fields:`",
     "target_key": "choose a field that is no secret",

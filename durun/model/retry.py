@@ -19,6 +19,9 @@ def will_retry(node: Node, task: TaskState) -> bool:
 NOTHING_HAPPENED = 75
 """EX_TEMPFAIL of sysexits.h: the script says that nothing happened, and that it may be tried again."""
 
+UNANSWERED = 74
+"""A request was sent, and there is no answer: it may have had its effect, and may be sent again with the same key."""
+
 AMBIGUOUS = 76
 """The script says that it can't tell whether its effect took place."""
 

@@ -74,6 +74,10 @@ class Exchange(BaseHTTPRequestHandler):
 Answer = Callable[[Exchange], None]
 
 
+def _not_found(exchange: Exchange) -> None:
+    exchange.say(404)
+
+
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     web: Web
@@ -99,7 +103,7 @@ class Web:
         self._thread.start()
 
     def on(self, path: str, *answers: Answer) -> None:
-        """What this path gets, query left out."""
+        """What this path gets, query left out; `/x/*` is for all below that have nothing of their own."""
         self.answers[path] = list(answers)
 
     def note(self, asked: Asked) -> Answer:
@@ -107,7 +111,8 @@ class Web:
         with self._lock:
             self.seen.append(asked)
             self._lock.notify_all()
-            waiting = self.answers.get(asked.path.partition("?")[0], [lambda exchange: exchange.say(404)])
+            path = asked.path.partition("?")[0]
+            waiting = self.answers.get(path) or self.answers.get(f"{path.rpartition('/')[0]}/*") or [_not_found]
             return waiting.pop(0) if len(waiting) > 1 else waiting[0]
 
     def wait_for(self, count: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from durun.language.outputs import OutputError, collect_outputs
+from durun.language.outputs import OutputError, collect_outputs, said_reason
 from durun.model.runbook import Output
 
 STRING = Output()
@@ -167,3 +167,11 @@ def test_a_message_never_shows_a_value() -> None:
 
 def test_a_step_without_outputs_gives_none() -> None:
     assert collect(b"", b"whatever \xff") == {}
+
+
+def test_a_reason_is_no_output() -> None:
+    file = b"a=1\nDURUN_REASON=  it is\tfull \x1b[31m \n"
+    assert collect(file, a=STRING) == {"a": "1"}
+    assert said_reason(file) == "it is full [31m"
+    assert said_reason(b"a=1\n") == said_reason(b"\xff") == ""
+    assert len(said_reason(b"DURUN_REASON=" + b"x" * 10_000)) == 500

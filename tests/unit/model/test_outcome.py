@@ -24,6 +24,7 @@ CODES = ExitCodes(ok=(0, 9), ambiguous=(5,))
         (PLAIN, Exit("exit", 76), TaskInDoubt, "can't tell"),
         (PLAIN, Exit("exit", 5), TaskInDoubt, "can't tell"),
         (IDEMPOTENT, Exit("exit", 76), TaskInDoubt, "can't tell"),
+        (PLAIN, Exit("exit", 76, said="no answer"), TaskInDoubt, "no answer"),
         (PLAIN, Exit("exit", signal=9), TaskInDoubt, "signal 9"),
         (PLAIN, Exit("timeout", signal=15), TaskInDoubt, "timeout"),
         (PLAIN, Exit("timeout", 0), TaskInDoubt, "timeout"),
@@ -92,3 +93,11 @@ def test_a_run_that_failed_for_want_of_a_command_says_so():
     tasks = {KEY: TaskState(status="failed", code="exit"), TaskKey("b"): TaskState(status="failed", code="not_started")}
     assert exit_code_of("failed", tasks) == 4
     assert exit_code_of("in_doubt", tasks) == 3
+
+
+def test_what_a_process_says_of_its_end_is_the_reason():
+    failed = judge(KEY, PLAIN, CODES, Exit("exit", 4, said="404 Not Found"), "ran")
+    assert (failed.code, failed.reason, failed.exit_code) == ("exit", "404 Not Found", 4)
+    assert answer_of(Exit("exit", 0, said="200 OK"), (0,), (1,)) == ("done", "200 OK")
+    assert answer_of(Exit("exit", 1, said="404"), (0,), (1,)) == ("not_done", "404")
+    assert answer_of(Exit("exit", 2, said="500"), (0,), (1,)) == ("unknown", "500")
