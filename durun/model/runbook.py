@@ -272,11 +272,12 @@ class Runbook(NamedTuple):
 
     @property
     def has_secrets(self) -> bool:
-        """Whether a run of it has anything that must stay out of sight."""
+        """Whether a run of it has anything that must stay out of sight: what a `redact` step writes may be."""
         return (
             bool(self.secrets)
             or any(item.secret for item in self.inputs.values())
-            or any(step.secret_outputs or (step.fan_out and step.fan_out.secret_fields) for step in self.every_step())
+            or any(step.secret_outputs or step.redact for step in self.every_step())
+            or any(step.fan_out.secret_fields for step in self.every_step() if step.fan_out is not None)
             or bool(self.keyring_steps)
         )
 

@@ -1,3 +1,7 @@
+import hashlib
+import json
+
+
 def stored(operator):
     return b"".join(path.read_bytes() for path in operator.home.rglob("*") if path.is_file())
 
@@ -17,3 +21,12 @@ def test_nor_when_it_fails(operator):
     said = operator("run", "runbook.yaml", code=1)
     assert "hush FAILED" in said.out
     assert "not-to-be-kept" not in said.out + said.err + operator("logs", "@last", "hush", code=None).out
+
+
+def test_its_digest_is_keyed_and_an_output_is_taken_all_the_same(operator):
+    """Whoever has the digest of four digits has the digits, were it not keyed."""
+    operator("run", "output.yaml")
+    hush, _ = json.loads(operator("show", "@last", "--json").out)["tasks"]
+    told = hush["attempts"][0]["log"]["stdout"]
+    assert set(told) == {"bytes", "hmac_sha256", "cut"}
+    assert hashlib.sha256(b"1234\n").hexdigest() not in json.dumps(hush)
