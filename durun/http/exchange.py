@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import email.utils
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
@@ -28,8 +29,8 @@ _ALERTS: Final = ("CERTIFICATE_REQUIRED", "UNKNOWN_CA", "BAD_CERTIFICATE", "CERT
 """By these a server refuses our certificate: with TLS 1.3 only after the request, of which it has read nothing."""
 
 
-class Overdue(BaseException):
-    """The time is over. (Raised by a signal, so that it ends whatever waits.)"""
+class Overdue(Exception):
+    """The time is over, and what was not sent must not be sent any more."""
 
 
 class Answer(NamedTuple):
@@ -42,12 +43,15 @@ class Answer(NamedTuple):
 class Exchange:
     """One order. `key` goes with what has an effect; it is over at `until` (monotonic).
 
-    `seen` gets the answer that counts before its body is read, `write` the body.
+    `seen` gets each answer before its body is read, `write` the body of the one that counts.
     """
 
     def __init__(
         self, order: Order, key: str, until: float, seen: Callable[[Answer], Any], write: Callable[[bytes], Any]
     ) -> None:
+        self._lock = threading.Lock()
+        self._over = False
+        self._verdict: Verdict | None = None
         self._order = order
         self._key = key
         self._until = until
@@ -65,7 +69,26 @@ class Exchange:
         return None if self._answer is None else self._answer.response
 
     def run(self) -> Verdict:
-        """Send it, and read the answer."""
+        """Send it, and read the answer.
+
+        In a thread of its own: looking up a name can't be interrupted, and whether something was sent must be known
+        when the time is over, also to the one who then ends the process.
+        """
+        thread = threading.Thread(target=self._work, daemon=True)
+        thread.start()
+        thread.join(max(0.0, self._until - time.monotonic()))
+        with self._lock:
+            if self._verdict is None:
+                self._over = True
+                self._verdict = self._silence("no answer in time" if self._sent else "not reached in time")
+            return self._verdict
+
+    def _work(self) -> None:
+        verdict = self._all()
+        with self._lock:
+            self._verdict = self._verdict or verdict
+
+    def _all(self) -> Verdict:
         following: Order | Verdict = self._order
         try:
             while not isinstance(following, Verdict):
@@ -74,17 +97,11 @@ class Exchange:
             if self._sent or self._acted:
                 return self._silence(str(error))
             return of_impossible(self._order.asks is not None, str(error))
-        except Overdue:
-            return self.overdue()
         except Exception as error:  # whatever it is: what was sent was sent
             unread = self._answer is None and any(alert in str(one) for one in _chain(error) for alert in _ALERTS)
             self._sent = self._sent and not unread
             return self._silence(_why(error))
         return following
-
-    def overdue(self) -> Verdict:
-        """The time is over."""
-        return self._silence("no answer in time" if self._sent else "not reached in time")
 
     def _silence(self, why: str) -> Verdict:
         """There is no whole answer. A status says enough all the same, unless it says that all is well."""
@@ -101,14 +118,15 @@ class Exchange:
         with self._client(order) as client:
             began = time.monotonic()
             response = self._send(client, order)
+            answer = Answer(response, began)
             try:
-                return self._next(order, response) or self._read(Answer(response, began))
+                self._seen(answer)
+                return self._next(order, response) or self._read(answer)
             finally:
                 response.close()
 
     def _read(self, answer: Answer) -> Verdict:
         self._answer = answer
-        self._seen(answer)
         for chunk in answer.response.iter_bytes():
             self._write(chunk)
         return of_status(self._order, answer.response.status_code, self._more(answer.response))
@@ -205,7 +223,10 @@ class Exchange:
     def _trace(self, event: str, info: dict[str, Any]) -> None:
         """The first byte for the server goes out now (a CONNECT is for its proxy)."""
         if event == "http11.send_request_headers.started" and info["request"].method != b"CONNECT":
-            self._sent = True
+            with self._lock:
+                if self._over:
+                    raise Overdue
+                self._sent = True
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -16,15 +16,14 @@ import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import httpx
 
-from durun.http.exchange import Answer, Exchange, Overdue
+from durun.http.exchange import Answer, Exchange
 from durun.http.order import NotARequest, Order, read_order
 from durun.http.verdict import Verdict, of_impossible, told_status, without_query
-from durun.model.retry import NOTHING_HAPPENED
+from durun.model.retry import AMBIGUOUS, NOTHING_HAPPENED
 
 TIME = 60.0
 """Seconds for all of it, where the step has no timeout."""
@@ -44,33 +43,18 @@ def main() -> int:
     try:
         order = read_order(asked)
     except NotARequest as error:
-        verdict = of_impossible(asked.get("asks") is not None, str(error))
-        _tell(verdict, {})
-        return verdict.code
+        return _tell(of_impossible(asked.get("asks") is not None, str(error)), {})
     exchange = Exchange(order, os.environ.get("DURUN_IDEMPOTENCY_KEY", ""), until, _say, _write)
-    _limit(until)
-    try:
-        verdict = exchange.run()
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    except Overdue:
-        verdict = exchange.overdue()
-    _tell(verdict, _given(order, exchange.response) if exchange.response is not None and not verdict.code else {})
-    return verdict.code
-
-
-def _limit(until: float) -> None:
-    """Let whatever waits be interrupted when the time is over."""
-
-    def over(_number: int, _frame: FrameType | None) -> None:
-        raise Overdue
-
-    signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, max(0.001, until - time.monotonic()))
+    verdict = exchange.run()
+    return _tell(
+        verdict, _given(order, exchange.response) if exchange.response is not None and not verdict.code else {}
+    )
 
 
 def _write(chunk: bytes) -> None:
-    sys.stdout.buffer.write(chunk)
-    sys.stdout.buffer.flush()
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(sys.stdout.fileno(), rest) :]
 
 
 def _say(answer: Answer) -> None:
@@ -98,15 +82,22 @@ def _given(order: Order, response: httpx.Response) -> dict[str, str]:
     return given
 
 
-def _tell(verdict: Verdict, given: dict[str, str]) -> None:
+def _tell(verdict: Verdict, given: dict[str, str]) -> int:
+    """Tell durun what it must know; the exit code. What was done, but can't be told whole, is a doubt."""
     if verdict.code:
         sys.stderr.write(f"durun: {verdict.reason}\n")
     lines = [*(f"{name}={value}" for name, value in given.items()), f"DURUN_REASON={verdict.reason}"]
-    path = os.environ.get("DURUN_OUTPUT")
-    if path:
-        with Path(path).open("ab", buffering=0) as file:
+    try:
+        with Path(os.environ["DURUN_OUTPUT"]).open("ab", buffering=0) as file:
             file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+    except OSError as error:
+        sys.stderr.write(f"durun: {error.filename}: {error.strerror}\n")
+        return AMBIGUOUS if given and not verdict.code else verdict.code
+    return verdict.code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    # Not by `sys.exit`: that waits for a thread that may still look up a name.
+    os._exit(code)

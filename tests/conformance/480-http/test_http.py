@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -116,11 +117,24 @@ def test_a_huge_body_is_capped_and_counted(operator: Any, server: Web) -> None:
     assert sum(path.stat().st_size for path in operator.home.rglob("*") if path.is_file()) < 20 << 20
 
 
+def told_of_processes(home: Path) -> list[bytes]:
+    """What everybody, or their user, can read of the steps that work for this state directory: argv and environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            environment = (process / "environ").read_bytes()
+            if f"DURUN_OUTPUT={home}".encode() in environment:
+                found += [(process / "cmdline").read_bytes(), environment]
+    return found
+
+
 @pytest.mark.fault(31)
 def test_no_secret_of_a_request_is_kept(operator: Any, server: Web, tmp_path: Path) -> None:
+    seen: list[bytes] = []
     token, password, session = "tok-3f9a1c77", "pass-5b2e9d10", "sess-77aa01ff"
 
     def echo(exchange: Exchange) -> None:
+        seen.extend(told_of_processes(operator.home))
         exchange.say(200, {**exchange.asked.headers, "body": exchange.asked.body.decode()})
 
     server.on("/echo", echo)
@@ -137,6 +151,7 @@ def test_no_secret_of_a_request_is_kept(operator: Any, server: Web, tmp_path: Pa
     shown = [said.out, said.err, operator("logs", "@last").out, operator("show", "@last", "--events", "--json").out]
     kept = [path.read_bytes() for path in operator.home.rglob("*") if path.is_file()]
     for secret in (token, password, session):
+        assert seen and not any(secret.encode() in text for text in seen)
         for form in (secret, base64.b64encode(secret.encode()).decode().rstrip("="), secret.encode().hex()):
             assert not any(form in text for text in shown), form
             assert not any(form.encode() in content for content in kept), form

@@ -35,14 +35,19 @@ class Ended(NamedTuple):
         return self.given["DURUN_REASON"]
 
 
+_MODULE = ("-m", "durun.http.worker")
+_WORKER = "import runpy; runpy.run_module('durun.http.worker', run_name='__main__')"
+
 Send = Callable[..., Ended]
 
 
 @pytest.fixture
 def send(tmp_path: Path) -> Send:
-    """send(url, **order): let a worker send it."""
+    """send(url, **order): let a worker send it. `first` is Python that its process runs before."""
 
-    def sent(url: str, *, env: dict[str, str] | None = None, stdin: bytes | None = None, **order: Any) -> Ended:
+    def sent(
+        url: str, *, env: dict[str, str] | None = None, stdin: bytes | None = None, first: str = "", **order: Any
+    ) -> Ended:
         output = tmp_path / "output"
         output.unlink(missing_ok=True)
         given = {
@@ -53,7 +58,7 @@ def send(tmp_path: Path) -> Send:
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("DURUN_")}
         ended = subprocess.run(
-            [sys.executable, "-P", "-W", "error", "-m", "durun.http.worker"],
+            [sys.executable, "-P", "-W", "error", *(["-c", f"{first}\n{_WORKER}"] if first else _MODULE)],
             input=json.dumps({**ORDER, "url": url, **order}).encode() if stdin is None else stdin,
             env=inherited | given | (env or {}), cwd=tmp_path, capture_output=True, timeout=50, check=False,
         )  # fmt: skip

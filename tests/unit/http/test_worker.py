@@ -248,6 +248,38 @@ def test_nobody_there_is_nothing_happened(send: Send) -> None:
     assert send("http://nowhere.invalid/", **POST).code == 75
 
 
+HANGS = """
+import socket, time
+real = socket.getaddrinfo
+def getaddrinfo(host, *more, **others):
+    until = time.monotonic() + 40
+    while host == "slow.example" and time.monotonic() < until:
+        try:
+            time.sleep(1)
+        except BaseException:
+            pass
+    return real(host, *more, **others)
+socket.getaddrinfo = getaddrinfo
+"""
+
+
+@pytest.mark.parametrize("redirected", [False, True])
+def test_a_name_that_is_looked_up_for_ever_is_not_reached(send: Send, server: Web, redirected: bool) -> None:
+    """Nothing can interrupt that; and nothing was sent, or what was sent did nothing."""
+    server.on("/", status(307, Location="http://slow.example/"))
+    url = f"{server.url}/" if redirected else "http://slow.example/"
+    ended = send(url, **{**POST, "redirects": 1}, env={"DURUN_TIMEOUT": "2"}, first=HANGS)
+    assert ended.code == 75 and ended.reason.startswith("not reached in time")
+
+
+def test_what_can_not_be_told_is_a_doubt(send: Send, server: Web, tmp_path: Path) -> None:
+    """The place of the outputs is a folder: nothing can be written there."""
+    server.on("/", status(201))
+    nowhere = {"DURUN_OUTPUT": str(tmp_path)}
+    assert send(f"{server.url}/", **POST, gives={"s": "status"}, env=nowhere).code == 76
+    assert send(f"{server.url}/", **POST, env=nowhere).code == 0
+
+
 def test_a_server_that_comes_late_is_reached(send: Send, server: Web) -> None:
     port = free_port()
     started: list[Web] = []
@@ -271,6 +303,7 @@ def test_a_server_that_wants_time_gets_it(send: Send, server: Web, code: int, da
     server.on("/", status(code, Retry_After=when), status(201))
     ended = send(f"{server.url}/", **POST, json={})
     assert ended.code == 0
+    assert f"{code} " in ended.said and "retry-after: " in ended.said and "201 Created" in ended.said
     assert server.keys() == {KEY: 2}
     assert [asked.body for asked in server.seen] == [b"{}", b"{}"]
 
