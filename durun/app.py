@@ -15,15 +15,12 @@ from durun.journal.sqlite import open_journal
 from durun.model.clock import Clock, SystemClock
 from durun.model.event import RunCreated
 from durun.model.state import RunState
-from durun.model.status import RunStatus
+from durun.model.status import DRIVEN, RunStatus
 from durun.model.task import RunRecord
 from durun.model.values import Json
 
 if TYPE_CHECKING:
     from durun.engine.api import Engine
-
-DRIVEN: frozenset[RunStatus] = frozenset({"pending", "running", "rolling_back"})
-"""What the journal says of a run as long as a process drives it, and still says when that process was killed."""
 
 
 class App(NamedTuple):

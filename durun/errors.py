@@ -104,6 +104,21 @@ class Busy(DurunError):
     exit_code = 11
 
 
+class GroupHeld(DurunError):
+    """Another run holds the concurrency group.
+
+    `holder` is that run's id, `group` the name of the group.
+    """
+
+    code = "group_held"
+    exit_code = 11
+
+    def __init__(self, message: str, hint: str, holder: str, group: str) -> None:
+        super().__init__(message, hint)
+        self.holder = holder
+        self.group = group
+
+
 class Unsafe(DurunError):
     """A place or a version that durun must not work with."""
 

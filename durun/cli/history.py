@@ -7,11 +7,11 @@ import sys
 from datetime import datetime
 from typing import Annotated
 
-from durun.app import DRIVEN, App, open_app
+from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option
 from durun.errors import UsageError
 from durun.journal.api import RunQuery
-from durun.model.status import RUN_STATUSES, RunStatus
+from durun.model.status import DRIVEN, RUN_STATUSES, RunStatus
 from durun.views.history import Listed, history_json, history_text
 from durun.views.json import dump
 

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from durun.app import DRIVEN, App, open_app
+from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option, RunArgument, TargetOption
 from durun.cli.pick import find_run
 from durun.cli.show import choose_tasks
 from durun.engine.local.folder import attempt_folder, log_path
 from durun.engine.local.logs import LogRecord, read_log_from
 from durun.errors import UsageError
+from durun.model.status import DRIVEN
 from durun.model.task import Attempt, TaskKey
 from durun.views.logs import JsonLogs, LogText, LogView
 

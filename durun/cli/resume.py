@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-from durun.app import DRIVEN, App, open_app
+from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option, ParkOption, QuietOption
 from durun.cli.drive import choose_view, drive
 from durun.cli.exit_codes import worst
@@ -14,9 +14,9 @@ from durun.cli.report import show_error
 from durun.cli.sources import differs_now, file_of, open_source
 from durun.config import whoami
 from durun.engine.api import ResumeRequest, Source
-from durun.errors import Busy, DurunError, UsageError
+from durun.errors import Busy, DurunError, GroupHeld, UsageError
 from durun.journal.api import RunQuery
-from durun.model.status import FINAL, RESUMABLE, RunStatus
+from durun.model.status import DRIVEN, FINAL, RESUMABLE, RunStatus
 from durun.model.task import RunRecord
 from durun.views.json import dump
 
@@ -98,8 +98,8 @@ def _resume_all(app: App, failed: bool, accepted: tuple[str, ...], park: bool, a
         request = ResumeRequest(record.id, whoami(), fresh=failed, accept_env=accepted, park=park)
         try:
             codes.append(_resume(app, request, as_json, quiet))
-        except Busy:
-            continue  # somebody else has taken it up meanwhile
+        except (Busy, GroupHeld):
+            continue  # somebody else has taken it up meanwhile, or its group; then its turn comes
         except DurunError as error:
             codes.append(show_error(error, as_json))
         if codes[-1] in (130, 143):

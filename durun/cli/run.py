@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option, ParkOption, QuietOption
 from durun.cli.ask import ask_secret, somebody_is_there
 from durun.cli.drive import choose_view, drive, report_standing
+from durun.cli.group import skipped, when_free
 from durun.cli.sources import open_source
 from durun.config import whoami
-from durun.engine.api import Engine, ResumeRequest, StartRequest
+from durun.engine.api import Engine, Observer, Outcome, ResumeRequest, StartRequest
 from durun.engine.requests import inputs_digest, unfinished
-from durun.errors import Changed, UsageError
+from durun.errors import Changed, GroupHeld, UsageError
 from durun.journal.api import RunQuery, SequenceConflict
 from durun.language.inputs import Given, given_inputs, read_inputs_file, to_ask
 from durun.model.runbook import Input, Runbook
@@ -65,11 +65,35 @@ def command(
             app.fingerprints(given.secret),
             park,
         )
-        while (code := _instead(app, engine, request, failed, as_json, quiet)) is None:
-            view = choose_view(app, as_json, quiet)
-            with suppress(SequenceConflict):  # somebody else was faster by a moment
-                return drive(view, lambda observer: engine.start(request, observer))
-        return code
+        try:
+            return _run(app, engine, request, failed, as_json, quiet)
+        except GroupHeld as held:
+            # It may be the very run that was meant, made by somebody who was faster by a moment.
+            if request.request_id is not None and (earlier := same_request(app, request)):
+                return _made_before(app, earlier, as_json, quiet)
+            if _on_conflict(request) != "skip":
+                raise
+            return skipped(held, as_json, quiet)
+
+
+def _run(app: App, engine: Engine, request: StartRequest, failed: bool, as_json: bool, quiet: bool) -> int:
+    while (code := _instead(app, engine, request, failed, as_json, quiet)) is None:
+        view = choose_view(app, as_json, quiet)
+        try:
+            return drive(view, _working(app, request, lambda observer: engine.start(request, observer)))
+        except SequenceConflict:
+            continue  # somebody else was faster by a moment
+    return code
+
+
+def _on_conflict(request: StartRequest) -> str:
+    concurrency = request.source.runbook.concurrency
+    return "fail" if concurrency is None else concurrency.on_conflict
+
+
+def _working(app: App, request: StartRequest, work: Callable[[Observer], Outcome]) -> Callable[[Observer], Outcome]:
+    """The work, put off while another run holds the concurrency group, if the runbook says so."""
+    return work if _on_conflict(request) != "wait" else lambda observer: when_free(app, work, observer)
 
 
 def _given(runbook: Runbook, pairs: Sequence[str], file: str | None) -> Given:
@@ -89,7 +113,7 @@ def _instead(app: App, engine: Engine, request: StartRequest, failed: bool, as_j
     if request.request_id is not None and (earlier := same_request(app, request)):
         return _made_before(app, earlier, as_json, quiet)
     if request.alone and (found := app.journal.runs(unfinished(request))):
-        return _go_on(app, engine, found[0], request.park, failed, as_json, quiet)
+        return _go_on(app, engine, request, found[0], failed, as_json, quiet)
     return None
 
 
@@ -110,11 +134,13 @@ def same_request(app: App, request: StartRequest) -> RunRecord | None:
     return found
 
 
-def _go_on(app: App, engine: Engine, record: RunRecord, park: bool, failed: bool, as_json: bool, quiet: bool) -> int:
+def _go_on(
+    app: App, engine: Engine, request: StartRequest, record: RunRecord, failed: bool, as_json: bool, quiet: bool
+) -> int:
     """Take up a run that needs nobody (a failed one only if asked); any other is told, and nothing started."""
     if app.can_go_on(record) or (failed and record.status in RESUMABLE):
-        resume = ResumeRequest(record.id, whoami(), fresh=failed, park=park)
+        resume = ResumeRequest(record.id, whoami(), fresh=failed, park=request.park)
         view = choose_view(app, as_json, quiet)
-        return drive(view, lambda observer: engine.resume(resume, observer))
+        return drive(view, _working(app, request, lambda observer: engine.resume(resume, observer)))
     note = f"nothing was started: run {record.id} of the same inputs is not finished"
     return report_standing(app, record, as_json, quiet, note)

@@ -120,14 +120,19 @@ class Engine(Protocol):
     def start(self, request: StartRequest, observer: Observer) -> Outcome:
         """Create a run and drive it until it ends, parks or is interrupted.
 
-        Raises SequenceConflict if there is a run already by the request's id, or one that it must not stand beside.
+        Raises SequenceConflict if there is a run already by the request's id, or one that it must not stand beside;
+        GroupHeld if another run holds its concurrency group.
         """
 
     def resume(self, request: ResumeRequest, observer: Observer) -> Outcome:
-        """Take a run up again. Raises NoSuchRun, Busy, Changed, NotAllowed (a run that has ended for good)."""
+        """Take a run up again.
+
+        Raises NoSuchRun, Busy, Changed, NotAllowed (a run that has ended for good), GroupHeld (it has let go of its
+        concurrency group, and another run holds that now).
+        """
 
     def signal(self, request: SettleRequest, observer: Observer) -> Outcome:
         """Record an operator's word. Raises NoSuchRun, NotAllowed (the task is not in doubt)."""
 
     def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:
-        """Ask that a run be stopped, and stop it where nobody drives it. Raises NoSuchRun, NotAllowed."""
+        """Ask that a run be stopped, and stop it where nobody drives it. Raises NoSuchRun, NotAllowed, GroupHeld."""

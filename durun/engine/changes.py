@@ -13,7 +13,7 @@ _OPEN = ("running", "in_doubt", "succeeded", "rolled_back")
 
 
 def changes_of(old: Runbook, new: Runbook, state: RunState) -> list[str]:
-    """A line for each step that is added, removed or changed.
+    """A line for each step that is added, removed or changed, and for a changed concurrency group.
 
     Raises Changed for what a run under way can't take: another name, other inputs, and a step that is done or in
     doubt that is removed, renamed, moved in or out of a fan-out or `finally`, or whose targets have other keys.
@@ -35,6 +35,8 @@ def changes_of(old: Runbook, new: Runbook, state: RunState) -> list[str]:
         _refuse_if(step_id in held and unlike, step_id, "given other secret outputs")
         if step != other and _differs(step, other):
             lines.append(f"~ {step_id}: {_what(step, other)}")
+    if old.concurrency != new.concurrency:
+        lines.append("~ concurrency: the run keeps the group that it was started with")
     lines += [f"+ {step_id}: added" for step_id in after if step_id not in before]
     return lines + _other_secrets(old, new)
 

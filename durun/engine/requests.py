@@ -8,6 +8,7 @@ from durun.engine.api import CancelRequest, SettleRequest, StartRequest
 from durun.engine.beginning import Beginning
 from durun.errors import NotAllowed
 from durun.journal.api import Journal, RunQuery, SequenceConflict
+from durun.journal.lookup import group_held, there_already
 from durun.journal.reading import read_state
 from durun.language.inputs import digest_of
 from durun.language.load import load
@@ -41,6 +42,24 @@ def unfinished(request: StartRequest) -> RunQuery:
     """The newest run of the request's runbook name and inputs that can still go on."""
     name, digest = request.source.runbook.name, inputs_digest(request)
     return RunQuery(frozenset(RUN_STATUSES) - FINAL, name, inputs_digest=digest, limit=1)
+
+
+def refuse_start(journal: Journal, request: StartRequest, group: str | None) -> None:
+    """Raise what the journal would raise at the commit (SequenceConflict, GroupHeld), before anything is made ready."""
+    if request.alone and (there := journal.runs(unfinished(request))):
+        raise there_already(there[0].id)
+    _refuse_held(journal, group)
+
+
+def refuse_resume(journal: Journal, record: RunRecord) -> None:
+    """Raise GroupHeld for a run that has let go of its concurrency group, and another one holds it now."""
+    if not record.holds_group:
+        _refuse_held(journal, record.concurrency_group)
+
+
+def _refuse_held(journal: Journal, group: str | None) -> None:
+    if group is not None and (holder := journal.group_holder(group)) is not None:
+        raise group_held(holder, holder.status)
 
 
 def stored_runbook(state: RunState) -> Runbook:

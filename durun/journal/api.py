@@ -47,7 +47,8 @@ class Journal(Protocol):
         `expected` is the number of the newest event that the caller knows; 0 for a new run, whose first
         event is `RunCreated`. `at` is the time of the events (seconds since the epoch). `unless`: nothing is
         appended if there is a run that matches.
-        Raises SequenceConflict (nothing was written), Busy (the write mutex could not be had in 10 s),
+        Raises SequenceConflict, GroupHeld (the run would hold a concurrency group that another one holds; in both
+        cases nothing was written), Busy (the write mutex could not be had in 10 s),
         StorageFailed (nothing may be assumed: reopen and read).
         """
 
@@ -65,6 +66,9 @@ class Journal(Protocol):
 
     def runs(self, query: RunQuery) -> list[RunRecord]:
         """The runs that match, newest first."""
+
+    def group_holder(self, group: str) -> RunRecord | None:
+        """The run that holds this concurrency group now: there is never more than one."""
 
     def find(self, reference: str, uid: int | None = None) -> str:
         """The whole id for an id, a unique prefix of one, or `@last` (the newest run of `uid`).

@@ -102,7 +102,7 @@ class WriteMutex:
     def _refusal(self) -> StorageFailed:
         held = _read_card(self._fd)
         return StorageFailed(
-            f"the journal is held for writing by {_who(held)}, for more than {self._patience:.0f} s",
+            f"the journal is held for writing by {who(held)}, for more than {self._patience:.0f} s",
             "look at what that process does (a stopped one holds it too), then try again",
         )
 
@@ -135,7 +135,7 @@ class RunLock:
                 os.close(fd)
         since = f", since {held['since']}" if "since" in held else ""
         raise Busy(
-            f"another process drives this run: {_who(held)}{since}",
+            f"another process drives this run: {who(held)}{since}",
             "wait for it, watch it with `durun logs -f`, or stop it with `durun cancel`",
         )
 
@@ -202,7 +202,8 @@ def _read_card(fd: int) -> dict[str, Json]:
     return card if isinstance(card, dict) else {}
 
 
-def _who(card: dict[str, Json]) -> str:
+def who(card: dict[str, Json]) -> str:
+    """The holder of a lock, in words."""
     if "pid" not in card:
         return "a process that can't be named"
     return f"process {card['pid']} on {card.get('host', 'an unknown host')}"

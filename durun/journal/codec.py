@@ -35,7 +35,9 @@ def _readable() -> Iterator[None]:
 
 _RUN_FIELDS = RunRecord._fields
 _COUNTS, _CANCEL, _OUTPUTS = (_RUN_FIELDS.index(name) for name in ("counts", "cancel_requested", "outputs"))
+_RELEASE, _HOLDS = (_RUN_FIELDS.index(name) for name in ("release_on", "holds_group"))
 _RUN_FIXED = {"id", "runbook", "status", "created_at", "request_id", "inputs_digest", "uid"}
+_RUN_FIXED |= {"concurrency_group", "release_on", "holds_group"}
 _RUN_CHANGES = tuple(name for name in _RUN_FIELDS if name not in _RUN_FIXED)
 _COLUMNS = {"status", "how", "exit_code", "changed_at", "attempts"}
 _MORE = tuple((name, value) for name, value in TaskState._field_defaults.items() if name not in _COLUMNS)
@@ -101,7 +103,7 @@ def run_row(record: RunRecord) -> RunRow:
 
 
 def run_changes(record: RunRecord) -> RunRow:
-    """The columns of a run that may change in its life, without its status, which is indexed."""
+    """The columns of a run that may change in its life, without `status` and `holds_group`, which are indexed."""
     return tuple([_column(getattr(record, name)) for name in _RUN_CHANGES])
 
 
@@ -112,6 +114,8 @@ def read_run(row: RunRow) -> RunRecord:
         values[_COUNTS] = json.loads(row[_COUNTS])
         values[_OUTPUTS] = json.loads(row[_OUTPUTS])
         values[_CANCEL] = bool(row[_CANCEL])
+        values[_RELEASE] = tuple(json.loads(row[_RELEASE]))
+        values[_HOLDS] = bool(row[_HOLDS])
         return RunRecord(*values)
 
 
@@ -202,4 +206,6 @@ def _column(value: Any) -> Any:
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if value is None or isinstance(value, (int, float)):
         return int(value) if isinstance(value, bool) else value
+    if isinstance(value, tuple):
+        return canonical(value) if value else "[]"
     return canonical(value) if value else "{}"

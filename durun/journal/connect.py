@@ -13,7 +13,7 @@ from durun.errors import DurunError, JournalDamaged, StorageFailed, Unsafe
 from durun.journal import place
 from durun.journal.queries import QUERIES, migrations
 
-VERSION = 2
+VERSION = 3
 """The version of the schema that this durun writes: the number of the newest migration."""
 
 BUSY_MS = 10_000
@@ -44,7 +44,9 @@ _REFUSED = {
 
 
 class Unfinished(StorageFailed):
-    """A process died in the middle of a commit, and only a writer can undo it. Open one and close it."""
+    """Only a writer can make the journal readable: it undoes a commit that was cut short, or brings an older schema
+    up to the newest. Open one and close it.
+    """
 
 
 def meaning(error: sqlite3.Error, path: Path) -> DurunError | None:
@@ -102,9 +104,9 @@ def connect_reader(path: Path) -> sqlite3.Connection | None:
     if version == 0:
         connection.close()
         return None
-    if version > VERSION:
+    if version != VERSION:
         connection.close()
-        raise _newer(path, version)
+        raise _newer(path, version) if version > VERSION else Unfinished(f"{path} is of an older durun", _LATER)
     return connection
 
 

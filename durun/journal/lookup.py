@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from durun.errors import NoSuchRun
+from durun.errors import GroupHeld, NoSuchRun
 from durun.journal.api import SequenceConflict
+from durun.model.clock import to_iso
+from durun.model.status import RunStatus
+from durun.model.task import RunRecord
 
 LAST = "@last"
 SHOWN = 5
@@ -22,6 +25,24 @@ def unknown(run_id: str) -> NoSuchRun:
 def there_already(run_id: str) -> SequenceConflict:
     """Somebody was faster: the run that was not to be there is."""
     return SequenceConflict(f"run {run_id} is there already", f"look at it: durun show {run_id}")
+
+
+def group_held(holder: RunRecord, status: RunStatus, driver: str = "") -> GroupHeld:
+    """Another run has the concurrency group. `status`: where it stands, `driver` the process that drives it, if any."""
+    facts = ", ".join(filter(None, [status.replace("_", " "), f"since {to_iso(holder.created_at)}", driver]))
+    cancel = f"durun cancel {holder.id} --reason …"
+    if driver:
+        hint = f"wait for it, or stop it: {cancel}"
+    elif status in ("waiting", "in_doubt"):
+        hint = f"see what it waits for: durun show {holder.id}; or give it up: {cancel}"
+    else:
+        hint = f"go on with it: durun resume {holder.id}; or give it up: {cancel}"
+    return GroupHeld(
+        f"run {holder.id} of {holder.runbook} holds the concurrency group `{holder.concurrency_group}` ({facts})",
+        hint,
+        holder.id,
+        str(holder.concurrency_group),
+    )
 
 
 def none_yet() -> NoSuchRun:

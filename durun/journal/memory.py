@@ -46,8 +46,10 @@ class MemoryJournal:
         if unless is not None and (there := self.runs(unless)):
             raise lookup.there_already(there[0].id)
         new = self._fold(run, run_id, events, at)
-        if new.record is not None and not head:
-            self._refuse_second(new.record)
+        if new.record is not None:
+            self._refuse_held(run.record, new.record)
+            if not head:
+                self._refuse_second(new.record)
         run.record = new.record
         run.links += new.links
         run.tasks.update(new.tasks)
@@ -77,6 +79,11 @@ class MemoryJournal:
         """See `Journal.runs`."""
         found = [record for record in self._newest() if _matches(record, query)]
         return found if query.limit is None else found[: query.limit]
+
+    def group_holder(self, group: str) -> RunRecord | None:
+        """See `Journal.group_holder`."""
+        held = (run.record for run in self._runs.values() if run.record is not None and run.record.holds_group)
+        return next((record for record in held if record.concurrency_group == group), None)
 
     def find(self, reference: str, uid: int | None = None) -> str:
         """See `Journal.find`."""
@@ -119,6 +126,12 @@ class MemoryJournal:
             raise SequenceConflict(
                 f"another run of {new.runbook} was started with the request id {new.request_id}", "look at that run"
             )
+
+    def _refuse_held(self, before: RunRecord | None, new: RunRecord) -> None:
+        if new.concurrency_group is None or not new.holds_group or (before is not None and before.holds_group):
+            return
+        if (holder := self.group_holder(new.concurrency_group)) is not None:
+            raise lookup.group_held(holder, holder.status)
 
     def _fold(self, run: _Run, run_id: str, events: Sequence[Event], at: float) -> _Run:
         """What the events add to the run, apart from it: the run stands as it is until all of them are taken."""

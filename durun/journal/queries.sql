@@ -52,8 +52,9 @@ INSERT INTO event (run, sequence, at, type, body, hash) VALUES (?, ?, ?, ?, ?, ?
 -- name: insert_run
 INSERT INTO run (
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
-    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
+    concurrency_group, release_on, holds_group
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: update_run
 UPDATE run SET
@@ -63,6 +64,9 @@ WHERE number = ?;
 
 -- name: update_run_status
 UPDATE run SET status = ? WHERE number = ?;
+
+-- name: update_run_group
+UPDATE run SET holds_group = ? WHERE number = ?;
 
 -- name: upsert_task
 INSERT INTO task (run, step, target, round, status, how, exit_code, changed_at, more, attempts)
@@ -85,7 +89,8 @@ ORDER BY round, step, target;
 -- name: record
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
-    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs
+    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
+    concurrency_group, release_on, holds_group
 FROM run
 WHERE id = ?;
 
@@ -113,7 +118,8 @@ ORDER BY sequence;
 -- name: runs
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
-    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs
+    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
+    concurrency_group, release_on, holds_group
 FROM run
 WHERE (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
     AND (:runbook IS NULL OR runbook = :runbook)
@@ -126,7 +132,8 @@ LIMIT :limit;
 -- name: runs_by_status
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
-    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs
+    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
+    concurrency_group, release_on, holds_group
 FROM run INDEXED BY run_status
 WHERE status IN (SELECT value FROM json_each(:statuses))
     AND (:runbook IS NULL OR runbook = :runbook)
@@ -139,7 +146,8 @@ LIMIT :limit;
 -- name: runs_by_runbook
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
-    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs
+    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
+    concurrency_group, release_on, holds_group
 FROM run INDEXED BY run_runbook
 WHERE runbook = :runbook
     AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
@@ -152,7 +160,8 @@ LIMIT :limit;
 -- name: runs_by_request
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
-    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs
+    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
+    concurrency_group, release_on, holds_group
 FROM run INDEXED BY run_request
 WHERE request_id = :request_id
     AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
@@ -162,6 +171,14 @@ WHERE request_id = :request_id
     AND (:uid IS NULL OR uid = :uid)
 ORDER BY created_at DESC, number DESC
 LIMIT :limit;
+
+-- name: group_holder
+SELECT
+    id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
+    cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
+    concurrency_group, release_on, holds_group
+FROM run INDEXED BY run_group
+WHERE concurrency_group = ? AND holds_group = 1;
 
 -- name: run_ids_from
 SELECT id FROM run WHERE id >= :prefix AND id < :prefix || char(1114111) ORDER BY id LIMIT :limit;

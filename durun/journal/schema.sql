@@ -32,7 +32,7 @@ CREATE TABLE run (
     inputs_digest TEXT NOT NULL,
     uid INTEGER NOT NULL,
     outputs TEXT NOT NULL
-);
+, concurrency_group TEXT, release_on TEXT NOT NULL DEFAULT '[]', holds_group INTEGER NOT NULL DEFAULT 0 CHECK (holds_group IN (0, 1)));
 
 CREATE INDEX run_newest ON run (created_at);
 
@@ -41,6 +41,9 @@ CREATE INDEX run_status ON run (status, created_at);
 CREATE INDEX run_runbook ON run (runbook, created_at);
 
 CREATE UNIQUE INDEX run_request ON run (request_id, runbook) WHERE request_id IS NOT NULL;
+
+-- No two runs hold the same concurrency group.
+CREATE UNIQUE INDEX run_group ON run (concurrency_group) WHERE holds_group = 1;
 
 -- `body` is the very text that was hashed, and `hash` is SHA-256 of the hash before it and of `body`.
 CREATE TABLE event (

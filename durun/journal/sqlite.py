@@ -109,6 +109,11 @@ class SqliteJournal:
         """See `Journal.runs`."""
         return [read_run(row) for row in self._all(*listing(query))]
 
+    def group_holder(self, group: str) -> RunRecord | None:
+        """See `Journal.group_holder`."""
+        row = self._one("group_holder", (group,))
+        return None if row is None else read_run(row)
+
     def find(self, reference: str, uid: int | None = None) -> str:
         """See `Journal.find`."""
         if reference == lookup.LAST:

@@ -144,6 +144,7 @@ class Writer:
             for row in connection.execute(QUERIES[name], values).fetchall():
                 raise lookup.there_already(read_run(row).id)
         links, touched, new = _fold(connection, known, run_id, events, at)
+        _refuse_held(connection, known.record, new)
         number = _store_run(connection, known, new)
         connection.executemany(QUERIES["insert_event"], [(number, *link) for link in links])
         rows = [(number, *task_row(key, state)) for key, state in touched.items()]
@@ -215,12 +216,23 @@ def _stored_task(connection: sqlite3.Connection, number: int, key: TaskKey) -> T
     return read_tasks(connection.execute(QUERIES["task"], values).fetchall()).get(key)
 
 
+def _refuse_held(connection: sqlite3.Connection, before: RunRecord | None, new: RunRecord) -> None:
+    """Raise GroupHeld if the run would take a concurrency group that another one has."""
+    if not new.holds_group or (before is not None and before.holds_group):
+        return
+    for row in connection.execute(QUERIES["group_holder"], (new.concurrency_group,)).fetchall():
+        holder = read_run(row)
+        raise lookup.group_held(holder, holder.status)
+
+
 def _store_run(connection: sqlite3.Connection, known: _Known, new: RunRecord) -> int:
     """Write the run's row, and return its number. An index is touched only where its column changes."""
     if known.record is not None:
         connection.execute(QUERIES["update_run"], (*run_changes(new), known.number))
         if new.status != known.record.status:
             connection.execute(QUERIES["update_run_status"], (new.status, known.number))
+        if new.holds_group != known.record.holds_group:
+            connection.execute(QUERIES["update_run_group"], (int(new.holds_group), known.number))
         return known.number
     try:
         return int(connection.execute(QUERIES["insert_run"], run_row(new)).lastrowid or 0)

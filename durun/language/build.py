@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from durun.language.calls import DEFAULT_SHELL, read_shell
+from durun.language.concurrency import read_concurrency
 from durun.language.declarations import read_inputs
 from durun.language.references import check_references, env_names
 from durun.language.sources import check_files, read_secrets
@@ -43,6 +44,7 @@ def build(reader: Reader, document: dict[str, Json], raw: Any, text: str) -> Run
         files=tuple(dict.fromkeys([*document.get("files", ()), *steps.files])),
         requires=Requires(**requires),
         max_parallel=reader.value(document.get("max_parallel", 8), ("max_parallel",)),
+        concurrency=read_concurrency(reader, document.get("concurrency", {})),
         outputs=reader.value(document.get("outputs", {}), ("outputs",)),
     )
     check_files(reader, runbook)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-NOT_YET_TOP = frozenset({"concurrency", "notify"})
+NOT_YET_TOP = frozenset({"notify"})
 NOT_YET_STEP = frozenset(
     {"approval", "manual", "wait_for", "collect", "runbook", "uses", "with", "rollback", "privileged"}
 )
@@ -34,6 +34,9 @@ _CONTINUE = "write `continue_on_error: true`"
 _DIRECTORY = "write `working_directory:`"
 _PARALLEL = "write `max_parallel:`"
 _FAILURES = "write `max_failures:`, a number or a percentage of the targets"
+_GROUP_NAME = "write `group:`"
+_ON_CONFLICT = "write `on_conflict:`; it is fail, wait or skip"
+_ONE_RUN = "write `concurrency: {group: NAME}`: no two runs of a group at once"
 _ORDER = "steps are run in file order; `needs` on a later step names what comes before it"
 _ON_FAILURE = "write `on_failure: stop` at the top of the file; `finally` steps are run whatever happened"
 _ENV = "write `env: {NAME: value}`"
@@ -144,6 +147,10 @@ _TOP: Mapping[str, str] = {
     "secret": _SECRETS, "vault": _SECRETS, "credentials": _SECRETS, "keyring": _SECRETS, "vars_files": _SECRETS,
     "vault_password_file": _SECRETS, "secret_files": "`secret_files:` belongs on a step",
     "redact": "`redact:` belongs on a step", "no_log": "`redact:` belongs on a step",
+    "mutex": _ONE_RUN, "lock": _ONE_RUN, "locks": _ONE_RUN, "semaphore": _ONE_RUN, "synchronization": _ONE_RUN,
+    "singleton": _ONE_RUN, "exclusive": _ONE_RUN, "single_instance": _ONE_RUN, "concurrency_group": _ONE_RUN,
+    "concurrencyPolicy": _ONE_RUN, "maxActiveRuns": _ONE_RUN, "multipleExecutions": _ONE_RUN, "queue": _ONE_RUN,
+    "group": _ONE_RUN, "on_conflict": _ONE_RUN,
     "if": "`if:` belongs on a step", "working_directory": "`working_directory:` belongs on a step",
 }  # fmt: skip
 
@@ -291,6 +298,22 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
         "remove": "write `delete:`",
         "unset": "write `delete:`",
     },
+    "concurrency": {
+        "name": _GROUP_NAME,
+        "key": _GROUP_NAME,
+        "id": _GROUP_NAME,
+        "lock": _GROUP_NAME,
+        "mutex": _GROUP_NAME,
+        "cancel-in-progress": "durun stops no run for another one; write `on_conflict:`, which is fail, wait or skip",
+        "policy": _ON_CONFLICT,
+        "strategy": _ON_CONFLICT,
+        "mode": _ON_CONFLICT,
+        "if_held": _ON_CONFLICT,
+        "queue": "write `on_conflict: wait`",
+        "release": "write `release_on: [waiting, failed]`",
+        "limit": "one run of a group at a time; `max_parallel:` says how many tasks of a run",
+        "max": "one run of a group at a time; `max_parallel:` says how many tasks of a run",
+    },
     "assert": {"msg": "write `message:`", "fail_msg": "write `message:`", "condition": "write `that:`"},
     "idempotent": {"for": "write `ttl:`", "expires": "write `ttl:`", "key": "the key is $DURUN_IDEMPOTENCY_KEY"},
 }
@@ -302,6 +325,13 @@ TYPES: Mapping[str, str] = {
     "String": "string", "StringList": "array", "Boolean": "boolean", "Integer": "integer", "StringMap": "object",
 }  # fmt: skip
 """Other names of JSON's types."""
+
+
+CONFLICTS: Mapping[str, str] = {
+    "queue": "wait", "enqueue": "wait", "block": "wait", "forbid": "fail", "error": "fail", "refuse": "fail",
+    "reject": "fail", "drop": "skip", "ignore": "skip", "cancel": "skip", "Forbid": "fail",
+}  # fmt: skip
+"""Other names of what a start does that finds its group held."""
 
 
 def hint_for(place: str, key: str, permitted: frozenset[str]) -> str:

@@ -22,10 +22,10 @@ from durun.model.runbook import (
 from durun.model.values import Value
 
 Path = tuple[str | int, ...]
-When = Literal["plan", "secret", "run", "targets", "task", "attempt", "verify", "group", "end"]
-"""`plan`: before anything runs. `secret`: when a secret is wanted. `run`: for every step. `targets`: when a fan-out is
-reached. `task`: per task, before it starts. `attempt`, `verify`: with the step's idempotency key. `group`: when a
-group has ended. `end`: when the run has."""
+When = Literal["start", "plan", "secret", "run", "targets", "task", "attempt", "verify", "group", "end"]
+"""`start`: before there is a run. `plan`: before anything runs. `secret`: when a secret is wanted. `run`: for every
+step. `targets`: when a fan-out is reached. `task`: per task, before it starts. `attempt`, `verify`: with the step's
+idempotency key. `group`: when a group has ended. `end`: when the run has."""
 
 
 class Place(NamedTuple):
@@ -48,6 +48,8 @@ def places(runbook: Runbook) -> Iterator[Place]:
         yield from _in(secret.spec, ("secrets", name, secret.provider), None, "secret")
     yield from _in(runbook.env, ("env",), None, "run")
     yield from _in(runbook.max_parallel, ("max_parallel",), None, "plan")
+    if runbook.concurrency is not None:
+        yield from _in(runbook.concurrency.group, ("concurrency", "group"), None, "start")
     for key, steps in (("steps", runbook.steps), ("finally", runbook.finally_steps)):
         for number, step in enumerate(steps):
             yield from _of_step(step, (key, number))

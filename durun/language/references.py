@@ -13,6 +13,7 @@ from durun.model.runbook import Runbook, Step
 
 _ANYWHERE = ("inputs", "env", "run", "secrets")
 _ROOTS: dict[When, tuple[str, ...]] = {
+    "start": ("inputs", "env", "secrets"),
     "plan": _ANYWHERE,
     "secret": (*_ANYWHERE, "target"),
     "run": _ANYWHERE,
@@ -25,6 +26,7 @@ _ROOTS: dict[When, tuple[str, ...]] = {
 }
 _ALL_ROOTS = (*_ANYWHERE, "steps", "target", "step")
 _WHERE_NOT: dict[When, str] = {
+    "start": "can't be read in the name of a concurrency group, which other runs have too; only `inputs` and `env` can",
     "plan": "is not known when the plan is made; only `inputs`, `env` and `run.id` are",
     "secret": "is not known when a secret is looked for; only `inputs`, `env`, `run.id` and `target` are",
     "run": "can't be read in the runbook's `env`, which is the same for every step",

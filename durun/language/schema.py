@@ -16,7 +16,7 @@ from pathlib import Path as FilePath
 from typing import Any, Final
 
 from durun.language.diagnostics import Path, Problem, did_you_mean, harmless
-from durun.language.foreign import NOT_YET, TYPES, hint_for
+from durun.language.foreign import CONFLICTS, NOT_YET, TYPES, hint_for
 from durun.model.values import Json
 
 READ_KEYWORDS: Final = frozenset(
@@ -53,6 +53,7 @@ _MAPPINGS: Final = frozenset(
         "choice",
         "secret",
         "wait",
+        "concurrency",
     }
     | {"the runbook", "a secret", "keyring", "command", "put", "delete"}
     | {"http", "auth", "basic", "tls", "body", "from"}
@@ -178,7 +179,8 @@ class _Reader:
         return INVALID if any(item is INVALID for item in cleaned) else cleaned
 
     def _wrong(self, value: Json, shapes: list[Any], path: Path, fault: str) -> None:
-        if isinstance(value, str) and "${{" in value and not any(_is_expression(shape) for shape in shapes):
+        short = isinstance(value, str) and shapes[0].get("title") == "concurrency"
+        if isinstance(value, str) and "${{" in value and not (short or any(map(_is_expression, shapes))):
             message = f"{_what(path)} can't hold an expression"
             self.problems.append(Problem(message, path, "write the value itself", needle="${{"))
             return
@@ -253,6 +255,8 @@ def _expected(schema: Json) -> list[str]:
 def _hint(value: Json, shapes: list[Any]) -> str:
     if shapes[0].get("title") == "a secret" and isinstance(value, str):
         return "a value never stands in a runbook: `durun secret set` keeps it in the keyring"
+    if shapes[0].get("title") == "concurrency":
+        return "write `concurrency: {group: NAME}`" if isinstance(value, str) else "tasks at once are `max_parallel:`"
     titles = " ".join(str(shape.get("title", "")) for shape in shapes)
     if "duration" in titles and isinstance(value, (int, float)) and not isinstance(value, bool):
         return f"write {value}s for seconds, {value}m for minutes"
@@ -260,6 +264,8 @@ def _hint(value: Json, shapes: list[Any]) -> str:
     if isinstance(value, str) and words:
         if value in TYPES and TYPES[value] in words:
             return f"write {TYPES[value]}"
+        if value in CONFLICTS and CONFLICTS[value] in words:
+            return f"write {CONFLICTS[value]}"
         if value == "rollback" and words == ["stop"]:
             return "this version of durun doesn't have rollback"
         if "bash" in words and " " in value:
@@ -286,6 +292,7 @@ def _missing_hint(key: str, value: dict[str, Json]) -> str:
         "argv": "write `argv: [COMMAND, ARGUMENT, …]`",
         "service": "write `service:`, what the value is for, and `username:`, whose it is",
         "value": "write `value: ${{ steps.ID.outputs.NAME }}`",
+        "group": "write `group:`, a name such as rotate-${{ inputs.role }}",
         "that": "write `that:`, an expression that must be true",
         "ttl": "write `ttl: 24h`, or `idempotent: true`",
     }.get(key, "")

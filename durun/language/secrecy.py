@@ -27,6 +27,7 @@ _WHY = {
     "url": "servers and proxies write down what they are asked for",
     "query": "servers and proxies write down what they are asked for",
     "env": "the runbook's `env` goes to every step",
+    "concurrency": "the name of a concurrency group is shown and journalled",
     "targets": "targets are shown and journalled",
     "target_key": "a target's key is shown and journalled",
     "outputs": "a run's outputs are shown and journalled",

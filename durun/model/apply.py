@@ -11,7 +11,7 @@ from typing import Any, assert_never
 
 from durun.model import event as ev
 from durun.model.event import Event, TaskEvent, key_of
-from durun.model.status import TaskStatus
+from durun.model.status import FINAL, TaskStatus
 from durun.model.task import Attempt, AttemptStatus, Probe, RunRecord, TaskKey, TaskState, Waiting
 
 _PERMITTED: Mapping[type[Any], frozenset[TaskStatus]] = {
@@ -87,6 +87,9 @@ def _created(event: ev.RunCreated, at: float, sequence: int, run_id: str) -> Run
         request_id=event.request_id,
         inputs_digest=event.inputs_digest,
         uid=event.by.get("uid", 0),
+        concurrency_group=event.concurrency_group,
+        release_on=tuple(event.release_on),
+        holds_group=event.concurrency_group is not None,
     )
 
 
@@ -147,7 +150,17 @@ def _apply_run(run: RunRecord, event: RunEvent, at: float, sequence: int) -> Run
             changes = {}
         case _:
             assert_never(event)
-    return run._replace(sequence=sequence, **changes)
+    after = run._replace(sequence=sequence, **changes)
+    if run.concurrency_group is not None and after.status != run.status:
+        return after._replace(holds_group=_holds(after))
+    return after
+
+
+def _holds(run: RunRecord) -> bool:
+    """Whether a run of a concurrency group holds it: to its end, and as long as an attempt may be at work."""
+    if run.status in FINAL:
+        return False
+    return run.status not in run.release_on or bool(run.counts.get("running") or run.counts.get("in_doubt"))
 
 
 def _apply_task(task: TaskState, event: TaskEvent, at: float) -> TaskState:

@@ -25,7 +25,8 @@ class RunCreated(NamedTuple):
     read), `inherited` (name → fingerprint). `files`: relative path → `{"sha256", "mode"}`, of the copies in
     `files_folder` of the run's folder. `only_targets`: keys chosen by `--target`. `sealed`: secret inputs, each with
     its seal (see `durun.model.task.TaskState`). `steps` and `finally_steps`: ids of those that do something, in the
-    order of the file.
+    order of the file. `concurrency_group`: the name that no other run may hold beside this one; it is let go at the
+    end, and in the statuses `release_on`.
     """
 
     runbook: str
@@ -46,6 +47,8 @@ class RunCreated(NamedTuple):
     files_folder: str = "files"
     steps: Sequence[str] = ()
     finally_steps: Sequence[str] = ()
+    concurrency_group: str | None = None
+    release_on: Sequence[RunStatus] = ()
 
 
 class SessionStarted(NamedTuple):

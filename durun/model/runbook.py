@@ -246,6 +246,17 @@ class Requires(NamedTuple):
     privileges: tuple[str, ...] = ()
 
 
+class Concurrency(NamedTuple):
+    """What no two runs may work on at once: a `group`, by a name that is rendered before a run starts.
+
+    `on_conflict`: what a start does that finds it held. `release_on`: the statuses in which a run lets go of it.
+    """
+
+    group: Value
+    on_conflict: Literal["fail", "wait", "skip"] = "fail"
+    release_on: tuple[Literal["waiting", "failed"], ...] = ()
+
+
 class Runbook(NamedTuple):
     """A whole checked runbook. `text` is the file as read, `digest` its SHA-256 in hex.
 
@@ -266,6 +277,7 @@ class Runbook(NamedTuple):
     files: tuple[str, ...] = ()
     requires: Requires = Requires()
     max_parallel: Value = 8
+    concurrency: Concurrency | None = None
     on_failure: Literal["stop"] = "stop"
     outputs: Mapping[str, Value] = {}
     env_names: tuple[str, ...] = ()

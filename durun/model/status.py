@@ -50,6 +50,8 @@ RUN_STATUSES: tuple[RunStatus, ...] = (
     "rolled_back",
     "rollback_failed",
 )
+DRIVEN: frozenset[RunStatus] = frozenset({"pending", "running", "rolling_back"})
+"""What the journal says of a run as long as a process drives it, and still says when that process was killed."""
 FINAL: frozenset[RunStatus] = frozenset({"succeeded", "cancelled", "rolled_back"})
 """Runs that can't be resumed."""
 ENDED: frozenset[RunStatus] = FINAL | {"failed", "rollback_failed"}

@@ -119,6 +119,7 @@ class RunRecord(NamedTuple):
 
     `sequence` is the newest event's number, `folders` the highest folder number given out, `sessions` how
     many processes have driven the run, `final_status` what the run will be once its `finally` has run.
+    `holds_group`: no other run may hold `concurrency_group` now; `release_on` are the statuses in which it lets go.
     """
 
     id: str
@@ -141,6 +142,9 @@ class RunRecord(NamedTuple):
     inputs_digest: str = ""
     uid: int = 0
     outputs: Mapping[str, Json] = {}
+    concurrency_group: str | None = None
+    release_on: tuple[RunStatus, ...] = ()
+    holds_group: bool = False
 
     @property
     def pending(self) -> int:

@@ -48,6 +48,7 @@ def run_line(record: RunRecord, status: RunStatus) -> dict[str, Json]:
         "started_at": iso(record.created_at),
         "ended_at": iso(record.ended_at),
         "exit_code": record.exit_code,
+        "concurrency_group": record.concurrency_group,
         "tasks": {"total": record.total, **all_counts(record)},
     }
 

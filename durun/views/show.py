@@ -11,7 +11,7 @@ from durun.model.clock import to_iso
 from durun.model.event import Stamped
 from durun.model.state import RunState
 from durun.model.status import FINAL, TASK_STATUSES, RunStatus
-from durun.model.task import TaskKey, TaskState
+from durun.model.task import RunRecord, TaskKey, TaskState
 from durun.model.values import Json
 from durun.views.summary import BAD, following, next_commands, outputs, ran_for, seals, tasks_text
 from durun.views.text import (
@@ -75,10 +75,18 @@ def _head(state: RunState, status: RunStatus, now: float) -> Iterable[str]:
         ("ended", local_time(record.ended_at)),
         ("took", took),
         ("request id", record.request_id or ""),
+        ("group", _group(record)),
         ("inputs", ", ".join(f"{name}={value_text(value)}" for name, value in created.inputs.items())),
         ("tasks", tasks_text(record)),
     ]
     return [f"{name:<11}{one_line(text)}" for name, text in facts if text]
+
+
+def _group(record: RunRecord) -> str:
+    if record.concurrency_group is None:
+        return ""
+    let_go = not record.holds_group and record.status not in FINAL
+    return record.concurrency_group + (" (let go)" if let_go else "")
 
 
 def by_step(tasks: Tasks) -> dict[str, list[tuple[TaskKey, TaskState]]]:

@@ -24,6 +24,7 @@ from durun.engine.local.discretion import (
 )
 from durun.engine.local.files import FOLDER, changed_files, copy_files, remove_folder, sync_folder
 from durun.engine.local.folder import STOP, make_attempts
+from durun.engine.local.groups import telling_holder
 from durun.engine.local.hands import take as take_hands
 from durun.engine.local.procs import boot_id, exists, pid_namespace
 from durun.engine.local.recovery import refuse_older_journal
@@ -38,6 +39,8 @@ from durun.engine.requests import (
     cancelling,
     inputs_digest,
     refuse_final,
+    refuse_resume,
+    refuse_start,
     settled,
     stored_runbook,
     unfinished,
@@ -46,6 +49,7 @@ from durun.errors import Busy, DurunError, NoSuchRun, StorageFailed
 from durun.journal.api import Journal
 from durun.journal.claim import RunLock
 from durun.journal.reading import read_state
+from durun.language.concurrency import group_name
 from durun.language.plan import make_plan
 from durun.model.clock import Clock
 from durun.model.event import Event, RunbookChanged, RunCreated, Stamped, SurroundingsAccepted
@@ -75,9 +79,15 @@ class LocalEngine:
 
     def start(self, request: StartRequest, observer: Observer) -> Outcome:
         """Create a run and drive it."""
+        with telling_holder(self._config, self._journal):
+            return self._start(request, observer)
+
+    def _start(self, request: StartRequest, observer: Observer) -> Outcome:
         source = request.source
         runbook, place = source.runbook, Path(source.place)
         check_requirements(runbook.requires, os.environ.get("PATH", os.defpath))
+        group = group_name(runbook, request.inputs, os.environ)
+        refuse_start(self._journal, request, group)
         run_id = _new_id()
         folder = self._make_folder(run_id, new=True)
         lock = RunLock(self._config.run_lock(run_id), self._clock)
@@ -104,6 +114,8 @@ class LocalEngine:
                 steps=plan.all_leaves(plan.roots),
                 finally_steps=plan.all_leaves(plan.finals),
                 sealed=seal_inputs(secrecy, request.secret_inputs),
+                concurrency_group=group,
+                release_on=runbook.concurrency.release_on if runbook.concurrency is not None else (),
             )
             now = self._clock.now()
             state = RunState.begin(run_id, Stamped(1, now, created))
@@ -128,7 +140,8 @@ class LocalEngine:
         self._make_folder(record.id)
         lock.acquire()
         try:
-            return self._take_up(request, observer)
+            with telling_holder(self._config, self._journal):
+                return self._take_up(request, observer)
         finally:
             lock.release()
 
@@ -166,6 +179,7 @@ class LocalEngine:
 
     def _take_up(self, request: ResumeRequest, observer: Observer) -> Outcome:
         state = read_state(self._journal, request.run_id)
+        refuse_resume(self._journal, state.record)
         runbook = stored_runbook(state)
         then = state.created.surroundings
         now = take_down(runbook, fingerprint_key(self._config.home), os.environ)
@@ -277,7 +291,7 @@ class LocalEngine:
                 return Outcome(run_id, state.record.status, 0)  # somebody else has just brought it to its end
             runbook = stored_runbook(state)
             plan = make_plan(runbook, state.created.inputs, state.created.surroundings["env"], run_id)
-            with self._secrecy(state, runbook) as secrecy:
+            with telling_holder(self._config, self._journal), self._secrecy(state, runbook) as secrecy:
                 if secrecy is not None:
                     secrecy.recall_if_possible(state)
                 return self._drive(state, plan, runbook, begin(state), observer, secrecy)

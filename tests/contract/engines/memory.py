@@ -16,6 +16,8 @@ from durun.engine.requests import (
     cancelled,
     cancelling,
     refuse_final,
+    refuse_resume,
+    refuse_start,
     settled,
     stored_runbook,
     unfinished,
@@ -23,6 +25,7 @@ from durun.engine.requests import (
 from durun.errors import Busy
 from durun.journal.api import Journal
 from durun.journal.reading import read_state
+from durun.language.concurrency import group_name
 from durun.language.inputs import digest_of
 from durun.language.plan import make_plan
 from durun.model import event as ev
@@ -42,6 +45,8 @@ class MemoryEngine:
 
     def start(self, request: StartRequest, observer: Observer) -> Outcome:
         runbook, run_id = request.source.runbook, self._world.name("run")
+        group = group_name(runbook, request.inputs, {})
+        refuse_start(self._journal, request, group)
         plan = make_plan(runbook, request.inputs, {}, run_id)
         created = ev.RunCreated(
             runbook=runbook.name,
@@ -59,6 +64,8 @@ class MemoryEngine:
             request_id=request.request_id,
             steps=plan.all_leaves(plan.roots),
             finally_steps=plan.all_leaves(plan.finals),
+            concurrency_group=group,
+            release_on=runbook.concurrency.release_on if runbook.concurrency is not None else (),
         )
         with self._world.driving(run_id):
             now = self._clock.now()
@@ -70,6 +77,7 @@ class MemoryEngine:
         refuse_final(self._journal.record(request.run_id), "resume")
         with self._world.driving(request.run_id):
             state = read_state(self._journal, request.run_id)
+            refuse_resume(self._journal, state.record)
             events: list[ev.Event] = []
             runbook = stored_runbook(state)
             if request.change is not None:

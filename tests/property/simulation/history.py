@@ -40,6 +40,7 @@ class History:
         created = ev.RunCreated(
             runbook="r", digest="d", text="", file="f", place="/", inputs={}, inputs_digest="i",
             tasks=self.plan.task_count(self.plan.roots), by=BY, version="1", surroundings={"env": {}},
+            concurrency_group=self.rng.choice([None, "g"]), release_on=self.rng.choice([[], ["failed"], ["waiting"]]),
         )  # fmt: skip
         self.promises.foreign(self.store, created, self.world.now)
 

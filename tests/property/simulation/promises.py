@@ -12,7 +12,7 @@ from durun.model.plan import FREE_REPEATS, Node, Plan
 from durun.model.progress import Progress
 from durun.model.state import RunState
 from durun.model.status import FINAL
-from durun.model.task import TaskKey
+from durun.model.task import RunRecord, TaskKey
 from simulation.oracle import Oracle, promise
 from simulation.store import Store
 from simulation.world import World
@@ -274,8 +274,17 @@ class Promises:
         total = sum(self._total(name, 0, state) for name in self.plan.roots)
         total += sum(self._total(name, round_, state) for name in self.plan.finals for round_ in self._finally)
         promise(record.total == total, f"total: {record.total}, not {total}")
+        self._check_group(record, counts)
         if self.always_honest:
             self._check_effects()
+
+    @staticmethod
+    def _check_group(record: RunRecord, counts: Counter[str]) -> None:
+        """A run of a group has it to its end, but in the statuses in which it lets go and nothing is at work."""
+        let_go = record.status in FINAL or (
+            record.status in record.release_on and not counts["running"] and not counts["in_doubt"]
+        )
+        promise(record.holds_group == (record.concurrency_group is not None and not let_go), f"{record} and its group")
 
     def _total(self, name: str, round_: int, state: RunState) -> int:
         node = self.plan.nodes[name]

@@ -12,6 +12,12 @@ from durun.language.schema import document_schema
 
 HEADS = {
     "the runbook": ("durun: 1\nname: x\nsteps: [{id: a, run: x}]\n", "%s: x\n", 4, 1),
+    "concurrency": (
+        "durun: 1\nname: x\nsteps: [{id: a, run: x}]\nconcurrency:\n  group: x\n",
+        "  %s: x\n",
+        6,
+        3,
+    ),
     "a step": ("durun: 1\nname: x\nsteps:\n- id: a\n  run: x\n", "  %s: x\n", 6, 3),
     "retry": ("durun: 1\nname: x\nsteps:\n- id: a\n  run: x\n  retry:\n    delay: 1s\n", "    %s: x\n", 8, 5),
     "verify": (

@@ -34,6 +34,7 @@ inherit_env: ["AWS_*"]
 files: ["*.sql"]
 requires: {commands: [psql], groups: [dba], privileges: [superuser]}
 max_parallel: 4
+concurrency: {group: "all-${{ inputs.role }}", on_conflict: wait, release_on: [waiting, failed]}
 defaults: {timeout: 5m, retry: {max_attempts: 2}, shell: sh, on_in_doubt: ask}
 steps:
   - id: one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -15,14 +16,14 @@ from durun.model.task import Target, TaskKey
 
 
 class Run:
-    def __init__(self, nodes: Iterable[Node], max_parallel: int = 8) -> None:
+    def __init__(self, nodes: Iterable[Node], max_parallel: int = 8, **facts: Any) -> None:
         by_id = {node.id: node for node in nodes}
         roots = tuple(node.id for node in by_id.values() if node.parent is None and not node.final)
         finals = tuple(node.id for node in by_id.values() if node.parent is None and node.final)
         self.plan = Plan(by_id, roots, finals, max_parallel)
         created = ev.RunCreated(
             runbook="r", digest="d", text="", file="f", place="/", inputs={}, inputs_digest="", by={}, version="1",
-            tasks=self.plan.task_count(roots), surroundings={"env": {}},
+            tasks=self.plan.task_count(roots), surroundings={"env": {}}, **facts,
         )  # fmt: skip
         self.now = 0.0
         self.state = RunState.begin("run", ev.Stamped(1, self.now, created))

@@ -213,3 +213,19 @@ def test_folder_numbers_are_the_highest_given_out(new_run):
     run = new_run([Node("a"), Node("b")])
     run.fold(STARTED, ev.ProbeStarted(step="b", purpose="before", folder=7, nonce="p", session=1))
     assert run.state.record.folders == 7
+
+
+@pytest.mark.parametrize("open_attempt", [STARTED, DOUBTED])
+def test_a_group_is_never_let_go_while_an_attempt_may_be_at_work(new_run, open_attempt):
+    run = new_run([Node("a")], concurrency_group="db", release_on=("waiting",))
+    run.fold(STARTED, *([] if open_attempt is STARTED else [open_attempt]))
+    run.fold(ev.RunParked(status="waiting", reason="a person"))
+    assert run.state.record.holds_group
+
+
+def test_a_group_is_let_go_in_the_statuses_that_the_runbook_names(new_run):
+    run = new_run([Node("a")], concurrency_group="db", release_on=("waiting",))
+    run.fold(STARTED, SUCCEEDED, ev.RunParked(status="waiting", reason="a person"))
+    assert not run.state.record.holds_group
+    run.fold(ev.RunEnded(status="failed", exit_code=1))
+    assert run.state.record.holds_group

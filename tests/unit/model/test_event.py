@@ -33,6 +33,8 @@ EXAMPLES = [
         files_folder="files",
         steps=["a"],
         finally_steps=["z"],
+        concurrency_group="patch",
+        release_on=["failed"],
     ),
     ev.SessionStarted(session=2, reason="resume", pid=7, host="h", boot_id="b", pid_namespace="p", mount_id="m", by=BY),
     ev.SurroundingsAccepted(names=["HOME"], by=BY),
@@ -84,7 +86,7 @@ STORED = {
     "probe_started": "step target round purpose folder nonce session",
     "round_started": "round by",
     "run_created": "runbook digest text file place inputs inputs_digest tasks by version surroundings files"
-    " only_targets request_id sealed files_folder steps finally_steps",
+    " only_targets request_id sealed files_folder steps finally_steps concurrency_group release_on",
     "run_ended": "status exit_code outputs reason",
     "run_interrupted": "reason",
     "run_parked": "status reason",
