@@ -12,6 +12,8 @@ from simulation.store import Store
 from simulation.world import Broken, Weather, World
 
 STORMY, SESSIONS = 12, 60
+GROUPS = ("g", None)
+RELEASES: tuple[tuple[str, ...], ...] = ((), ("failed",), ("waiting",), ("failed", "waiting"), ("waiting",))
 
 
 class History:
@@ -40,7 +42,7 @@ class History:
         created = ev.RunCreated(
             runbook="r", digest="d", text="", file="f", place="/", inputs={}, inputs_digest="i",
             tasks=self.plan.task_count(self.plan.roots), by=BY, version="1", surroundings={"env": {}},
-            concurrency_group=self.rng.choice([None, "g"]), release_on=self.rng.choice([[], ["failed"], ["waiting"]]),
+            concurrency_group=GROUPS[self.seed % 2], release_on=RELEASES[self.seed % len(RELEASES)],
         )  # fmt: skip
         self.promises.foreign(self.store, created, self.world.now)
 

@@ -55,6 +55,7 @@ def test_json_has_the_documented_shape(durun, recorded):
         "started_at": "2026-01-01T00:00:00.000Z",
         "ended_at": "2026-01-01T00:00:06.000Z",
         "exit_code": 1,
+        "concurrency_group": None,
         "tasks": {
             "total": 2,
             "pending": 0,
