@@ -13,6 +13,8 @@ from durun.model.runbook import SAFE_METHODS, Call, Verify
 from durun.model.values import Json, Value
 
 _OF_COMMANDS: Final = ("shell", "stdin", "secret_files", "working_directory")
+_FOLDER: Final = "."
+"""What paths in a request are relative to, wherever its step works."""
 _NO_NO: Final = 'this verify can never answer "not done"'
 _UNKNOWN: Final = "whatever is in neither list is unknown"
 
@@ -36,6 +38,8 @@ def read_verify(
     else:
         verify = _by_request(reader, raw, path, step, outputs)
     own = verify.call
+    if given[0] == "http":
+        step = step._replace(secret_files={}, working_directory=_FOLDER)
     call = own._replace(
         env={**_without(step.env, own.secret_files), **own.env},
         secret_files={**_without(step.secret_files, own.env), **own.secret_files},

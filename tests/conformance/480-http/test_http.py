@@ -117,6 +117,15 @@ def test_a_huge_body_is_capped_and_counted(operator: Any, server: Web) -> None:
     assert sum(path.stat().st_size for path in operator.home.rglob("*") if path.is_file()) < 20 << 20
 
 
+def test_paths_of_a_question_are_relative_to_the_runbook(operator: Any, server: Web) -> None:
+    (operator.place / "sub").mkdir()
+    server.on("/", lambda one: one.say(200))
+    operator("run", "elsewhere.yaml", "-i", f"url={server.url}")
+    assert server.seen[0].body == (operator.place / "body.json").read_bytes()
+    assert operator.read("sub/effects") == ""
+    assert operator.tasks()["there", None]["how"] == "found"
+
+
 def told_of_processes(home: Path) -> list[bytes]:
     """What everybody, or their user, can read of the steps that work for this state directory: argv and environment."""
     found = []
