@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 
-from durun.http import redirects, tls
+from durun.http import packed, redirects, tls
 from durun.http.order import NotARequest, Order
 from durun.http.verdict import Verdict, matches, of_impossible, of_silence, of_status, without_query
 from durun.model.runbook import SAFE_METHODS
@@ -127,7 +127,8 @@ class Exchange:
 
     def _read(self, answer: Answer) -> Verdict:
         self._answer = answer
-        for chunk in answer.response.iter_bytes():
+        response = answer.response
+        for chunk in packed.unpacked(response.iter_raw(), response.headers.get("content-encoding", "")):
             self._write(chunk)
         return of_status(self._order, answer.response.status_code, self._more(answer.response))
 
@@ -192,7 +193,7 @@ class Exchange:
         raise AssertionError("the last try has no pause")
 
     def _request(self, client: httpx.Client, order: Order) -> httpx.Request:
-        headers = {"User-Agent": "durun", "Accept": "*/*"} | self._added(order)
+        headers = {"User-Agent": "durun", "Accept": "*/*", "Accept-Encoding": packed.ACCEPTED} | self._added(order)
         given = {name.lower() for name in order.headers}
         headers = {name: value for name, value in headers.items() if name.lower() not in given} | dict(order.headers)
         encoded = [(name.encode("ascii"), value.encode("utf-8")) for name, value in headers.items()]
