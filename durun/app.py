@@ -65,7 +65,9 @@ class App(NamedTuple):
         return record.status
 
     def can_go_on(self, record: RunRecord) -> bool:
-        """Whether a resume needs nobody's word: the run is interrupted, its doubts are settled, or its wait is over."""
+        """Whether a resume needs nobody's word: it was interrupted, doubts are settled, a time or group is there."""
+        if record.status == "waiting" and not record.sessions:
+            return self.journal.group_holder(record.concurrency_group or "") is None
         if record.status == "waiting":
             due = [task.waiting.until for task in self.journal.tasks(record.id).values() if task.waiting is not None]
             return any(until is not None and until <= self.clock.now() for until in due)

@@ -51,7 +51,9 @@ _FILES = frozenset({"runbook", "runbooks", "inputs", "inputs_file"})
 RunArgument = Annotated[str, Argument("RUN", "The run: its id, the beginning of it, or @last.")]
 JsonOption = Annotated[bool, Option("--json", help="Write JSON, for programs.")]
 QuietOption = Annotated[bool, Option("--quiet", "-q", help="Write only what went wrong.")]
-ParkOption = Annotated[bool, Option("--park", help="Leave the run (exit code 5) rather than wait for a time.")]
+ParkOption = Annotated[
+    bool, Option("--park", help="Leave the run (exit code 5) rather than wait for a time or its group.")
+]
 ReasonOption = Annotated[str, Option("--reason", help="Why, for the record.", shown=False)]
 TargetOption = Annotated[str | None, Option("--target", "-t", metavar="KEY", help="One target of a fan-out.")]
 

@@ -93,7 +93,8 @@ def _on_conflict(request: StartRequest) -> str:
 
 def _working(app: App, request: StartRequest, work: Callable[[Observer], Outcome]) -> Callable[[Observer], Outcome]:
     """The work, put off while another run holds the concurrency group, if the runbook says so."""
-    return work if _on_conflict(request) != "wait" else lambda observer: when_free(app, work, observer)
+    waits = _on_conflict(request) == "wait" and not request.park
+    return (lambda observer: when_free(app, work, observer)) if waits else work
 
 
 def _given(runbook: Runbook, pairs: Sequence[str], file: str | None) -> Given:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 
 from durun.engine.api import CancelRequest, SettleRequest, StartRequest
 from durun.engine.beginning import Beginning
-from durun.errors import NotAllowed
+from durun.errors import GroupHeld, NotAllowed
 from durun.journal.api import Journal, RunQuery, SequenceConflict
 from durun.journal.lookup import group_held, there_already
 from durun.journal.reading import read_state
 from durun.language.inputs import digest_of
 from durun.language.load import load
 from durun.model.clock import Clock
-from durun.model.event import CancelRequested, Event, TaskSettled
+from durun.model.event import CancelRequested, Event, RunCreated, RunParked, TaskSettled
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.model.status import ENDED, FINAL, RUN_STATUSES
@@ -45,10 +45,34 @@ def unfinished(request: StartRequest) -> RunQuery:
 
 
 def refuse_start(journal: Journal, request: StartRequest, group: str | None) -> None:
-    """Raise what the journal would raise at the commit (SequenceConflict, GroupHeld), before anything is made ready."""
+    """Raise what `record_run` would raise (SequenceConflict, GroupHeld), before anything is made ready."""
     if request.alone and (there := journal.runs(unfinished(request))):
         raise there_already(there[0].id)
-    _refuse_held(journal, group)
+    if not _parks_for_group(request):
+        _refuse_held(journal, group)
+
+
+def record_run(journal: Journal, run_id: str, created: RunCreated, at: float, request: StartRequest) -> list[Event]:
+    """Record a new run; returns its first events. Raises SequenceConflict, GroupHeld.
+
+    One that is to be left rather than wait for its group is parked where another run holds that: then it is waiting.
+    """
+    unless = unfinished(request) if request.alone else None
+    events: list[Event] = [created]
+    try:
+        journal.append(run_id, 0, events, at, unless)
+    except GroupHeld as held:
+        if not _parks_for_group(request):
+            raise
+        reason = f"run {held.holder} holds the concurrency group `{held.group}`"
+        events.append(RunParked(status="waiting", reason=reason))
+        journal.append(run_id, 0, events, at, unless)
+    return events
+
+
+def _parks_for_group(request: StartRequest) -> bool:
+    concurrency = request.source.runbook.concurrency
+    return request.park and concurrency is not None and concurrency.on_conflict == "wait"
 
 
 def refuse_resume(journal: Journal, record: RunRecord) -> None:

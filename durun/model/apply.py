@@ -157,8 +157,11 @@ def _apply_run(run: RunRecord, event: RunEvent, at: float, sequence: int) -> Run
 
 
 def _holds(run: RunRecord) -> bool:
-    """Whether a run of a concurrency group holds it: to its end, and as long as an attempt may be at work."""
-    if run.status in FINAL:
+    """Whether a run of a concurrency group holds it: to its end, and as long as an attempt may be at work.
+
+    One that nobody has driven yet and that waits, waits for the group.
+    """
+    if run.status in FINAL or (run.status == "waiting" and not run.sessions):
         return False
     return run.status not in run.release_on or bool(run.counts.get("running") or run.counts.get("in_doubt"))
 

@@ -85,8 +85,8 @@ def _head(state: RunState, status: RunStatus, now: float) -> Iterable[str]:
 def _group(record: RunRecord) -> str:
     if record.concurrency_group is None:
         return ""
-    let_go = not record.holds_group and record.status not in FINAL
-    return record.concurrency_group + (" (let go)" if let_go else "")
+    without = not record.holds_group and record.status not in FINAL
+    return record.concurrency_group + (" (not held)" if without else "")
 
 
 def by_step(tasks: Tasks) -> dict[str, list[tuple[TaskKey, TaskState]]]:

@@ -992,6 +992,25 @@ def test_a_resume_takes_the_group_again_or_starts_nothing(rig: Rig, does: Callab
     assert rig.resume().status == "succeeded"
 
 
+@pytest.mark.parametrize("by_a_moment", [False, True])
+def test_a_run_that_parks_for_its_group_holds_it_not_and_is_taken_up_later(rig: Rig, by_a_moment: bool) -> None:
+    if by_a_moment:
+        somebody_is_faster(rig, ev.RunCreated)
+    else:
+        rig.journal.append("other", 0, [other()], 1.0)
+    outcome = rig.start(GROUP.replace("db}", "db, on_conflict: wait}"), park=True)
+    assert (outcome.status, outcome.exit_code, rig.world.calls()) == ("waiting", 5, [])
+    record = rig.journal.record(outcome.run_id)
+    assert record.reason == "run other holds the concurrency group `db`"
+    assert not record.holds_group
+    rig.run = outcome.run_id
+    with pytest.raises(GroupHeld):
+        rig.resume(park=True)
+    rig.journal.append("other", 1, [ev.RunEnded(status="succeeded", exit_code=0)], 2.0)
+    assert rig.resume().status == "succeeded"
+    assert rig.world.calls() == ["a.run", "b.run", "c.run"]
+
+
 def test_alone_is_looked_at_before_the_group(rig: Rig, does: Callable[..., Does]) -> None:
     rig.world.will("b.run", does(7))
     assert rig.start(GROUP, alone=True).status == "failed"

@@ -151,6 +151,23 @@ def test_wait_goes_on_when_what_an_interrupted_run_left_is_cancelled(bench: Benc
     checked(bench)
 
 
+def test_with_park_the_run_is_left_and_cron_takes_it_up_when_the_group_is_free(bench: Bench) -> None:
+    process, run, gate = held(bench)
+    left = bench("run", book(bench, "second", ", on_conflict: wait"), "--park")
+    assert left.code == 5
+    assert f"run {run} holds the concurrency group `db`" in left.out
+    parked = runs(bench)[0]
+    assert (parked["runbook"], parked["status"], parked["concurrency_group"]) == ("second", "waiting", "db")
+    assert bench("resume", "--all") == (0, "", "")
+    assert bench("resume", parked["id"]).code == 11
+    bench.let_go(gate)
+    assert bench.finish(process).code == 0
+    assert bench("resume", "--all").code == 0
+    assert [one["status"] for one in runs(bench)] == ["succeeded", "succeeded"]
+    assert bench.effects() == {"work": 2}
+    checked(bench)
+
+
 @pytest.mark.fault(14)
 def test_ctrl_c_leaves_a_wait_and_nothing_was_started(bench: Bench) -> None:
     process, run, gate = held(bench)

@@ -38,12 +38,12 @@ from durun.engine.requests import (
     cancelled,
     cancelling,
     inputs_digest,
+    record_run,
     refuse_final,
     refuse_resume,
     refuse_start,
     settled,
     stored_runbook,
-    unfinished,
 )
 from durun.errors import Busy, DurunError, NoSuchRun, StorageFailed
 from durun.journal.api import Journal
@@ -53,6 +53,7 @@ from durun.language.concurrency import group_name
 from durun.language.plan import make_plan
 from durun.model.clock import Clock
 from durun.model.event import Event, RunbookChanged, RunCreated, Stamped, SurroundingsAccepted
+from durun.model.outcome import exit_code_of
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
@@ -120,9 +121,12 @@ class LocalEngine:
             now = self._clock.now()
             state = RunState.begin(run_id, Stamped(1, now, created))
             notices = see_to_secrets(secrecy, state, plan, runbook)
-            self._journal.append(run_id, 0, [created], now, unfinished(request) if request.alone else None)
+            for number, event in enumerate(record_run(self._journal, run_id, created, now, request)[1:], 2):
+                state.fold(Stamped(number, now, event))
             for line in notices:
                 observer.said(line)
+            if state.record.status == "waiting":
+                return _left(state, plan, runbook, observer)
             beginning = Beginning("start", request.by, park=request.park)
             return self._drive(state, plan, runbook, beginning, observer, secrecy)
         except BaseException:
@@ -360,6 +364,15 @@ class LocalEngine:
             remove_folder(folder)
         except DurunError:
             return
+
+
+def _left(state: RunState, plan: Plan, runbook: Runbook, observer: Observer) -> Outcome:
+    """A run that is parked before anybody has driven it."""
+    observer.began(state, plan, runbook)
+    status = state.record.status
+    outcome = Outcome(state.record.id, status, exit_code_of(status, state.tasks), state)
+    observer.ended(outcome)
+    return outcome
 
 
 def _new_id() -> str:

@@ -15,12 +15,12 @@ from durun.engine.requests import (
     append_newest,
     cancelled,
     cancelling,
+    record_run,
     refuse_final,
     refuse_resume,
     refuse_start,
     settled,
     stored_runbook,
-    unfinished,
 )
 from durun.errors import Busy
 from durun.journal.api import Journal
@@ -69,8 +69,14 @@ class MemoryEngine:
         )
         with self._world.driving(run_id):
             now = self._clock.now()
-            self._journal.append(run_id, 0, [created], now, unfinished(request) if request.alone else None)
             state = RunState.begin(run_id, ev.Stamped(1, now, created))
+            for number, event in enumerate(record_run(self._journal, run_id, created, now, request)[1:], 2):
+                state.fold(ev.Stamped(number, now, event))
+            if state.record.status == "waiting":
+                observer.began(state, plan, runbook)
+                outcome = Outcome(run_id, "waiting", 5, state)
+                observer.ended(outcome)
+                return outcome
             return self._drive(state, plan, runbook, Beginning("start", request.by, park=request.park), observer)
 
     def resume(self, request: ResumeRequest, observer: Observer) -> Outcome:

@@ -47,6 +47,11 @@ def test_every_kind_of_change_is_a_line(changes: Callable[..., list[str]]) -> No
     assert changes("  - {id: b, run: make}\n", new)[2:] == ["+ c: added", "+ fan2: added"]
 
 
+def test_another_concurrency_group_is_told_and_not_taken(changes: Callable[..., list[str]]) -> None:
+    told = changes("steps:\n", "concurrency: {group: db}\nsteps:\n")
+    assert told == ["~ concurrency: the run keeps the group that it was started with"]
+
+
 def test_a_change_says_what_it_changes_and_whether_the_key_is_another(changes: Callable[..., list[str]]) -> None:
     assert changes("{id: b, run: make}", "{id: b, run: other, retry: {max_attempts: 2}}") == [
         "~ b: changed (what it does, retry); a new idempotency key"
