@@ -28,7 +28,7 @@ _ROOT = _HERE.parents[1]
 _LOCAL = "durun.engine.local"
 
 RUNNER = {
-    "folder": f"{_LOCAL}.engine:LocalEngine._make_folder",
+    "folder": f"{_LOCAL}.engine:make_run_folder",
     "lock": "durun.journal.claim:RunLock.acquire",
     "supervise": f"{_LOCAL}.hands:Hands.start",
     "open": f"{_LOCAL}.hands:Hands.open",

@@ -29,6 +29,7 @@ from durun.model.values import Json
 
 if TYPE_CHECKING:
     from durun.engine.local.secrecy import LocalSecrecy
+    from durun.engine.local.session import Charge
 
 
 def open_secrecy(config: Config, run_id: str, place: str, runbook: Runbook) -> LocalSecrecy | None:
@@ -45,11 +46,12 @@ def seal_inputs(secrecy: LocalSecrecy | None, values: Mapping[str, Json]) -> Map
     return secrecy.seal("sealed/inputs", values) if secrecy is not None and values else {}
 
 
-def see_to_secrets(secrecy: LocalSecrecy | None, state: RunState, plan: Plan, runbook: Runbook) -> list[str]:
+def see_to_secrets(charge: Charge) -> list[str]:
     """See that every secret can be had that steps which are not over name, and what was sealed be opened.
 
     Nothing has had an effect yet in this session. Gives what the operator should know. Raises SecretUnavailable.
     """
+    state, plan, runbook, secrecy = charge
     if secrecy is None:
         return []
     secrecy.ready()

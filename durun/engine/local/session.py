@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from durun.config import Config
 from durun.engine.api import Observer
@@ -35,22 +35,29 @@ STOP_GRACE = "DURUN_STOP_GRACE"
 """The environment variable that sets the seconds between INT, TERM and KILL (default 5)."""
 
 
+class Charge(NamedTuple):
+    """A run that is to be driven: how it stands, and the runbook that it goes on under, with what is secret in it."""
+
+    state: RunState
+    plan: Plan
+    runbook: Runbook
+    secrecy: LocalSecrecy | None = None
+
+
 class Session:
-    """The parts of a driven run. `runbook` is the one that it goes on under."""
+    """The parts of a driven run."""
 
     def __init__(
         self,
         config: Config,
         journal: Journal,
         clock: Clock,
-        state: RunState,
-        plan: Plan,
-        runbook: Runbook,
+        charge: Charge,
         observer: Observer,
         beginning: Beginning,
         hands: Hands,
-        secrecy: LocalSecrecy | None = None,
     ) -> None:
+        state, plan, runbook, secrecy = charge
         self.run_folder: Path = config.run_folder(state.record.id)
         self.hands = hands
         self.ledger = Ledger(journal, state, plan, clock, observer, secrecy or NO_SECRETS)

@@ -1,0 +1,88 @@
+"""Driving a run from this process: a session with its supervisor, from the first turn to what is tidied at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from durun.config import Config
+from durun.engine.api import Observer, Outcome
+from durun.engine.beginning import Beginning
+from durun.engine.local.discretion import close, destroy_seals, forget_files, mark, open_secrecy
+from durun.engine.local.files import remove_folder
+from durun.engine.local.folder import STOP
+from durun.engine.local.hands import take as take_hands
+from durun.engine.local.recovery import refuse_older_journal
+from durun.engine.local.runner import Runner
+from durun.engine.local.session import Charge, Session
+from durun.engine.local.signals import Signals
+from durun.journal.api import Journal
+from durun.model.clock import Clock
+from durun.model.runbook import Runbook
+from durun.model.state import RunState
+from durun.model.status import ENDED, FINAL
+
+if TYPE_CHECKING:
+    from durun.engine.local.secrecy import LocalSecrecy
+
+
+class Driver:
+    """Drives runs of one state directory. Whoever calls it holds the run's lock."""
+
+    def __init__(self, config: Config, journal: Journal, clock: Clock) -> None:
+        self._config = config
+        self._journal = journal
+        self._clock = clock
+
+    @contextmanager
+    def secrecy(self, state: RunState, runbook: Runbook) -> Iterator[LocalSecrecy | None]:
+        """What the run has that is secret, for as long as it is worked with. Raises StorageFailed."""
+        secrecy = open_secrecy(self._config, state.record.id, state.created.place, runbook)
+        try:
+            yield secrecy
+        finally:
+            close(secrecy)
+
+    def drive(self, charge: Charge, beginning: Beginning, observer: Observer) -> Outcome:
+        """Drive a run until it ends, parks or is interrupted. Raises what `Runner.drive` raises, JournalDamaged."""
+        folder = self._config.run_folder(charge.state.record.id)
+        refuse_older_journal(folder, charge.state.record)
+        (folder / STOP).unlink(missing_ok=True)
+        mark(charge.secrecy)
+        session = self._session(charge, beginning, observer)
+        with Signals() as signals:
+            outcome = Runner(session, observer, signals).drive()
+        return self._ended(outcome, session, observer)
+
+    def settle_open(self, charge: Charge, beginning: Beginning, observer: Observer) -> Outcome | None:
+        """Before a change: settle the attempts that are open, under the definition that they ran under.
+
+        Once the change is recorded, nobody could tell any more what theirs was. Gives how the run ended, if it did
+        with them, or the operator left.
+        """
+        session = self._session(charge, beginning, observer)
+        with Signals() as signals:
+            signals.drain("what ran is settled before the runbook is changed")
+            outcome = Runner(session, observer, signals).drive()
+            left = signals.wish == "leave"
+        if left or outcome.status in FINAL:
+            return self._ended(outcome, session, observer)
+        if outcome.status == "interrupted":
+            session.hands.close()
+        return None
+
+    def _session(self, charge: Charge, beginning: Beginning, observer: Observer) -> Session:
+        session = Session(self._config, self._journal, self._clock, charge, observer, beginning, take_hands())
+        observer.began(charge.state, charge.plan, charge.runbook)
+        return session
+
+    def _ended(self, outcome: Outcome, session: Session, observer: Observer) -> Outcome:
+        secrecy, state = session.secrecy, session.ledger.state
+        if outcome.status in ENDED:
+            forget_files(secrecy, state)
+        if outcome.status == "succeeded":
+            remove_folder(session.run_folder / "work")
+            destroy_seals(self._journal, self._clock, secrecy, state)
+        observer.ended(outcome)
+        return outcome
