@@ -69,8 +69,10 @@ class App(NamedTuple):
         if record.status == "waiting" and not record.sessions:
             return self.journal.group_holder(record.concurrency_group or "") is None
         if record.status == "waiting":
-            due = [task.waiting.until for task in self.journal.tasks(record.id).values() if task.waiting is not None]
-            return any(until is not None and until <= self.clock.now() for until in due)
+            # What a `finally` of an earlier round waited for, nobody waits for any more.
+            round_ = record.round if record.final_status is not None else 0
+            waits = [t.waiting for k, t in self.journal.tasks(record.id).items() if t.waiting and k.round == round_]
+            return any(wait.until is not None and wait.until <= self.clock.now() for wait in waits)
         settled = record.status == "in_doubt" and not record.counts.get("in_doubt")
         return settled or self.status(record) == "interrupted"
 
