@@ -171,19 +171,24 @@ class Bench:
 
     def crash(self, *argv: str, at: str, **options: Any) -> tuple[bool, Ran]:
         """Run durun with traps, each of which springs once; whether all of them did."""
-        tokens = [self.folder / f"token.{trap.split()[0]}" for trap in at.split(";")]
-        for token in tokens:
+        sides, ran = self.crash_sides(*argv, at=at, **options)
+        return len(sides) == len(at.split(";")), ran
+
+    def crash_sides(self, *argv: str, at: str, **options: Any) -> tuple[set[str], Ran]:
+        """Run durun with traps, each of which springs once; the sides of those that did."""
+        tokens = {trap.split()[0]: self.folder / f"token.{trap.split()[0]}" for trap in at.split(";")}
+        for token in tokens.values():
             token.touch()
         env = {**options.pop("env", {}), "CRASH_TOKEN": str(self.folder / "token")}
         ran = self(*argv, crash=at, env=env, **options)
         if ran.code == -signal.SIGKILL and "supervisor" in at:
             # It is at its own trap only when it has seen that the runner is gone.
             wait_until(lambda: not self.supervisors())
-        sprung = [token.name for token in tokens if not token.exists()]
-        assert ("token.runner" in sprung) == (ran.code == -signal.SIGKILL), ran
-        for token in tokens:
+        sprung = {side for side, token in tokens.items() if not token.exists()}
+        assert ("runner" in sprung) == (ran.code == -signal.SIGKILL), ran
+        for token in tokens.values():
             token.unlink(missing_ok=True)
-        return len(sprung) == len(tokens), ran
+        return sprung, ran
 
     def processes(self) -> dict[int, str]:
         """All that works for this state directory: each pid, and what it is (`durun`, `supervisor`, `step`)."""
