@@ -20,6 +20,8 @@ from crash_secret_forms import clues, seen
 
 from daemons.keyring import Keyring
 from daemons.postgres import Postgres, Role
+from durun.journal.api import RunQuery
+from durun.journal.sqlite import open_journal
 
 RUNBOOK = ROOT / "runbooks" / "rotate-postgres-passwords.yaml"
 DATABASES = 8
@@ -86,10 +88,13 @@ class Rotation(Bench):
         return list(json.loads(shown.out))
 
     def open_run(self) -> str | None:
-        """The run that has not succeeded yet."""
-        open_runs = [str(run["id"]) for run in self.runs() if run["status"] != "succeeded"]
-        assert len(open_runs) < 2, open_runs
-        return open_runs[0] if open_runs else None
+        """The run that has not succeeded yet, by the journal."""
+        if not (self.home / "journal.db").exists():
+            return None
+        with open_journal(self.home / "journal.db", read_only=True) as journal:
+            found = [run.id for run in journal.runs(RunQuery()) if run.status != "succeeded"]
+        assert len(found) < 2, found
+        return found[0] if found else None
 
     def argv(self) -> list[str]:
         """How it is run, or gone on with."""
