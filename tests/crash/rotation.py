@@ -22,6 +22,7 @@ from daemons.keyring import Keyring
 from daemons.postgres import Postgres, Role
 from durun.journal.api import RunQuery
 from durun.journal.sqlite import open_journal
+from durun.model.task import RunRecord
 
 RUNBOOK = ROOT / "runbooks" / "rotate-postgres-passwords.yaml"
 DATABASES = 8
@@ -87,14 +88,25 @@ class Rotation(Bench):
         assert shown.code == 0, shown.err
         return list(json.loads(shown.out))
 
+    def _stored_runs(self) -> list[RunRecord]:
+        if not (self.home / "journal.db").exists():
+            return []
+        with open_journal(self.home / "journal.db", read_only=True) as journal:
+            return journal.runs(RunQuery())
+
     def open_run(self) -> str | None:
         """The run that has not succeeded yet, by the journal."""
-        if not (self.home / "journal.db").exists():
-            return None
-        with open_journal(self.home / "journal.db", read_only=True) as journal:
-            found = [run.id for run in journal.runs(RunQuery()) if run.status != "succeeded"]
+        found = [run.id for run in self._stored_runs() if run.status != "succeeded"]
         assert len(found) < 2, found
         return found[0] if found else None
+
+    def one_more(self) -> bool:
+        """Whether one more rotation is done. Then everything must hold."""
+        found = self._stored_runs()
+        if len(found) == self.rotations or found[0].status != "succeeded":
+            return False
+        self.whole()
+        return True
 
     def argv(self) -> list[str]:
         """How it is run, or gone on with."""

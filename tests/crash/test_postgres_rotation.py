@@ -22,7 +22,8 @@ from daemons.postgres import Postgres
 pytestmark = [needs_keyring, pytest.mark.timeout(240)]
 
 SEED = int(os.environ.get("DURUN_SOAK_SEED", "1"))
-STRIDE = 4
+STRIDE = {"runner": 4, "supervisor": 12}
+"""Hits from one kill to the next. With a supervisor four steps lose their end, and durun repeats none for ever."""
 IN_DOUBT = 3
 AROUND = ("before", "after")
 RESUMED = [f"{point}.{when}" for point in ("take_over", "settle") for when in AROUND]
@@ -73,8 +74,7 @@ def killed(rotation: Rotation, at: str) -> bool:
         # A step outlived its supervisor: the next resume can ask what became of it. Nobody has to settle anything.
         assert "the step still runs" in ran.out, ran.out
         wait_until(lambda: not rotation.steps())
-    if rotation.open_run() is None:
-        rotation.whole()
+    rotation.one_more()
     return sprung
 
 
@@ -83,7 +83,7 @@ def end(rotation: Rotation) -> None:
     if rotation.open_run() is not None:
         ran = rotation(*rotation.argv())
         assert ran.code == 0, ran
-        rotation.whole()
+        assert rotation.one_more()
 
 
 @pytest.mark.fault(1, 2, 3, 4, 8, 9, 33)
@@ -108,14 +108,15 @@ def test_killed_at_every_point(rotation: Rotation, side: str, points: list[str],
     ("side", "point"), [*(("runner", point) for point in RUNNER), *(("supervisor", point) for point in SUPERVISOR)]
 )
 def test_killed_at_every_hit_of_a_point(rotation: Rotation, side: str, point: str) -> None:
-    for first in range(1, STRIDE + 1):
+    for first in range(1, STRIDE[side] + 1):
         hit = first
         if point in RESUMED:
             assert killed(rotation, trap("runner", "land.before", first))
             hit = 1
-        while killed(rotation, trap(side, point, hit)) and rotation.open_run() is not None:
-            hit = STRIDE
-        end(rotation)
+        done = rotation.rotations
+        while rotation.rotations == done:
+            killed(rotation, trap(side, point, hit))
+            hit = STRIDE[side]
 
 
 @pytest.mark.fault(6, 33)
@@ -130,7 +131,6 @@ def test_ten_rotations_in_a_row_half_of_them_killed(rotation: Rotation) -> None:
             rotation.kill(*dice.choice([[process.pid], rotation.supervisors(), [*rotation.processes()]]))
         ran = rotation.finish(process)
         assert ran.code == 0 or number % 2, ran
-        end(rotation)
-        if rotation.rotations == number:
-            rotation.whole()
+        if not rotation.one_more():
+            end(rotation)
     assert len(rotation.runs()) == 10
