@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from durun.config import Config
-from durun.engine.local.marks import marked
+from durun.engine.local.marks import mark_of, marked
 from durun.engine.local.secret_files import left_over, remove_secret_files
 from durun.engine.requests import append_newest, stored_runbook
 from durun.engine.values import Values
@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 
 
 def open_secrecy(config: Config, run_id: str, place: str, runbook: Runbook) -> LocalSecrecy | None:
-    """The secrecy of a run, None if it has nothing secret. Raises StorageFailed."""
-    if not runbook.has_secrets:
+    """The secrecy of a run, None if it has nothing secret. Raises StorageFailed.
+
+    A run that had secrets keeps its secrecy, whatever a changed runbook says: what was sealed is still to be destroyed.
+    """
+    if not runbook.has_secrets and not mark_of(config.home, run_id).exists():
         return None
     from durun.engine.local.secrecy import LocalSecrecy
 
@@ -140,8 +143,11 @@ def finish_destroying(config: Config, journal: Journal, clock: Clock) -> None:
 def _finish(config: Config, journal: Journal, clock: Clock, run_id: str) -> None:
     lock = RunLock(config.run_lock(run_id), clock)
     lock.acquire()
+    secrecy = None
     try:
         state = read_state(journal, run_id)
-        destroy_seals(journal, clock, open_secrecy(config, run_id, state.created.place, stored_runbook(state)), state)
+        secrecy = open_secrecy(config, run_id, state.created.place, stored_runbook(state))
+        destroy_seals(journal, clock, secrecy, state)
     finally:
+        close(secrecy)
         lock.release()

@@ -53,7 +53,6 @@ class LocalSecrecy:
     def close(self) -> None:
         """Let go of the processes that ask keyrings."""
         self._resolver.close()
-        self._keyring.close()
 
     # -- values -----------------------------------------------------------------------------------------------
 

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from durun.actions.api import Process
+from durun.config import Config
 from durun.engine.ledger import Ledger
+from durun.engine.local.discretion import open_secrecy
 from durun.engine.local.folder import log_path, seal_context, sealed_path
 from durun.engine.local.logs import read_log
 from durun.engine.local.prepare import Launch, Preparer
@@ -311,3 +313,13 @@ def test_all_that_was_sealed_is_destroyed(made: Any) -> None:
     assert not list(folder.glob("sealed*")) + list(folder.glob("attempts/*/sealed"))
     assert not list((folder.parents[1] / "sealing").iterdir())
     secrecy.vault.destroy()
+
+
+def test_a_run_that_had_secrets_keeps_its_secrecy_under_a_runbook_without(made: Any, told: Any, tmp_path: Path) -> None:
+    config, plain = Config(tmp_path / "home"), told("steps: [{id: a, run: x}]").runbook
+    assert open_secrecy(config, "r1", str(tmp_path), plain) is None
+    _, secrecy = made()
+    secrecy.vault.mark()
+    kept = open_secrecy(config, "r1", str(tmp_path), plain)
+    assert kept is not None
+    kept.close()
