@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 from durun.model import event as ev
+from durun.model.apply_run import apply_run, created
 from durun.model.event import Event, TaskEvent, key_of
-from durun.model.status import FINAL, TaskStatus
+from durun.model.status import TaskStatus
 from durun.model.task import Attempt, AttemptStatus, Probe, RunRecord, TaskKey, TaskState, Waiting
 
 _PERMITTED: Mapping[type[Any], frozenset[TaskStatus]] = {
@@ -55,7 +56,7 @@ def apply(
     Raises IllegalTransition.
     """
     if isinstance(event, ev.RunCreated):
-        return _created(event, at, sequence, run_id), None
+        return created(event, at, sequence, run_id), None
     if run is None:
         raise IllegalTransition(f"the first event of a run is run_created, not {ev.type_of(event)}")
     if isinstance(event, TaskEvent):
@@ -72,25 +73,7 @@ def apply(
             raise IllegalTransition(f"targets_resolved for {event.step}, which is {task.status}")
         resolved = run._replace(sequence=sequence, total=run.total + event.tasks - 1)
         return resolved, None if task is None else task._replace(probe=None)
-    return _apply_run(run, event, at, sequence), None
-
-
-def _created(event: ev.RunCreated, at: float, sequence: int, run_id: str) -> RunRecord:
-    return RunRecord(
-        id=run_id,
-        runbook=event.runbook,
-        digest=event.digest,
-        status="pending",
-        created_at=at,
-        sequence=sequence,
-        total=event.tasks,
-        request_id=event.request_id,
-        inputs_digest=event.inputs_digest,
-        uid=event.by.get("uid", 0),
-        concurrency_group=event.concurrency_group,
-        release_on=tuple(event.release_on),
-        holds_group=event.concurrency_group is not None,
-    )
+    return apply_run(run, event, at, sequence), None
 
 
 def _recount(counts: Mapping[TaskStatus, int], before: TaskStatus, after: TaskStatus) -> dict[TaskStatus, int]:
@@ -102,68 +85,6 @@ def _recount(counts: Mapping[TaskStatus, int], before: TaskStatus, after: TaskSt
     if after != "pending":
         new[after] = new.get(after, 0) + 1
     return new
-
-
-RunEvent = (
-    ev.SessionStarted
-    | ev.SurroundingsAccepted
-    | ev.RunbookChanged
-    | ev.RoundStarted
-    | ev.CancelRequested
-    | ev.FinallyStarted
-    | ev.RunParked
-    | ev.RunInterrupted
-    | ev.RunEnded
-    | ev.SealsDestroyed
-    | ev.ClockJumped
-)
-
-
-def _apply_run(run: RunRecord, event: RunEvent, at: float, sequence: int) -> RunRecord:
-    changes: dict[str, Any]
-    match event:
-        case ev.SessionStarted():
-            changes = {"status": "running", "sessions": event.session, "reason": ""}
-        case ev.RoundStarted():
-            # Whoever takes the run up again overrules a cancel that came too late to stop the last round.
-            changes = {"round": event.round, "final_status": None, "ended_at": None, "exit_code": None, "reason": ""}
-            changes["cancel_requested"] = False
-        case ev.RunbookChanged():
-            changes = {"digest": event.digest, "total": run.total + event.tasks}
-        case ev.CancelRequested():
-            changes = {"cancel_requested": True, "reason": event.reason}
-        case ev.FinallyStarted():
-            changes = {"final_status": event.status, "total": run.total + event.tasks}
-        case ev.RunParked():
-            changes = {"status": event.status, "reason": event.reason}
-        case ev.RunInterrupted():
-            changes = {"status": "interrupted", "reason": event.reason}
-        case ev.RunEnded():
-            changes = {
-                "status": event.status,
-                "exit_code": event.exit_code,
-                "outputs": event.outputs,
-                "reason": event.reason,
-                "ended_at": at,
-            }
-        case ev.SurroundingsAccepted() | ev.SealsDestroyed() | ev.ClockJumped():
-            changes = {}
-        case _:
-            assert_never(event)
-    after = run._replace(sequence=sequence, **changes)
-    if run.concurrency_group is not None and after.status != run.status:
-        return after._replace(holds_group=_holds(after))
-    return after
-
-
-def _holds(run: RunRecord) -> bool:
-    """Whether a run of a concurrency group holds it: to its end, and as long as an attempt may be at work.
-
-    One that nobody has driven yet and that waits, waits for the group.
-    """
-    if run.status in FINAL or (run.status == "waiting" and not run.sessions):
-        return False
-    return run.status not in run.release_on or bool(run.counts.get("running") or run.counts.get("in_doubt"))
 
 
 def _apply_task(task: TaskState, event: TaskEvent, at: float) -> TaskState:

@@ -1,0 +1,91 @@
+"""`apply` for the run as a whole: its record after an event. See `durun.model.apply`, the door."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, assert_never
+
+from durun.model import event as ev
+from durun.model.status import FINAL
+from durun.model.task import RunRecord
+
+Happening: TypeAlias = (
+    ev.SessionStarted
+    | ev.SurroundingsAccepted
+    | ev.RunbookChanged
+    | ev.RoundStarted
+    | ev.CancelRequested
+    | ev.FinallyStarted
+    | ev.RunParked
+    | ev.RunInterrupted
+    | ev.RunEnded
+    | ev.SealsDestroyed
+    | ev.ClockJumped
+)
+"""What happens to a run that is there already, beside what happens to its tasks and fan-outs."""
+
+
+def apply_run(run: RunRecord, event: Happening, at: float, sequence: int) -> RunRecord:
+    """The run's record after an event that is about the run as a whole."""
+    changes: dict[str, Any]
+    match event:
+        case ev.SessionStarted():
+            changes = {"status": "running", "sessions": event.session, "reason": ""}
+        case ev.RoundStarted():
+            # Whoever takes the run up again overrules a cancel that came too late to stop the last round.
+            changes = {"round": event.round, "final_status": None, "ended_at": None, "exit_code": None, "reason": ""}
+            changes["cancel_requested"] = False
+        case ev.RunbookChanged():
+            changes = {"digest": event.digest, "total": run.total + event.tasks}
+        case ev.CancelRequested():
+            changes = {"cancel_requested": True, "reason": event.reason}
+        case ev.FinallyStarted():
+            changes = {"final_status": event.status, "total": run.total + event.tasks}
+        case ev.RunParked():
+            changes = {"status": event.status, "reason": event.reason}
+        case ev.RunInterrupted():
+            changes = {"status": "interrupted", "reason": event.reason}
+        case ev.RunEnded():
+            changes = {
+                "status": event.status,
+                "exit_code": event.exit_code,
+                "outputs": event.outputs,
+                "reason": event.reason,
+                "ended_at": at,
+            }
+        case ev.SurroundingsAccepted() | ev.SealsDestroyed() | ev.ClockJumped():
+            changes = {}
+        case _:
+            assert_never(event)
+    after = run._replace(sequence=sequence, **changes)
+    if run.concurrency_group is not None and after.status != run.status:
+        return after._replace(holds_group=_holds(after))
+    return after
+
+
+def _holds(run: RunRecord) -> bool:
+    """Whether a run of a concurrency group holds it: to its end, and as long as an attempt may be at work.
+
+    One that nobody has driven yet and that waits, waits for the group.
+    """
+    if run.status in FINAL or (run.status == "waiting" and not run.sessions):
+        return False
+    return run.status not in run.release_on or bool(run.counts.get("running") or run.counts.get("in_doubt"))
+
+
+def created(event: ev.RunCreated, at: float, sequence: int, run_id: str) -> RunRecord:
+    """The record of a run that was just asked for."""
+    return RunRecord(
+        id=run_id,
+        runbook=event.runbook,
+        digest=event.digest,
+        status="pending",
+        created_at=at,
+        sequence=sequence,
+        total=event.tasks,
+        request_id=event.request_id,
+        inputs_digest=event.inputs_digest,
+        uid=event.by.get("uid", 0),
+        concurrency_group=event.concurrency_group,
+        release_on=tuple(event.release_on),
+        holds_group=event.concurrency_group is not None,
+    )

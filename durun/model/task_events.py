@@ -1,0 +1,190 @@
+"""What can happen to one task: the events that name a step. Stored for ever, see `durun.model.event`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, TypeAlias
+
+from durun.model.status import Answer, How
+from durun.model.task import Purpose, TaskKey, WaitKind
+from durun.model.values import Json
+
+Resolution = Literal["done", "not_done", "failed"]
+
+
+class TaskSkipped(NamedTuple):
+    """`if` was false, for the step or for a group around it."""
+
+    step: str
+    reason: str
+    target: str | None = None
+    round: int = 0
+
+
+class TaskWaiting(NamedTuple):
+    """The task waits for a time, without any process: until `until`, seconds since the epoch, whoever drives."""
+
+    step: str
+    kind: WaitKind
+    until: float | None
+    target: str | None = None
+    round: int = 0
+
+
+class TaskStarted(NamedTuple):
+    """The intent of an attempt: recorded before anything is started."""
+
+    step: str
+    attempt: int
+    folder: int
+    nonce: str
+    session: int
+    idempotency_key: str
+    request: str
+    target: str | None = None
+    round: int = 0
+
+
+class TaskNeverBegan(NamedTuple):
+    """It is proved that the attempt was not started."""
+
+    step: str
+    attempt: int
+    reason: str
+    target: str | None = None
+    round: int = 0
+
+
+class ProbeStarted(NamedTuple):
+    """A read-only command is asked: a verify, or for a fan-out's targets."""
+
+    step: str
+    purpose: Purpose
+    folder: int
+    nonce: str
+    session: int
+    target: str | None = None
+    round: int = 0
+
+
+class ProbeAnswered(NamedTuple):
+    """A verify answered (or could not)."""
+
+    step: str
+    purpose: Purpose
+    answer: Answer
+    target: str | None = None
+    round: int = 0
+    reason: str = ""
+    exit_code: int | None = None
+
+
+class TaskSucceeded(NamedTuple):
+    """The task is done, for good. `sealed`: its secret outputs, each with its seal."""
+
+    step: str
+    how: How
+    target: str | None = None
+    round: int = 0
+    outputs: Mapping[str, Json] = {}
+    exit_code: int | None = None
+    reason: str = ""
+    log: Json = None
+    sealed: Mapping[str, Json] = {}
+
+
+class TaskFailed(NamedTuple):
+    """The attempt failed. `code` is the kind of failure, `retryable` whether the retry policy may look at it."""
+
+    step: str
+    code: str
+    reason: str
+    target: str | None = None
+    round: int = 0
+    how: How | None = None
+    exit_code: int | None = None
+    retryable: bool = True
+    log: Json = None
+
+
+class TaskRetried(NamedTuple):
+    """A failed task is to be tried again at `due` (seconds since the epoch). `fresh`: with a new budget."""
+
+    step: str
+    due: float
+    target: str | None = None
+    round: int = 0
+    fresh: bool = False
+
+
+class TaskInDoubt(NamedTuple):
+    """Nobody can tell whether the attempt had its effect.
+
+    `gone`: no process of it is left. Otherwise `pid` names one that lives, where it can be seen.
+    """
+
+    step: str
+    reason: str
+    target: str | None = None
+    round: int = 0
+    how: How | None = None
+    exit_code: int | None = None
+    gone: bool = True
+    pid: int | None = None
+    log: Json = None
+
+
+class TaskRepeated(NamedTuple):
+    """A task in doubt may be tried again, because `proof` says that it is safe."""
+
+    step: str
+    proof: Literal["verify", "idempotent"]
+    target: str | None = None
+    round: int = 0
+
+
+class TaskSettled(NamedTuple):
+    """An operator ended a doubt."""
+
+    step: str
+    resolution: Resolution
+    reason: str
+    by: Mapping[str, Json]
+    target: str | None = None
+    round: int = 0
+    outputs: Mapping[str, Json] = {}
+    sealed: Mapping[str, Json] = {}
+
+
+class TaskCancelled(NamedTuple):
+    """The attempt was stopped by a cancel, and may be forgotten: the step is idempotent, or had not begun."""
+
+    step: str
+    reason: str
+    target: str | None = None
+    round: int = 0
+    exit_code: int | None = None
+    log: Json = None
+
+
+TaskEvent: TypeAlias = (
+    TaskSkipped
+    | TaskWaiting
+    | TaskStarted
+    | TaskNeverBegan
+    | ProbeStarted
+    | ProbeAnswered
+    | TaskSucceeded
+    | TaskFailed
+    | TaskRetried
+    | TaskInDoubt
+    | TaskRepeated
+    | TaskSettled
+    | TaskCancelled
+)
+"""Something that happened to one task: `step`, `target` and `round` say which."""
+
+
+def key_of(event: TaskEvent) -> TaskKey:
+    """The task that the event is about."""
+    return TaskKey(event.step, event.target, event.round)
