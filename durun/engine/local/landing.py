@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from durun.engine.ledger import Ledger
+from durun.engine.local.asking import TARGETS_CAP, Asker
 from durun.engine.local.folder import attempt_folder, read_gate
-from durun.engine.local.performer import TARGETS_CAP, Flight, Performer
+from durun.engine.local.outbox import Flight
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.records import ExitRecord
 from durun.engine.local.results import Outputs, Results
@@ -29,14 +30,14 @@ class Landing:
         self,
         ledger: Ledger,
         preparer: Preparer,
-        performer: Performer,
+        asker: Asker,
         targets: Targets,
         results: Results,
         run_folder: Path,
     ) -> None:
         self._ledger = ledger
         self._preparer = preparer
-        self._performer = performer
+        self._asker = asker
         self._targets = targets
         self._run_folder = run_folder
         self._results = results
@@ -110,7 +111,7 @@ class Landing:
 
     def _check_after(self, key: TaskKey, verify: Verify, ended: Exit, how: How) -> None:
         try:
-            self._performer.probe(key, "after", verify.call)
+            self._asker.probe(key, "after", verify.call)
         except (ExpressionError, SecretUnavailable) as error:
             reason = f"verify can't be asked: {error.message}"
             self._ledger.emit(

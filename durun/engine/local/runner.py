@@ -15,7 +15,8 @@ from durun.engine.ledger import Ledger
 from durun.engine.local.folder import STOP
 from durun.engine.local.hands import Hands
 from durun.engine.local.landing import Landing
-from durun.engine.local.performer import Flight, Performer
+from durun.engine.local.outbox import Flight, Outbox
+from durun.engine.local.performer import Performer
 from durun.engine.local.recovery import Recovery
 from durun.engine.local.session import Session
 from durun.engine.local.signals import Signals
@@ -47,6 +48,7 @@ class Runner:
         self._signals = signals
         self._ledger: Ledger = session.ledger
         self._performer: Performer = session.performer
+        self._outbox: Outbox = session.performer.outbox
         self._landing: Landing = session.landing
         self._recovery: Recovery = session.recovery
         self._folder: Path = session.run_folder
@@ -96,14 +98,14 @@ class Runner:
                 break
             except SequenceConflict:
                 self._ledger.reload()
-                self._performer.take_back()
+                self._outbox.take_back()
         self._adopted = self._still_open
         if self._taking_over:
             self._hands.open(self._folder, self._ledger.state.record.sessions)
             self._taking_over = False
         landed = {reply.folder for reply in replies if isinstance(reply, Ended | Refused)}
         self._flights = {folder: flight for folder, flight in self._flights.items() if folder not in landed}
-        self._flights.update((flight.folder, flight) for flight in self._performer.new_flights)
+        self._flights.update((flight.folder, flight) for flight in self._outbox.new_flights)
         self._hands.send(self._performer.take_orders())
         self._ledger.tell()
 
@@ -184,7 +186,7 @@ class Runner:
         if isinstance(command, WakeAt):
             return False
         if isinstance(command, Stop):
-            if command.key in self._performer.stopping:
+            if command.key in self._outbox.stopping:
                 return False
             if any(flight.key == command.key for flight in self._still_open):
                 (self._folder / STOP).touch(mode=0o600)

@@ -68,7 +68,7 @@ class Session:
         self.targets = targets = Targets(self.ledger, preparer, self._read_listed)
         self.performer = Performer(self.ledger, preparer, runbook, targets, _stop_grace())
         results = self._results(preparer)
-        self.landing = Landing(self.ledger, preparer, self.performer, targets, results, self.run_folder)
+        self.landing = Landing(self.ledger, preparer, self.performer.asker, targets, results, self.run_folder)
         self.recovery = Recovery(self.ledger, self.landing, self.run_folder, self._here)
         self._make_work()
 

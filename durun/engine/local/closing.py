@@ -1,0 +1,62 @@
+"""Ends a run, and says what it waits for when it parks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from durun.engine.ledger import Ledger
+from durun.engine.local.prepare import Preparer
+from durun.language.expressions import ExpressionError, render
+from durun.model.clock import to_iso
+from durun.model.event import RunEnded, RunParked
+from durun.model.outcome import exit_code_of
+from durun.model.resume import failed_tasks
+from durun.model.runbook import Runbook
+from durun.model.status import RunStatus
+from durun.model.values import Json
+
+
+class Closer:
+    """Ends or parks one run."""
+
+    def __init__(self, ledger: Ledger, preparer: Preparer, runbook: Runbook) -> None:
+        self._ledger = ledger
+        self._preparer = preparer
+        self._runbook = runbook
+
+    def park(self, status: Literal["waiting", "in_doubt"]) -> None:
+        """Leave the run until a person or a time has come."""
+        self._ledger.emit(RunParked(status=status, reason=self._waiting_for()))
+
+    def end(self, status: RunStatus) -> None:
+        """End the run; its outputs are rendered if it has succeeded."""
+        state = self._ledger.state
+        outputs: dict[str, Json] = {}
+        reason = self._ledger.cancel_reason() if status == "cancelled" else ""
+        if status == "succeeded":
+            try:
+                scope = self._preparer.values.scope(None)
+                outputs = {name: render(value, scope) for name, value in self._runbook.outputs.items()}
+            except ExpressionError as error:
+                status, reason = "failed", f"outputs: {error.message}"
+        failed = {key: state.tasks[key] for key in failed_tasks(self._ledger.plan, state)}
+        last = {key: task for key, task in state.tasks.items() if key.round == state.record.round}
+        exit_code = exit_code_of(status, failed | last)
+        ended = RunEnded(status=status, exit_code=exit_code, outputs=outputs, reason=reason)
+        self._ledger.emit(ended)
+
+    def _waiting_for(self) -> str:
+        tasks = self._ledger.state.tasks.items()
+        doubts = [str(key) for key, task in tasks if task.status == "in_doubt"]
+        if doubts:
+            return f"in doubt: {_some(doubts)}"
+        waits = [
+            (task.waiting.until, str(key)) for key, task in tasks if task.waiting and task.waiting.until is not None
+        ]
+        if not waits:
+            return "nothing can be done now"
+        return f"until {to_iso(min(waits)[0])}: {_some([name for _, name in sorted(waits)])}"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

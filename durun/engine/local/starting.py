@@ -1,0 +1,109 @@
+"""Starts tasks: asks their `if`s, records the intent, and orders the process, or has it done on the spot."""
+
+from __future__ import annotations
+
+from durun.actions.api import Done, Failed, Pause, Process
+from durun.engine.ledger import Ledger
+from durun.engine.local.outbox import Flight, Outbox, new_nonce
+from durun.engine.local.prepare import Launch, Preparer
+from durun.errors import DurunError, SecretUnavailable
+from durun.language.expressions import ExpressionError
+from durun.model.event import TaskFailed, TaskSkipped, TaskStarted, TaskSucceeded, TaskWaiting
+from durun.model.outcome import NO_SECRET
+from durun.model.task import TaskKey
+from durun.model.values import Json
+
+
+class Starter:
+    """Starts the tasks of one run, in one session."""
+
+    def __init__(self, ledger: Ledger, preparer: Preparer, outbox: Outbox) -> None:
+        self._ledger = ledger
+        self._preparer = preparer
+        self._outbox = outbox
+
+    def start(self, key: TaskKey) -> None:
+        """Start an attempt, unless an `if` says otherwise.
+
+        Raises StorageFailed, and Changed for a repeat that would differ.
+        """
+        step = self._preparer.step(key)
+        assert step.call is not None
+        try:
+            if self.skip(key):
+                return
+            work = self._preparer.work(key, step.call)
+            if isinstance(work, Process):
+                number = self.next_attempt(key)
+                launch = self._preparer.launch(key, step.call, work, number)
+                self._preparer.refuse_other(key, launch.request)
+                self._intent(key, launch, step.redact)
+            elif isinstance(work, Pause):
+                self._ledger.emit(TaskWaiting(**key._asdict(), kind="time", until=work.until(self._ledger.now)))
+            else:
+                self._inline(key, work)
+        except ExpressionError as error:
+            self._ledger.emit(failed(key, "expression", error))
+        except SecretUnavailable as error:
+            self._ledger.emit(failed(key, NO_SECRET, error))
+
+    def skip(self, key: TaskKey) -> bool:
+        """Ask the `if`s, once: what may have had an effect is never skipped. Whether the task is skipped."""
+        task = self._ledger.state.tasks.get(key)
+        if task is not None and task.attempts:
+            return False
+        reason = self._preparer.unmet(key)
+        if reason is not None:
+            self._ledger.emit(TaskSkipped(**key._asdict(), reason=reason))
+        return reason is not None
+
+    def next_attempt(self, key: TaskKey) -> int:
+        """The number of the attempt that the task would have next, from 1."""
+        task = self._ledger.state.tasks.get(key)
+        return len(task.attempts) + 1 if task is not None else 1
+
+    def _intent(self, key: TaskKey, launch: Launch, redact: bool) -> None:
+        record = self._ledger.state.record
+        nonce, folder = new_nonce(), record.folders + 1
+        self._ledger.emit(
+            TaskStarted(
+                **key._asdict(),
+                attempt=self.next_attempt(key),
+                folder=folder,
+                nonce=nonce,
+                session=record.sessions,
+                idempotency_key=self._preparer.idempotency_key(key),
+                request=launch.request,
+            )
+        )
+        self._outbox.start(Flight(key, folder, "attempt"), nonce, launch, redact=redact)
+
+    def _inline(self, key: TaskKey, work: Done | Failed) -> None:
+        """Work that is over as soon as it is prepared: intent and outcome in one commit, and no effect outside."""
+        started = TaskStarted(
+            **key._asdict(),
+            attempt=self.next_attempt(key),
+            folder=0,
+            nonce="",
+            session=self._ledger.state.record.sessions,
+            idempotency_key=self._preparer.idempotency_key(key),
+            request="",
+        )
+        sealed = self._sealed(work) if isinstance(work, Done) and work.secret else {}
+        self._ledger.emit(started)
+        if isinstance(work, Done):
+            plain = {name: value for name, value in work.outputs.items() if name not in work.secret}
+            self._ledger.emit(TaskSucceeded(**key._asdict(), how="ran", outputs=plain, sealed=sealed))
+        else:
+            self._ledger.emit(TaskFailed(**key._asdict(), code=work.code, reason=work.reason, how="ran"))
+
+    def _sealed(self, work: Done) -> dict[str, Json]:
+        """Seal what was made, before it counts. Raises StorageFailed, SecretUnavailable."""
+        secret = {name: work.outputs[name] for name in work.secret}
+        return self._preparer.secrecy.seal(f"sealed/made-{new_nonce()}", secret)
+
+
+def failed(key: TaskKey, code: str, error: DurunError) -> TaskFailed:
+    """A task fails before anything is started for it, for good."""
+    reason = f"{error.message} ({error.hint})" if error.hint else error.message
+    return TaskFailed(**key._asdict(), code=code, reason=reason, retryable=False)
