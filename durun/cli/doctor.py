@@ -5,19 +5,32 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import closing
+from typing import Annotated
 
-from durun.cli.arguments import JsonOption
+from durun.cli.arguments import JsonOption, Option
 from durun.cli.exit_codes import worst
 from durun.config import load_config
 from durun.doctor.examine import examine
 from durun.doctor.here import Here
 from durun.secrets.keyrings import WorkerKeyring
+from durun.sharing.places import share as share_with
 from durun.views.doctor import doctor_json, doctor_text
 from durun.views.json import dump
 
 
-def command(as_json: JsonOption = False) -> int:
-    """Look whether durun is well here: its state, its journal, where secrets are. Changes nothing."""
+def command(
+    share: Annotated[
+        str | None, Option("--share", metavar="GROUP", help="Let this unix group see what is asked, and approve it.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Look whether durun is well here: its state, its journal, where secrets are. Changes nothing but what it is told.
+
+    With --share, others can decide: `requests/` in the state directory says what is asked, `approvals/` takes the
+    decisions, and the rest stays yours alone.
+    """
+    if share is not None:
+        share_with(load_config(os.environ).home, share)
     with closing(WorkerKeyring()) as keyring:
         checks = examine(Here(load_config(os.environ), keyring, os.environ))
     sys.stdout.write(dump(doctor_json(checks)) if as_json else doctor_text(checks))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from durun.doctor import processes, secrecy, state
+from durun.doctor import processes, secrecy, sharing, state
 from durun.doctor.here import Here
 from durun.errors import DurunError
 from durun.model.check import Check
@@ -12,6 +12,7 @@ from durun.model.check import Check
 CHECKS: Mapping[str, Callable[[Here], Check]] = {
     "state_directory": state.directory,
     "journal": state.journal,
+    "sharing": sharing.sharing,
     "keyring": secrecy.keyring,
     "seal_key": secrecy.seal_key,
     "secret_files": secrecy.secret_files,

@@ -82,8 +82,13 @@ def require_private(path: Path) -> None:
     if found.st_uid != os.geteuid():
         raise Unsafe(f"{path} belongs to another user (uid {found.st_uid})", "use a state directory of your own")
     mode = stat.S_IMODE(found.st_mode)
-    if mode & 0o077:
+    if mode & 0o077 and not _shared(path, mode):
         raise Unsafe(f"{path} is open to other users (mode {mode:04o})", f"chmod {wanted} {path}")
+
+
+def _shared(folder: Path, mode: int) -> bool:
+    """Whether a group may pass through a folder, and do nothing else, to what its owner shares in there."""
+    return mode & 0o077 == stat.S_IXGRP and (folder / "approvals").is_dir()
 
 
 def network_file_system(device: str, mountinfo: str) -> str | None:

@@ -1,0 +1,79 @@
+"""Real users of this machine beside the one who runs the tests: who may do what, the kernel decides.
+
+They are made by root, of which the tests' setup makes sure, and removed again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Person(NamedTuple):
+    """A user, with a home folder of their own."""
+
+    name: str
+    uid: int
+    home: Path
+
+    def does(
+        self, argv: Sequence[str], env: Mapping[str, str] | None = None, stdin: str = "", *, python: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command as this user, with all of their groups, and an environment of their own.
+
+        `python`: it is the tests' own, with durun.
+        """
+        whole = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8", **(env or {})}
+        whole |= {"PYTHONPATH": str(ROOT)} if python else {}
+        # Nobody else can read what the tests were unpacked into, perhaps; what they may write is theirs all the same.
+        reads = (
+            ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"] if python and _hidden(self.uid) else []
+        )
+        become = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--init-groups", *reads]
+        return subprocess.run(
+            [*become, *argv], env=whole, cwd="/", input=stdin, capture_output=True, text=True, timeout=50
+        )
+
+    def durun(self, home: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """durun as this user, with this state directory."""
+        return self.does([sys.executable, "-m", "durun", *arguments], {"DURUN_HOME": str(home)}, stdin, python=True)
+
+
+@contextlib.contextmanager
+def people(folder: Path, group: str, *names: str) -> Iterator[list[Person]]:
+    """These users, each in a group of their own and in `group`, with homes in `folder`. Needs root."""
+    subprocess.run(["groupadd", group], check=True)
+    try:
+        for name in names:
+            home = folder / name
+            subprocess.run(["useradd", "-m", "-U", "-G", group, "-d", str(home), "-s", "/bin/sh", name], check=True)
+        found = [Person(name, pwd.getpwnam(name).pw_uid, folder / name) for name in names]
+        yield found
+    finally:
+        for name in names:
+            subprocess.run(["userdel", name], check=False, stderr=subprocess.DEVNULL)
+        subprocess.run(["groupdel", group], check=False, stderr=subprocess.DEVNULL)
+
+
+def _hidden(uid: int) -> bool:
+    plain = subprocess.run(
+        [
+            "setpriv",
+            f"--reuid={uid}",
+            f"--regid={uid}",
+            "--clear-groups",
+            "test",
+            "-r",
+            str(ROOT / "durun/__main__.py"),
+        ],
+        check=False,
+    )
+    return plain.returncode != 0
