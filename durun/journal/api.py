@@ -5,10 +5,12 @@ The contract suite is `tests/contract/test_journal.py`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from durun.errors import DurunError
+from durun.journal.chain import Link
+from durun.journal.register import Entry, Signer
 from durun.model.event import Event, Stamped
 from durun.model.status import RunStatus
 from durun.model.task import RunRecord, TaskKey, TaskState
@@ -79,9 +81,26 @@ class Journal(Protocol):
     def check(self, run_id: str) -> None:
         """Prove the chain of hashes, and that the events fold to the projections. Raises JournalDamaged."""
 
+    def links(self, run_id: str) -> list[Link]:
+        """The events as they are stored, in order. Raises NoSuchRun."""
+
+    def entries(self, run_id: str | None = None, after: int = 0) -> list[Entry]:
+        """The entries of the register after number `after`, in order; only those about this run, if one is given."""
+
+    def sign_with(self, signer: Signer) -> None:
+        """Whatever is entered from now on is signed in the same transaction."""
+
+    def sign(self) -> None:
+        """Sign the newest entry of the register, if it is not; nothing without a signer.
+
+        Costs nothing where this process knows that it is. Raises StorageFailed.
+        """
+
+    def prune(self, run_id: str, at: float) -> None:
+        """Remove a run with all its events; the register keeps its head.
+
+        Raises NoSuchRun, NotAllowed (it has not ended for good), StorageFailed.
+        """
+
     def close(self) -> None:
         """Let go of the file. Nothing else may be called afterwards."""
-
-
-Projection = tuple[RunRecord, Mapping[TaskKey, TaskState]]
-"""What a run's events fold to."""

@@ -14,7 +14,6 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from durun.errors import JournalDamaged
-from durun.journal.api import Projection
 from durun.model.apply import IllegalTransition, apply, task_of
 from durun.model.event import Event, Stamped, decode, encode, type_of
 from durun.model.task import RunRecord, TaskKey, TaskState
@@ -23,6 +22,9 @@ from durun.model.values import Json
 RESTORE = "the journal is left untouched: restore it from a copy"
 ORIGIN = bytes(32)
 """The hash before the first event."""
+
+Projection = tuple[RunRecord, Mapping[TaskKey, TaskState]]
+"""What a run's events fold to."""
 
 _LONE = re.compile("[\ud800-\udfff]")
 

@@ -12,8 +12,7 @@ from sys import intern
 from typing import Any, TypeAlias, cast, overload
 
 from durun.errors import JournalDamaged
-from durun.journal.api import Projection
-from durun.journal.chain import RESTORE, canonical
+from durun.journal.chain import RESTORE, Projection, canonical
 from durun.model.status import How, TaskStatus
 from durun.model.task import Attempt, Probe, RunRecord, TaskKey, TaskState, Waiting
 from durun.model.values import Json

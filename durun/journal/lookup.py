@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from durun.errors import GroupHeld, NoSuchRun
+from durun.errors import GroupHeld, NoSuchRun, NotAllowed
 from durun.journal.api import SequenceConflict
 from durun.model.clock import to_iso
 from durun.model.status import RunStatus
@@ -25,6 +25,11 @@ def unknown(run_id: str) -> NoSuchRun:
 def there_already(run_id: str) -> SequenceConflict:
     """Somebody was faster: the run that was not to be there is."""
     return SequenceConflict(f"run {run_id} is there already", f"look at it: durun show {run_id}")
+
+
+def not_over(record: RunRecord) -> NotAllowed:
+    """The run may still go on: so it is kept."""
+    return NotAllowed(f"run {record.id} is {record.status.replace('_', ' ')}", "only a run that is over can be pruned")
 
 
 def group_held(holder: RunRecord, status: RunStatus, driver: str = "") -> GroupHeld:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from durun.journal import lookup
+from durun.journal import lookup, register
 from durun.journal.api import RunQuery, SequenceConflict
 from durun.journal.chain import ORIGIN, Link, prove, seal, unseal
 from durun.journal.codec import compare, run_row, task_row
+from durun.journal.register import Entry, Signer
 from durun.model.apply import apply, task_of
 from durun.model.event import Event, Stamped
+from durun.model.status import FINAL
 from durun.model.task import RunRecord, TaskKey, TaskState
 
 
@@ -29,6 +31,8 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self._runs: dict[str, _Run] = {}
+        self._entries: list[Entry] = []
+        self._signer: Signer | None = None
 
     def append(
         self, run_id: str, expected: int, events: Sequence[Event], at: float, unless: RunQuery | None = None
@@ -54,6 +58,8 @@ class MemoryJournal:
         run.links += new.links
         run.tasks.update(new.tasks)
         self._runs[run_id] = run
+        if (kind := register.kind_of(events)) is not None:
+            self._enter(register.enter(self._newest_entry(at), kind, run_id, len(run.links), run.links[-1].hash, at))
         return len(run.links)
 
     def head(self, run_id: str) -> int:
@@ -107,8 +113,41 @@ class MemoryJournal:
         rows = [task_row(key, state) for key, state in run.tasks.items()]
         compare(run_id, prove(run_id, run.links), run_row(self.record(run_id)), {row[:3]: row for row in rows})
 
+    def links(self, run_id: str) -> list[Link]:
+        """See `Journal.links`."""
+        return list(self._run(run_id).links)
+
+    def entries(self, run_id: str | None = None, after: int = 0) -> list[Entry]:
+        """See `Journal.entries`."""
+        return [entry for entry in self._entries[after:] if run_id in (None, entry.run)]
+
+    def sign_with(self, signer: Signer) -> None:
+        """See `Journal.sign_with`."""
+        self._signer = signer
+
+    def sign(self) -> None:
+        """See `Journal.sign`."""
+        if self._signer is not None and self._entries and self._entries[-1].signature is None:
+            self._entries[-1] = self._entries[-1].signed_by(self._signer)
+
+    def prune(self, run_id: str, at: float) -> None:
+        """See `Journal.prune`."""
+        run, record = self._run(run_id), self.record(run_id)
+        if record.status not in FINAL:
+            raise lookup.not_over(record)
+        self._enter(register.entomb(self._newest_entry(at), record, run.links[-1].hash, at))
+        del self._runs[run_id]
+
     def close(self) -> None:
         """See `Journal.close`."""
+
+    def _newest_entry(self, at: float) -> Entry:
+        if not self._entries:
+            self._entries.append(register.begin([], at))
+        return self._entries[-1]
+
+    def _enter(self, entry: Entry) -> None:
+        self._entries.append(entry if self._signer is None else entry.signed_by(self._signer))
 
     def _run(self, run_id: str) -> _Run:
         try:

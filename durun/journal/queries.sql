@@ -185,3 +185,41 @@ SELECT id FROM run WHERE id >= :prefix AND id < :prefix || char(1114111) ORDER B
 
 -- name: newest_run_ids
 SELECT id FROM run WHERE (:uid IS NULL OR uid = :uid) ORDER BY created_at DESC, number DESC LIMIT :limit;
+
+-- name: newest_entry
+SELECT register.number, register.run, register.kind, register.body, signature.key, signature.signature
+FROM register LEFT JOIN signature ON signature.entry = register.number
+ORDER BY register.number DESC
+LIMIT 1;
+
+-- name: entries
+SELECT register.number, register.run, register.kind, register.body, signature.key, signature.signature
+FROM register LEFT JOIN signature ON signature.entry = register.number
+WHERE register.number > :after
+ORDER BY register.number;
+
+-- name: entries_of_run
+SELECT register.number, register.run, register.kind, register.body, signature.key, signature.signature
+FROM register LEFT JOIN signature ON signature.entry = register.number
+WHERE register.run = :run AND register.number > :after
+ORDER BY register.number;
+
+-- name: insert_entry
+INSERT INTO register (number, run, kind, body) VALUES (?, ?, ?, ?);
+
+-- name: insert_signature
+INSERT INTO signature (entry, key, signature) VALUES (?, ?, ?);
+
+-- name: heads
+SELECT run.id, event.sequence, lower(hex(event.hash))
+FROM run JOIN event ON event.run = run.number AND event.sequence = run.sequence
+ORDER BY run.number;
+
+-- name: delete_tasks
+DELETE FROM task WHERE run = ?;
+
+-- name: delete_events
+DELETE FROM event WHERE run = ?;
+
+-- name: delete_run
+DELETE FROM run WHERE number = ?;

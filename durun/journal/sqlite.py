@@ -17,6 +17,7 @@ from durun.journal.chain import Link, canonical, prove, unseal
 from durun.journal.codec import compare, read_run, read_tasks
 from durun.journal.connect import Unfinished, connect_reader, meaning
 from durun.journal.queries import QUERIES, listing
+from durun.journal.register import Entry, Signer
 from durun.journal.writer import Writer
 from durun.model.clock import Clock
 from durun.model.event import Event, Stamped
@@ -58,10 +59,8 @@ class SqliteJournal:
         self, run_id: str, expected: int, events: Sequence[Event], at: float, unless: RunQuery | None = None
     ) -> int:
         """See `Journal.append`."""
-        if self._writer is None:
-            raise StorageFailed("the journal was opened to be read only", "nothing was written")
         self._heads.pop(run_id, None)
-        self._heads[run_id] = last = self._writer.append(run_id, expected, events, at, unless)
+        self._heads[run_id] = last = self._writing().append(run_id, expected, events, at, unless)
         return last
 
     def head(self, run_id: str) -> int:
@@ -144,10 +143,41 @@ class SqliteJournal:
             finally:
                 connection.close()
 
+    def links(self, run_id: str) -> list[Link]:
+        """See `Journal.links`."""
+        rows = self._all("events", {"id": run_id, "after": 0})
+        if not rows:
+            self.head(run_id)
+        return [Link(*row) for row in rows]
+
+    def entries(self, run_id: str | None = None, after: int = 0) -> list[Entry]:
+        """See `Journal.entries`."""
+        name = "entries" if run_id is None else "entries_of_run"
+        values = {"after": after} if run_id is None else {"run": run_id, "after": after}
+        return [Entry(*row) for row in self._all(name, values)]
+
+    def sign_with(self, signer: Signer) -> None:
+        """See `Journal.sign_with`."""
+        self._writing().sign_with(signer)
+
+    def sign(self) -> None:
+        """See `Journal.sign`."""
+        self._writing().sign()
+
+    def prune(self, run_id: str, at: float) -> None:
+        """See `Journal.prune`."""
+        self._heads.pop(run_id, None)
+        self._writing().prune(run_id, at)
+
     def close(self) -> None:
         """See `Journal.close`. Raises StorageFailed if another process holds the write mutex for too long."""
         if self._writer is not None:
             self._writer.close()
+
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            raise StorageFailed("the journal was opened to be read only", "nothing was written")
+        return self._writer
 
     def _check(self, connection: sqlite3.Connection, run_id: str) -> None:
         found = connection.execute(QUERIES["quick_check"]).fetchone()[0]

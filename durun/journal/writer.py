@@ -5,38 +5,29 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from durun.errors import JournalDamaged
-from durun.journal import lookup, place
+from durun.journal import lookup, place, register
 from durun.journal.api import RunQuery, SequenceConflict
-from durun.journal.chain import ORIGIN, Link, seal
+from durun.journal.chain import ORIGIN
 from durun.journal.claim import WriteMutex
-from durun.journal.codec import read_run, read_tasks, run_changes, run_row, task_row
+from durun.journal.codec import read_run, task_row
 from durun.journal.connect import connect_writer, meaning
+from durun.journal.folding import Known, fold, refuse_held, store_run
 from durun.journal.queries import QUERIES, listing
-from durun.model.apply import apply, task_of
+from durun.journal.register import Signer
+from durun.journal.registrar import Registrar
 from durun.model.clock import Clock
 from durun.model.event import Event, RunEnded
-from durun.model.task import RunRecord, TaskKey, TaskState
 
 CHECKPOINT_PAGES = 1000
 """About how many pages the write-ahead log may take before it is copied into the journal."""
 _PAGE = 4096
 _KEPT = 512
 """Tasks kept in memory from one append to the next, of each run."""
-
-
-class _Known(NamedTuple):
-    """A run as this process last wrote it: good as long as nobody else has appended to it."""
-
-    number: int
-    record: RunRecord | None
-    head: int
-    hash: bytes
-    tasks: dict[TaskKey, TaskState]
 
 
 class _Handle:
@@ -69,8 +60,9 @@ class Writer:
         place.prepare(path)
         self._path = path
         self._handle = _Handle(path, clock)
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, Known] = {}
         self._pages = 0
+        self._registrar = Registrar()
         self._finalizer = weakref.finalize(self, self._handle.close)
         try:
             self.connection()
@@ -95,16 +87,44 @@ class Writer:
         """See `Journal.append`."""
         if not events:
             raise ValueError("nothing to append")
+        with self._transaction() as connection:
+            known = self._append(connection, run_id, expected, events, at, unless)
+            connection.execute(QUERIES["commit"])
+            self._known[run_id] = known
+            self._checkpoint(connection, any(isinstance(event, RunEnded) for event in events))
+        return known.head
+
+    def sign_with(self, signer: Signer) -> None:
+        """See `Journal.sign_with`."""
+        self._registrar.signer = signer
+
+    def sign(self) -> None:
+        """See `Journal.sign`."""
+        if self._registrar.unsigned and self._registrar.signer is not None:
+            with self._transaction() as connection:
+                self._registrar.sign(connection)
+                connection.execute(QUERIES["commit"])
+
+    def prune(self, run_id: str, at: float) -> None:
+        """See `Journal.prune`."""
+        self._known.pop(run_id, None)
+        with self._transaction() as connection:
+            self._registrar.prune(connection, run_id, at)
+            connection.execute(QUERIES["commit"])
+            self._checkpoint(connection, ended=True)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction under the write mutex: what is done with the connection commits it."""
         with self._handle.mutex:
             connection = self._handle.connection or self._open()
             try:
-                known = self._transact(connection, run_id, expected, events, at, unless)
-                self._known[run_id] = known
-                self._checkpoint(connection, any(isinstance(event, RunEnded) for event in events))
+                connection.execute(QUERIES["begin"])
+                yield connection
             except BaseException as error:
+                self._registrar.unsigned = True
                 self._give_up(connection, error)
                 raise
-            return known.head
 
     def _open(self) -> sqlite3.Connection:
         self._known.clear()
@@ -123,7 +143,7 @@ class Writer:
         elif connection.in_transaction:
             connection.execute(QUERIES["rollback"])
 
-    def _transact(
+    def _append(
         self,
         connection: sqlite3.Connection,
         run_id: str,
@@ -131,8 +151,7 @@ class Writer:
         events: Sequence[Event],
         at: float,
         unless: RunQuery | None,
-    ) -> _Known:
-        connection.execute(QUERIES["begin"])
+    ) -> Known:
         known = self._load(connection, run_id)
         if known.head != expected:
             raise SequenceConflict(
@@ -143,25 +162,28 @@ class Writer:
             name, values = listing(unless)
             for row in connection.execute(QUERIES[name], values).fetchall():
                 raise lookup.there_already(read_run(row).id)
-        links, touched, new = _fold(connection, known, run_id, events, at)
-        _refuse_held(connection, known.record, new)
-        number = _store_run(connection, known, new)
+        links, touched, new = fold(connection, known, run_id, events, at)
+        refuse_held(connection, known.record, new)
+        kind = register.kind_of(events)
+        before = None if kind is None else self._registrar.newest(connection, at)
+        number = store_run(connection, known, new)
         connection.executemany(QUERIES["insert_event"], [(number, *link) for link in links])
         rows = [(number, *task_row(key, state)) for key, state in touched.items()]
         connection.executemany(QUERIES["upsert_task"], rows)
-        connection.execute(QUERIES["commit"])
+        if before is not None and kind is not None:
+            self._registrar.enter(connection, before, kind, run_id, links[-1])
         self._pages += 3 + len(rows) + sum(len(link.body) for link in links) // _PAGE
         tasks = known.tasks
         tasks.update(touched)
         while len(tasks) > _KEPT:
             del tasks[next(iter(tasks))]
-        return _Known(number, new, links[-1].sequence, links[-1].hash, tasks)
+        return Known(number, new, links[-1].sequence, links[-1].hash, tasks)
 
-    def _load(self, connection: sqlite3.Connection, run_id: str) -> _Known:
+    def _load(self, connection: sqlite3.Connection, run_id: str) -> Known:
         """What is stored of the run now, from memory if nobody else has appended."""
         row = connection.execute(QUERIES["tail"], (run_id,)).fetchone()
         if row is None:
-            return _Known(0, None, 0, ORIGIN, {})
+            return Known(0, None, 0, ORIGIN, {})
         number, head, last_hash = row
         known = self._known.get(run_id)
         if known is not None and known.head == head and known.hash == last_hash:
@@ -172,7 +194,7 @@ class Writer:
                 f"the newest event of run {run_id} is {head}, but its state is of {record.sequence}",
                 "`durun verify` says more; restore the journal from a copy",
             )
-        return _Known(number, record, head, last_hash, {})
+        return Known(number, record, head, last_hash, {})
 
     def _checkpoint(self, connection: sqlite3.Connection, ended: bool) -> None:
         """Copy the log into the journal when it has grown, and cut it at a run's end, waiting for no reader."""
@@ -185,60 +207,3 @@ class Writer:
             connection.execute(QUERIES["wait"]).fetchall()
         else:
             connection.execute(QUERIES["checkpoint"]).fetchall()
-
-
-def _fold(
-    connection: sqlite3.Connection, known: _Known, run_id: str, events: Sequence[Event], at: float
-) -> tuple[list[Link], dict[TaskKey, TaskState], RunRecord]:
-    """The links of the events, the tasks that they touch, and the run after them."""
-    record, sequence, last_hash = known.record, known.head, known.hash
-    links: list[Link] = []
-    touched: dict[TaskKey, TaskState] = {}
-    for event in events:
-        sequence += 1
-        link = seal(run_id, last_hash, sequence, at, event)
-        key = task_of(event)
-        before = None
-        if key is not None:
-            before = touched.get(key) or known.tasks.get(key) or _stored_task(connection, known.number, key)
-        record, after = apply(record, before, event, at, sequence, run_id)
-        if key is not None and after is not None:
-            touched[key] = after
-        links.append(link)
-        last_hash = link.hash
-    if record is None:
-        raise ValueError("no event, no run")
-    return links, touched, record
-
-
-def _stored_task(connection: sqlite3.Connection, number: int, key: TaskKey) -> TaskState | None:
-    values = (number, key.step, key.target or "", key.round)
-    return read_tasks(connection.execute(QUERIES["task"], values).fetchall()).get(key)
-
-
-def _refuse_held(connection: sqlite3.Connection, before: RunRecord | None, new: RunRecord) -> None:
-    """Raise GroupHeld if the run would take a concurrency group that another one has."""
-    if not new.holds_group or (before is not None and before.holds_group):
-        return
-    for row in connection.execute(QUERIES["group_holder"], (new.concurrency_group,)).fetchall():
-        holder = read_run(row)
-        raise lookup.group_held(holder, holder.status)
-
-
-def _store_run(connection: sqlite3.Connection, known: _Known, new: RunRecord) -> int:
-    """Write the run's row, and return its number. An index is touched only where its column changes."""
-    if known.record is not None:
-        connection.execute(QUERIES["update_run"], (*run_changes(new), known.number))
-        if new.status != known.record.status:
-            connection.execute(QUERIES["update_run_status"], (new.status, known.number))
-        if new.holds_group != known.record.holds_group:
-            connection.execute(QUERIES["update_run_group"], (int(new.holds_group), known.number))
-        return known.number
-    try:
-        return int(connection.execute(QUERIES["insert_run"], run_row(new)).lastrowid or 0)
-    except sqlite3.IntegrityError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
-            raise
-        raise SequenceConflict(
-            f"another run of {new.runbook} was started with the request id {new.request_id}", "look at that run"
-        ) from error

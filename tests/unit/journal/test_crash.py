@@ -171,7 +171,7 @@ journal.close()
 @pytest.mark.fault(21)
 def test_a_full_disk_stops_the_journal_and_room_lets_it_go_on(path: Path, start: Start) -> None:
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
-    program = start(FULL, path, 300_000)
+    program = start(FULL, path, 400_000)
     out, err = program.communicate(timeout=50)
     assert program.returncode == 0, err
     head, code, _ = out.split(maxsplit=2)
