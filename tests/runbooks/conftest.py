@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from daemons.openldap import openldap as openldap
 from daemons.postgres import postgres as postgres
 from daemons.sshd import sshd as sshd
 
