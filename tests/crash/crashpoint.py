@@ -8,6 +8,7 @@ which gets the runner's environment, finds it as well:
 - `CRASH_TOKEN=FILE`: only whoever can remove `FILE.SIDE` is killed. So a supervisor that takes the place of a killed
   one is not killed as well; and whether the point was reached can be seen afterwards. Without it, all that reach it.
 - `CRASH_BOOT_ID=TEXT`: the boot id that both see: the machine has been restarted since.
+- `CRASH_CLOCK=SECONDS`: the runner's wall clock is so many seconds ahead of the machine's.
 
 Standard library only: the supervisor loads this file with `python -I -S`.
 """
@@ -146,6 +147,14 @@ def _restart_the_machine() -> None:
         procs.boot_id = lambda: pretended
 
 
+def _set_the_clock() -> None:
+    ahead = os.environ.get("CRASH_CLOCK")
+    if ahead is not None:
+        system = importlib.import_module("durun.model.clock").SystemClock
+        now = system.now
+        system.now = lambda clock: now(clock) + float(ahead)
+
+
 def arm_supervisor() -> None:
     """Called in the supervisor, before its own program."""
     _restart_the_machine()
@@ -156,6 +165,7 @@ def main() -> None:
     """Run durun."""
     sys.path.insert(0, str(_ROOT))
     _restart_the_machine()
+    _set_the_clock()
     hands = importlib.import_module(f"{_LOCAL}.hands")
     first = (
         f"import sys\nsys.path += [{str(_ROOT)!r}, {str(_HERE)!r}]\nimport crashpoint\ncrashpoint.arm_supervisor()\n"

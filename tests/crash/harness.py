@@ -90,6 +90,8 @@ class Bench:
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(("DURUN_", "CRASH_"))}
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         self.env |= {"DURUN_HOME": str(self.home), "PYTHONPATH": path, "DURUN_STOP_GRACE": "0.2"}
+        self.sign = f"DURUN_HOME={self.home}"
+        """A variable by which its processes are known."""
         self._started: list[subprocess.Popen[str]] = []
 
     # -- runbooks -----------------------------------------------------------------------------------------------
@@ -192,7 +194,7 @@ class Bench:
 
     def processes(self) -> dict[int, str]:
         """All that works for this state directory: each pid, and what it is (`durun`, `supervisor`, `step`)."""
-        wanted = f"DURUN_HOME={self.home}".encode()
+        wanted = self.sign.encode()
         inside = f"DURUN_OUTPUT={self.home}/".encode()
         found = {}
         for entry in Path("/proc").iterdir():
