@@ -60,6 +60,12 @@ def _no_answer(asked: subprocess.CompletedProcess[str]) -> NoReturn:
     die(asked.stderr.strip() or f"{asked.args[0]} failed", MAY_BE_RETRIED if again else FAILED)
 
 
+def _text(line: str) -> str:
+    """The value in a line of LDIF, where a second colon says that it is base64."""
+    value = line.partition(":")[2]
+    return base64.b64decode(value[1:]).decode() if value.startswith(":") else value.strip()
+
+
 def _never_began(told: subprocess.CompletedProcess[str]) -> bool:
     """Whether it did not come to its work: it says what it is about to do only when it is logged in."""
     return not told.stdout and (told.returncode in UNKNOWN or told.stderr.startswith("ldap_start_tls:"))
@@ -73,7 +79,7 @@ class Directory:
         self.name = environment["INPUT_ACCOUNT"]
         self.dn = f"uid={self.name},{environment['SERVICES_BASE']}"
         self.mark = f"durun run {environment['DURUN_RUN_ID']}"
-        self.wanted = set(json.loads(environment["INPUT_ROLES"]))
+        self.wanted: list[str] = json.loads(environment["INPUT_ROLES"])
         self._ours = f"(description={self.mark})"
 
     def _tool(
@@ -92,8 +98,7 @@ class Directory:
             return None
         if found.returncode != 0:
             _no_answer(found)
-        lines = (line.partition(": ") for line in found.stdout.splitlines())
-        return [value for name, _, value in lines if name == attribute]
+        return [_text(line) for line in found.stdout.splitlines() if line.startswith(f"{attribute}:")]
 
     def _change(self, ldif: str, only_if: str = "", fine: tuple[int, ...] = ()) -> int:
         """Have the server make one change: its answer if it is in `fine`, else 0. Ends where it was not made."""
@@ -115,11 +120,13 @@ class Directory:
         """Nothing of it is there, and all that it needs is."""
         if self._find(self.dn, "base", "(objectClass=*)", "uid") is not None:
             die(f"there is an account {self.name} already")
-        if found := self.roles():
-            die(f"{self.name} is still a member of {', '.join(sorted(found))}, though there is no such account")
-        there = self._find(self._env["ROLES_BASE"], "sub", "(objectClass=groupOfNames)", "cn")
-        if missing := self.wanted - set(there or ()):
-            die(f"there is no role {', '.join(sorted(missing))}")
+        if found := self.groups():
+            die(f"there is no account {self.name}, and it is still a member of {'; '.join(found)}")
+        missing = [
+            role for role in self.wanted if self._find(self._role(role), "base", "(objectClass=*)", "dn") is None
+        ]
+        if missing:
+            die(f"there is no role {', '.join(missing)}")
 
     def create(self) -> None:
         """The account, locked."""
@@ -134,30 +141,33 @@ class Directory:
         return DONE if self.is_ours() else NOT_DONE
 
     def remove(self) -> None:
-        """The account is gone, if it is ours."""
+        """The account is gone, if it is ours, and with it what it is a member of: an heir of the name gets nothing."""
+        if self.is_ours():
+            for group in self.groups():
+                self._member(group, "delete", fine=(NO_ENTRY, NO_ATTRIBUTE))
         self._change(f"dn: {self.dn}\nchangetype: delete\n", self._ours, fine=(NO_ENTRY, NOT_OURS))
 
     # -- its roles -----------------------------------------------------------------------------------------------
 
-    def _role(self) -> str:
-        return f"cn={self._env['TARGET']},{self._env['ROLES_BASE']}"
+    def _role(self, name: str) -> str:
+        return f"cn={name},{self._env['ROLES_BASE']}"
 
-    def _member(self, verb: str, fine: tuple[int, ...]) -> None:
-        self._change(f"dn: {self._role()}\nchangetype: modify\n{verb}: member\nmember: {self.dn}\n", fine=fine)
+    def _member(self, group: str, verb: str, fine: tuple[int, ...]) -> None:
+        self._change(f"dn: {group}\nchangetype: modify\n{verb}: member\nmember: {self.dn}\n", fine=fine)
 
-    def roles(self) -> set[str]:
-        """All that it has."""
-        return set(self._find(self._env["ROLES_BASE"], "sub", f"(member={self.dn})", "cn") or ())
+    def groups(self) -> list[str]:
+        """All that it is a member of, by their whole names."""
+        return self._find(self._env["ROLES_BASE"], "sub", f"(member={self.dn})", "dn") or []
 
     def grant(self) -> None:
         """One more role."""
         if not self.is_ours():
             die(f"there is no account {self.name} that this run has made")
-        self._member("add", fine=(VALUE_EXISTS,))
+        self._member(self._role(self._env["TARGET"]), "add", fine=(VALUE_EXISTS,))
 
     def granted(self) -> int:
         """Whether it has the role."""
-        found = self._find(self._role(), "base", f"(member={self.dn})", "cn")
+        found = self._find(self._role(self._env["TARGET"]), "base", f"(member={self.dn})", "dn")
         if found is None:
             die(f"there is no role {self._env['TARGET']}")
         return DONE if found else NOT_DONE
@@ -166,15 +176,16 @@ class Directory:
         """Without the role. Who has the name meanwhile keeps it."""
         there = self._find(self.dn, "base", "(objectClass=*)", "uid") is not None
         if not there or self.is_ours():
-            self._member("delete", fine=(NO_ENTRY, NO_ATTRIBUTE))
+            self._member(self._role(self._env["TARGET"]), "delete", fine=(NO_ENTRY, NO_ATTRIBUTE))
 
     def exact(self) -> None:
         """Neither more rights than asked for nor fewer."""
-        found = self.roles()
-        if more := found - self.wanted:
-            die(f"{self.name} has roles that nobody asked for: {', '.join(sorted(more))}")
-        if fewer := self.wanted - found:
-            die(f"{self.name} does not have: {', '.join(sorted(fewer))}")
+        asked = {role: self._find(self._role(role), "base", f"(member={self.dn})", "dn") for role in self.wanted}
+        if fewer := [role for role, found in asked.items() if not found]:
+            die(f"{self.name} does not have: {', '.join(fewer)}")
+        right = {group for found in asked.values() for group in found or ()}
+        if more := [group for group in self.groups() if group not in right]:
+            die(f"{self.name} is a member of what nobody asked for: {'; '.join(more)}")
 
     # -- its way in ----------------------------------------------------------------------------------------------
 

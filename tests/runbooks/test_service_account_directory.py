@@ -45,9 +45,11 @@ class Account(NamedTuple):
     def locked(self) -> bool:
         return "pwdAccountLockedTime" in (self.server.account(self.name) or {})
 
-    def change(self, ldif: str) -> None:
-        """What somebody else does meanwhile."""
-        self.server.change(ldif.format(dn=self.server.dn(self.name), roles=ROLES))
+    def become_admin(self, name: str = "admins") -> str:
+        """What somebody else does meanwhile. The group's whole name."""
+        group = f"cn={name}-{self.name.removeprefix('shop-')},{ROLES}"
+        self.server.change(f"dn: {group}\nchangetype: modify\nadd: member\nmember: {self.server.dn(self.name)}\n")
+        return group
 
 
 @pytest.fixture
@@ -138,15 +140,27 @@ def test_what_somebody_else_has_made_is_refused_and_left_alone(account: Account)
 def test_a_role_that_nobody_asked_for_keeps_it_locked(account: Account) -> None:
     account("create")
     account.grant_all()
-    account.change(f"dn: cn=admins-{account.name[5:]},{{roles}}\nchangetype: modify\nadd: member\nmember: {{dn}}\n")
-    assert "that nobody asked for: admins-" in account("exact", 1)
-    assert "that nobody asked for: admins-" in account("enable", 1)
+    admins = account.become_admin()
+    for what in ("exact", "enable"):
+        assert f"what nobody asked for: {admins}" in account(what, 1)
     assert account.locked()
+    account("remove")
+    assert account.server.roles(account.name) == set()
+
+
+def test_a_group_with_any_name_is_seen(account: Account) -> None:
+    account("create")
+    account.grant_all()
+    account.server.new_roles(f"Größe-{account.name.removeprefix('shop-')}")
+    group = account.become_admin("Größe")
+    assert f"what nobody asked for: {group}" in account("exact", 1)
 
 
 def test_a_member_that_an_old_account_has_left_behind_is_told_before_anything_is_made(account: Account) -> None:
-    account.change(f"dn: cn=admins-{account.name[5:]},{{roles}}\nchangetype: modify\nadd: member\nmember: {{dn}}\n")
-    assert "is still a member of admins-" in account("check", 1)
+    admins = account.become_admin()
+    assert f"is still a member of {admins}" in account("check", 1)
+    account("remove")
+    assert len(account.server.roles(account.name)) == 1
 
 
 def test_a_role_that_is_not_there_is_told(account: Account) -> None:
