@@ -64,6 +64,11 @@ class App(NamedTuple):
             return "interrupted"
         return record.status
 
+    def head(self, run_id: str) -> str:
+        """The digest of the register's newest entry about the run; empty if it is older than the register."""
+        entries = self.journal.entries(run_id)
+        return entries[-1].digest if entries else ""
+
     def can_go_on(self, record: RunRecord) -> bool:
         """Whether a resume needs nobody's word: it was interrupted, doubts are settled, a time or group is there."""
         if record.status == "waiting" and not record.sessions:
@@ -96,5 +101,16 @@ def open_app(read_only: bool = False) -> Iterator[App]:
     journal = open_journal(config.journal_path, read_only=read_only, clock=clock)
     try:
         yield App(config, journal, clock)
+        if journal.unsigned:
+            _sign(config, journal)
     finally:
         journal.close()
+
+
+def _sign(config: Config, journal: Journal) -> None:
+    """Sign what a command has entered without driving a run. Where that can't be done, `durun doctor` says why."""
+    from durun.engine.local.signing import Signing
+
+    signing = Signing(config, journal)
+    signing.begin()
+    signing.sign()

@@ -31,7 +31,7 @@ COMMANDS: dict[str, Command] = {
     "secret list": Command("secret_list", "secret", "list what durun has put into your keyring"),
     "secret delete": Command("secret_delete", "secret", "remove a secret from your keyring"),
     "secret check": Command("secret_check", "secret", "look whether every secret of a runbook can be had here"),
-    "secret key": Command("secret_key", "secret", "show where durun's own key is, or take it elsewhere"),
+    "secret key": Command("secret_key", "secret", "show where durun's own keys are, or take them elsewhere"),
     "doctor": Command("doctor", "keep", "look whether durun is well here"),
 }
 

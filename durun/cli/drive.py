@@ -65,6 +65,6 @@ def report_standing(app: App, record: RunRecord, as_json: bool, quiet: bool, not
     view = choose_view(app, as_json, quiet)
     if note and (as_json or not quiet):
         view.said(note)
-    view.ended(Outcome(record.id, status, code, app.state(record.id)))
+    view.ended(Outcome(record.id, status, code, app.state(record.id), head=app.head(record.id)))
     view.close(code)
     return code

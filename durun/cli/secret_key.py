@@ -1,4 +1,4 @@
-"""`durun secret key`: where durun's own key is, to which secrets are sealed; and taking it elsewhere."""
+"""`durun secret key`: where durun's own keys are, the one to which secrets are sealed and the one that signs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from durun.cli.keyring import open_keyring
 from durun.config import load_config
 from durun.errors import UsageError
 from durun.journal.place import prepare
-from durun.secrets.keys import SealKey
+from durun.secrets.keys import OwnKey, SealKey, SigningKey
+from durun.secrets.sign import key_id, to_pem
 from durun.views.json import dump
 
 
@@ -20,21 +21,23 @@ def command(
         str | None,
         Option("--move", metavar="keyring|file", help="Take it there, for example into a file for cron."),
     ] = None,
+    signing: Annotated[
+        bool, Option("--signing", help="The key that signs, with its public half for those who verify.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Show where durun's own key is, to which secrets are sealed; or take it elsewhere."""
+    """Show where durun's own key is, to which secrets are sealed, or the one that signs; or take it elsewhere."""
     config = load_config(os.environ)
     with open_keyring() as keyring:
-        key = SealKey(config.home, keyring, os.environ)
+        key = (SigningKey if signing else SealKey)(config.home, keyring, os.environ)
         if move is not None:
             place = _place(move)
             prepare(config.journal_path)
             key.move(place)
-        found = key.place()
         if as_json:
-            sys.stdout.write(dump({"schema": 1, "place": found, "at": key.place_name()}))
+            sys.stdout.write(dump(_json(key, signing)))
         else:
-            sys.stdout.write(f"{_text(key)}\n")
+            sys.stdout.write(_text(key, signing))
     return 0
 
 
@@ -46,7 +49,20 @@ def _place(word: str) -> Literal["keyring", "file"]:
             raise UsageError(f"the key can't be moved to `{word}`", "--move keyring, or --move file")
 
 
-def _text(key: SealKey) -> str:
+def _json(key: OwnKey, signing: bool) -> dict[str, object]:
+    found: dict[str, object] = {"schema": 1, "place": key.place(), "at": key.place_name()}
+    if not signing:
+        return found
+    public = key.public() if found["place"] else None
+    named = {"key": None, "pem": None} if public is None else {"key": key_id(public), "pem": to_pem(public).decode()}
+    return found | named
+
+
+def _text(key: OwnKey, signing: bool) -> str:
     if key.place() is None:
-        return "there is no seal key yet: it is made when the first secret is sealed"
-    return f"durun's seal key is in {key.place_name()}"
+        made = "the first run makes it" if signing else "it is made when the first secret is sealed"
+        return f"there is no {key.word} yet: {made}\n"
+    said = f"durun's {key.word} is in {key.place_name()}\n"
+    if signing:
+        said += f"its id is {key_id(key.public())}\n{to_pem(key.public()).decode()}"
+    return said

@@ -33,12 +33,13 @@ def command(
         status = app.status(state.record)
         to_come = [name for name in not_begun(state) if target is None and step in (None, name)]
         tasks = {} if step in to_come else choose_tasks(state, step, target)
+        head = app.head(run_id)
         if as_json:
             ordered = [member for members in by_step(tasks).values() for member in members]
-            sys.stdout.write(dump(run_whole(state, status, ordered, waiting_for(state, status))))
+            sys.stdout.write(dump(run_whole(state, status, ordered, waiting_for(state, status), head)))
             return 0
         every = step is not None or target is not None
-        sys.stdout.write(show_text(state, status, tasks, app.clock.now(), to_come, every))
+        sys.stdout.write(show_text(state, status, tasks, app.clock.now(), to_come, every, head))
         if step is not None and len(tasks) <= 20:
             sys.stdout.write(attempts_text(tasks))
     return 0

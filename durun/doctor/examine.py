@@ -15,6 +15,7 @@ CHECKS: Mapping[str, Callable[[Here], Check]] = {
     "sharing": sharing.sharing,
     "keyring": secrecy.keyring,
     "seal_key": secrecy.seal_key,
+    "signing_key": secrecy.signing_key,
     "secret_files": secrecy.secret_files,
     "core_dumps": processes.core_dumps,
     "sessions": processes.sessions,

@@ -1,11 +1,11 @@
-"""What secrets rest on: the keyring, durun's own key, and memory for those that are handed over in files."""
+"""What secrets rest on: the keyring, durun's own keys, and memory for those that are handed over in files."""
 
 from __future__ import annotations
 
 from durun.doctor.here import Here
 from durun.engine.local.secret_files import memory_place
 from durun.model.check import Check
-from durun.secrets.keys import SealKey
+from durun.secrets.keys import OwnKey, SealKey, SigningKey
 
 
 def keyring(here: Here) -> Check:
@@ -24,15 +24,22 @@ def keyring(here: Here) -> Check:
 def seal_key(here: Here) -> Check:
     """It can be had, and is in one place only."""
     key = SealKey(here.config.home, here.keyring, here.environ)
+    return _own_key("seal_key", key, "it is made when the first secret is sealed")
+
+
+def signing_key(here: Here) -> Check:
+    """It can be had, and is in one place only. What is signed shows a change only to who has a head or the key's id."""
+    return _own_key("signing_key", SigningKey(here.config.home, here.keyring, here.environ), "the first run makes it")
+
+
+def _own_key(name: str, key: OwnKey, until: str) -> Check:
     place = key.place()
     if place is None:
-        return Check("seal_key", "ok", "there is none yet: it is made when the first secret is sealed")
+        return Check(name, "ok", f"there is none yet: {until}")
     key.private()
     if (copy := key.left_behind()) is not None:
-        return Check(
-            "seal_key", "warn", f"it is in {key.place_name()}, and also in {copy}", f"durun secret key --move {place}"
-        )
-    return Check("seal_key", "ok", f"it is in {key.place_name()}")
+        return Check(name, "warn", f"it is in {key.place_name()}, and also in {copy}", f"{key.move_command} {place}")
+    return Check(name, "ok", f"it is in {key.place_name()}")
 
 
 def secret_files(here: Here) -> Check:

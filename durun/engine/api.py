@@ -83,7 +83,8 @@ class CancelRequest(NamedTuple):
 class Outcome(NamedTuple):
     """How a verb came back. `status` is the run's; `state` says more, where the engine drove the run itself.
 
-    `driver` is `other` when the request was recorded and another process carries it out (its `holder`:
+    `head`: the digest of the register's newest entry about the run, for whoever keeps it elsewhere; empty where it is
+    not known. `driver` is `other` when the request was recorded and another process carries it out (its `holder`:
     `{"pid", "host", "since"}`).
     """
 
@@ -93,6 +94,7 @@ class Outcome(NamedTuple):
     state: RunState | None = None
     driver: Literal["self", "other"] = "self"
     holder: Mapping[str, Json] | None = None
+    head: str = ""
 
 
 class Observer(Protocol):

@@ -91,10 +91,11 @@ class Journal(Protocol):
         """Whatever is entered from now on is signed in the same transaction."""
 
     def sign(self) -> None:
-        """Sign the newest entry of the register, if it is not; nothing without a signer.
+        """Sign the newest entry of the register, if it is not; nothing without a signer. Raises StorageFailed."""
 
-        Costs nothing where this process knows that it is. Raises StorageFailed.
-        """
+    @property
+    def unsigned(self) -> bool:
+        """Whether this process has made an entry that no signature covers yet."""
 
     def prune(self, run_id: str, at: float) -> None:
         """Remove a run with all its events; the register keeps its head.

@@ -130,6 +130,11 @@ class MemoryJournal:
         if self._signer is not None and self._entries and self._entries[-1].signature is None:
             self._entries[-1] = self._entries[-1].signed_by(self._signer)
 
+    @property
+    def unsigned(self) -> bool:
+        """See `Journal.unsigned`."""
+        return bool(self._entries) and self._entries[-1].signature is None
+
     def prune(self, run_id: str, at: float) -> None:
         """See `Journal.prune`."""
         run, record = self._run(run_id), self.record(run_id)

@@ -15,12 +15,12 @@ from durun.model.status import FINAL
 class Registrar:
     """Enters what is to be entered, and signs it once there is a signer. Every call is part of a transaction.
 
-    `unsigned`: the newest entry may be without a signature.
+    `unsigned`: it has made an entry that no signature covers; after a transaction that failed it may only seem so.
     """
 
     def __init__(self) -> None:
         self.signer: Signer | None = None
-        self.unsigned = True
+        self.unsigned = False
 
     def newest(self, connection: sqlite3.Connection, at: float) -> Entry:
         """The entry to go on from; the first one is made where there is none yet, before a run is stored."""
@@ -37,8 +37,8 @@ class Registrar:
     def sign(self, connection: sqlite3.Connection) -> None:
         """Sign the newest entry, if it is not signed."""
         entry = _newest(connection)
-        if entry is not None and entry.signature is None:
-            self._sign(connection, entry)
+        if entry is not None and entry.signature is None and self.signer is not None:
+            self._sign(connection, entry, self.signer)
         self.unsigned = False
 
     def prune(self, connection: sqlite3.Connection, run_id: str, at: float) -> None:
@@ -57,15 +57,15 @@ class Registrar:
 
     def _insert(self, connection: sqlite3.Connection, entry: Entry, sign: bool = True) -> None:
         connection.execute(QUERIES["insert_entry"], (entry.number, entry.run, entry.kind, entry.body))
-        self.unsigned = True
-        if sign:
-            self._sign(connection, entry)
+        if sign and self.signer is not None:
+            self._sign(connection, entry, self.signer)
+        else:
+            self.unsigned = True
 
-    def _sign(self, connection: sqlite3.Connection, entry: Entry) -> None:
-        if self.signer is not None:
-            signed = entry.signed_by(self.signer)
-            connection.execute(QUERIES["insert_signature"], (entry.number, signed.key, signed.signature))
-            self.unsigned = False
+    def _sign(self, connection: sqlite3.Connection, entry: Entry, signer: Signer) -> None:
+        signed = entry.signed_by(signer)
+        connection.execute(QUERIES["insert_signature"], (entry.number, signed.key, signed.signature))
+        self.unsigned = False
 
 
 def _newest(connection: sqlite3.Connection) -> Entry | None:

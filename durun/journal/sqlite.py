@@ -164,6 +164,11 @@ class SqliteJournal:
         """See `Journal.sign`."""
         self._writing().sign()
 
+    @property
+    def unsigned(self) -> bool:
+        """See `Journal.unsigned`."""
+        return self._writer is not None and self._writer.unsigned
+
     def prune(self, run_id: str, at: float) -> None:
         """See `Journal.prune`."""
         self._heads.pop(run_id, None)

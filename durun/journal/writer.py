@@ -100,10 +100,15 @@ class Writer:
 
     def sign(self) -> None:
         """See `Journal.sign`."""
-        if self._registrar.unsigned and self._registrar.signer is not None:
+        if self._registrar.signer is not None:
             with self._transaction() as connection:
                 self._registrar.sign(connection)
                 connection.execute(QUERIES["commit"])
+
+    @property
+    def unsigned(self) -> bool:
+        """See `Journal.unsigned`."""
+        return self._registrar.unsigned
 
     def prune(self, run_id: str, at: float) -> None:
         """See `Journal.prune`."""
@@ -122,7 +127,6 @@ class Writer:
                 connection.execute(QUERIES["begin"])
                 yield connection
             except BaseException as error:
-                self._registrar.unsigned = True
                 self._give_up(connection, error)
                 raise
 

@@ -1,7 +1,9 @@
-"""durun's own seal key: made when it is first wanted, then one for as long as the state directory lives.
+"""durun's own keys: each is made when it is first wanted, then it is one for as long as the state directory lives.
 
-Its private half is in the user's keyring; where there is none, in `seal.key` in the state directory; or systemd hands
-it over. `seal.json` records the public half and the place: so to seal a value needs neither keyring nor private key.
+The private half is in the user's keyring, in a file of the state directory (`seal.key`, `sign.key`), or systemd hands
+it over. `seal.json` and `sign.json` record the public half and the place: so to seal a value, or to verify a signature,
+needs neither keyring nor private key. The seal key goes into a keyring where there is one. The signing key goes there
+only when it is told to: every run wants it, those of cron as well, and to ask a keyring takes longer than a short run.
 Who makes or moves the key holds an `flock` on the state directory.
 """
 
@@ -20,13 +22,36 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 from durun.errors import SecretUnavailable, StorageFailed
 from durun.secrets.api import Keyring
 from durun.secrets.files import read_private
-from durun.secrets.places import CREDENTIAL, AsCredential, InFile, InKeyring, Keeper, KeyPlace, encoded, storage
+from durun.secrets.places import AsCredential, InFile, InKeyring, Keeper, KeyPlace, Kind, encoded, storage
 from durun.secrets.seal import KEY_SIZE, new_key, public_key, write_sealed
+from durun.secrets.sign import new_signing_key, signing_public_key
 
 Place: TypeAlias = Literal["keyring", "file", "credential"]
 
 _VERSION = 1
 _GLANCES, _GLANCE = 1200, 0.05
+
+
+SEAL = Kind(
+    "seal key",
+    "seal",
+    new_key,
+    public_key,
+    "what was sealed is lost, and {record} must go before a new run",
+    "durun secret key --move",
+)
+"""The key to which secrets are sealed."""
+
+SIGN = Kind(
+    "signing key",
+    "sign",
+    new_signing_key,
+    signing_public_key,
+    "move {record} away, and a new key is made: tell those who verify its id",
+    "durun secret key --signing --move",
+    shy=True,
+)
+"""The key that signs the heads of runs, and what is exported."""
 
 
 class Record(NamedTuple):
@@ -36,19 +61,30 @@ class Record(NamedTuple):
     place: Place
 
 
-class SealKey:
-    """The seal key of the state directory `home`."""
+class OwnKey:
+    """One of the keys of the state directory `home`."""
 
-    def __init__(self, home: Path, keyring: Keyring, environ: Mapping[str, str]) -> None:
+    def __init__(self, kind: Kind, home: Path, keyring: Keyring, environ: Mapping[str, str]) -> None:
+        self._kind = kind
         self._home = home
-        self._record_file = home / "seal.json"
+        self._record_file = home / f"{kind.stem}.json"
         self._keyring = keyring
-        self._file = InFile(home / "seal.key")
-        self._credential = AsCredential(environ)
+        self._file = InFile(kind, home / f"{kind.stem}.key")
+        self._credential = AsCredential(kind, environ)
         self._private: bytes | None = None
 
+    @property
+    def word(self) -> str:
+        """What the key is called: `seal key`, `signing key`."""
+        return self._kind.word
+
+    @property
+    def move_command(self) -> str:
+        """The command that takes it elsewhere, but for the place."""
+        return self._kind.move
+
     def place(self) -> Place | None:
-        """Where the private key is; None if none has been made. Raises SecretUnavailable if `seal.json` is no good."""
+        """Where the private key is; None if none has been made. Raises SecretUnavailable if its record is no good."""
         record = self._record()
         return record.place if record else None
 
@@ -87,7 +123,10 @@ class SealKey:
         with alone(self._home):
             record = self._record() or self._new()
             private = self._fetch(record)
-            keepers: dict[Place, Keeper] = {"file": self._file, "keyring": InKeyring(self._keyring, record.public)}
+            keepers: dict[Place, Keeper] = {
+                "file": self._file,
+                "keyring": InKeyring(self._kind, self._keyring, record.public),
+            }
             keepers.pop(place).keep(private)
             self._write_record(Record(record.public, place))
             for left, keeper in keepers.items():
@@ -109,16 +148,16 @@ class SealKey:
     def _adopt(self) -> Record | None:
         """The key that systemd hands over, or one in a file whose record was not written any more."""
         if (private := self._credential.read()) is not None:
-            return Record(public_key(private), "credential")
+            return Record(self._kind.public_key(private), "credential")
         if (private := self._file.read()) is not None:
-            return Record(public_key(private), "file")
+            return Record(self._kind.public_key(private), "file")
         return None
 
     def _make(self) -> Record:
-        private, public = new_key()
-        if self._keyring.backend().usable:
+        private, public = self._kind.new()
+        if not self._kind.shy and self._keyring.backend().usable:
             with suppress(SecretUnavailable):  # locked, or it keeps nothing: there is always the file
-                InKeyring(self._keyring, public).keep(private)
+                InKeyring(self._kind, self._keyring, public).keep(private)
                 return Record(public, "keyring")
         self._file.keep(private)
         return Record(public, "file")
@@ -126,13 +165,13 @@ class SealKey:
     def _fetch(self, record: Record) -> bytes:
         """The private key. A credential that is the right one spares the keyring: a unit has no session."""
         private = self._credential.read()
-        if private is not None and public_key(private) == record.public:
+        if private is not None and self._kind.public_key(private) == record.public:
             return private
         place = self._read_at(record)
         private = place.read()
         if private is None:
-            raise SecretUnavailable(f"durun's seal key is gone from {place.name}", self._way_out(record))
-        if public_key(private) != record.public:
+            raise SecretUnavailable(f"durun's {self._kind.word} is gone from {place.name}", self._way_out(record))
+        if self._kind.public_key(private) != record.public:
             problem = f"the key in {place.name} is not the one that {self._record_file} names"
             raise SecretUnavailable(problem, self._way_out(record))
         return private
@@ -140,7 +179,7 @@ class SealKey:
     def _read_at(self, record: Record) -> KeyPlace:
         match record.place:
             case "keyring":
-                return InKeyring(self._keyring, record.public)
+                return InKeyring(self._kind, self._keyring, record.public)
             case "file":
                 return self._file
             case "credential":
@@ -158,7 +197,7 @@ class SealKey:
             good = False
         if not good:
             raise SecretUnavailable(
-                f"{self._record_file} is not a record of a seal key that this durun knows",
+                f"{self._record_file} is not a record of a {self._kind.word} that this durun knows",
                 "restore it from a backup, or use the durun that wrote it",
             )
         return record
@@ -170,8 +209,22 @@ class SealKey:
 
     def _way_out(self, record: Record) -> str:
         if record.place == "credential":
-            return f"start durun from the unit that loads the credential {CREDENTIAL}"
-        return f"put the key back; else what was sealed is lost, and {self._record_file} must go before a new run"
+            return f"start durun from the unit that loads the credential {self._kind.credential}"
+        return f"put the key back; else {self._kind.loss.format(record=self._record_file)}"
+
+
+class SealKey(OwnKey):
+    """The seal key of the state directory `home`."""
+
+    def __init__(self, home: Path, keyring: Keyring, environ: Mapping[str, str]) -> None:
+        super().__init__(SEAL, home, keyring, environ)
+
+
+class SigningKey(OwnKey):
+    """The signing key of the state directory `home`."""
+
+    def __init__(self, home: Path, keyring: Keyring, environ: Mapping[str, str]) -> None:
+        super().__init__(SIGN, home, keyring, environ)
 
 
 @contextmanager
@@ -187,7 +240,7 @@ def alone(folder: Path) -> Iterator[None]:
             except BlockingIOError:
                 select.select([], [], [], _GLANCE)
         else:
-            raise StorageFailed(f"another process holds {folder}", "look which durun makes or moves its seal key")
+            raise StorageFailed(f"another process holds {folder}", "look which durun makes or moves its keys")
         yield
     finally:
         os.close(descriptor)

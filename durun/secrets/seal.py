@@ -19,7 +19,7 @@ HEADER = b"durun-seal/1\n"
 """What a sealed value begins with; it goes into `info` as well."""
 
 KEY_SIZE = 32
-"""Bytes in a private and in a public key (RFC 7748)."""
+"""Bytes in a private and in a public key, of X25519 (RFC 7748) and of Ed25519 (RFC 8032)."""
 
 _TAG_SIZE = 16
 

@@ -54,7 +54,11 @@ def run_line(record: RunRecord, status: RunStatus) -> dict[str, Json]:
 
 
 def run_whole(
-    state: RunState, status: RunStatus, tasks: Iterable[tuple[TaskKey, TaskState]], waiting_for: Json
+    state: RunState,
+    status: RunStatus,
+    tasks: Iterable[tuple[TaskKey, TaskState]],
+    waiting_for: Json,
+    head: str,
 ) -> dict[str, Json]:
     """One run, as in `show`."""
     created = state.created
@@ -68,6 +72,7 @@ def run_whole(
         "request_id": state.record.request_id,
         "requested_by": created.by,
         "runbook_digest": state.record.digest,
+        "head": head or None,
         "runbook_file": created.file,
         "waiting_for": waiting_for,
         "cancel_requested": state.record.cancel_requested,

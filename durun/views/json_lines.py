@@ -60,7 +60,7 @@ class JsonLines:
     def ended(self, outcome: Result) -> None:
         """The last line, also when the run parks or is interrupted."""
         record = outcome.state.record if outcome.state else None
-        self._end(outcome.run_id, outcome.status, outcome.exit_code, record)
+        self._end(outcome.run_id, outcome.status, outcome.exit_code, record, outcome.head)
         self._state = None
 
     def close(self, exit_code: int) -> None:
@@ -71,9 +71,9 @@ class JsonLines:
             self._end(record.id, status, exit_code, record)
         self._channel.close(_PATIENCE)
 
-    def _end(self, run_id: str, status: str, exit_code: int, record: RunRecord | None) -> None:
+    def _end(self, run_id: str, status: str, exit_code: int, record: RunRecord | None, head: str = "") -> None:
         line: dict[str, Json] = {"schema": SCHEMA, "event": "run_ended", "run": run_id}
-        line |= {"status": status, "exit_code": exit_code}
+        line |= {"status": status, "exit_code": exit_code, "head": head or None}
         if record is not None:
             line |= {"at": iso(self._at or record.created_at), "reason": record.reason, "outputs": record.outputs}
             line["tasks"] = {"total": record.total, **all_counts(record)}

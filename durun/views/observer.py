@@ -28,6 +28,10 @@ class Result(Protocol):
         """The process's exit code."""
 
     @property
+    def head(self) -> str:
+        """The digest of the register's newest entry about the run; empty where it is not known."""
+
+    @property
     def state(self) -> RunState | None:
         """The whole state, where it is known."""
 

@@ -34,13 +34,19 @@ Tasks = Mapping[TaskKey, TaskState]
 
 
 def show_text(
-    state: RunState, status: RunStatus, tasks: Tasks, now: float, to_come: Sequence[str] = (), every: bool = False
+    state: RunState,
+    status: RunStatus,
+    tasks: Tasks,
+    now: float,
+    to_come: Sequence[str] = (),
+    every: bool = False,
+    head: str = "",
 ) -> str:
     """The whole text. `tasks` are those to show, `to_come` the steps that have not begun to be named.
 
-    `every`: list each target, not only the troubles.
+    `every`: list each target, not only the troubles. `head`: the digest of the register's newest entry about the run.
     """
-    lines = [*_head(state, status, now), *outputs(state.record.outputs)]
+    lines = [*_facts(state, status, now, head), *outputs(state.record.outputs)]
     lines += following(next_commands(state.record.id, status, state.tasks))
     steps = by_step(tasks)
     if steps:
@@ -62,7 +68,7 @@ def not_begun(state: RunState) -> list[str]:
     return [step for step in (*state.created.steps, *state.created.finally_steps) if step not in begun]
 
 
-def _head(state: RunState, status: RunStatus, now: float) -> Iterable[str]:
+def _facts(state: RunState, status: RunStatus, now: float, head: str) -> Iterable[str]:
     record, created = state.record, state.created
     user, host = created.by.get("user"), created.by.get("host")
     took = duration(ran_for(record, now)) if record.ended_at is not None or status == "running" else ""
@@ -78,6 +84,7 @@ def _head(state: RunState, status: RunStatus, now: float) -> Iterable[str]:
         ("group", _group(record)),
         ("inputs", ", ".join(f"{name}={value_text(value)}" for name, value in created.inputs.items())),
         ("tasks", tasks_text(record)),
+        ("head", head),
     ]
     return [f"{name:<11}{one_line(text)}" for name, text in facts if text]
 

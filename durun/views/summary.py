@@ -87,14 +87,20 @@ def _task_words(key: TaskKey) -> str:
 
 
 def closing(
-    record: RunRecord, status: RunStatus, tasks: Mapping[TaskKey, TaskState], exit_code: int | None = None
+    record: RunRecord,
+    status: RunStatus,
+    tasks: Mapping[TaskKey, TaskState],
+    exit_code: int | None = None,
+    head: str = "",
 ) -> list[str]:
-    """The lines at the end: what happened, the troubles, the outputs, the next commands."""
+    """The lines at the end: what happened, the troubles, the outputs, the head to keep, the next commands."""
     lines = [headline(record, status)]
     if record.reason and status not in ("succeeded", "in_doubt"):
         lines.append(f"  {one_line(record.reason)}")
     lines += (f"  {line}" for line in troubles(tasks))
     lines += outputs(record.outputs)
+    if head and status != "interrupted":
+        lines.append(f"  head {head}")
     lines += following(next_commands(record.id, status, tasks))
     if exit_code in (130, 143) and status == "interrupted":
         lines.append("  running steps go on; resume adopts what they did")

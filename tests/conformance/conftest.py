@@ -137,6 +137,7 @@ def new_operator(tmp_path: Path) -> Iterator[Any]:
             "LANG": "C.UTF-8",
             "DURUN_HOME": str(tmp_path / "state"),
             "DURUN_LAST_OK": "1",
+            "DURUN_SYSLOG": "",
             "PYTHONPATH": str(ROOT),
             "PYTHON": sys.executable,
             "SOURCE": str(ROOT),

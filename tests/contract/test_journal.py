@@ -485,13 +485,17 @@ def test_a_refused_append_enters_nothing(journal: Journal) -> None:
 
 
 def test_what_is_entered_is_signed_once_there_is_a_signer(journal: Journal) -> None:
+    assert not journal.unsigned
     journal.append(RUN, 0, [created()], 1.0)
     journal.sign()
+    assert journal.unsigned
     assert all(entry.signature is None for entry in journal.entries())
     journal.sign_with(Pen())
     journal.sign()
+    assert not journal.unsigned
     journal.sign()
     journal.append(RUN, 1, [session(), ended()], 2.0)
+    assert not journal.unsigned
     begun, *signed = journal.entries()
     assert begun.signature is None
     assert [(entry.key, entry.signature) for entry in signed] == [

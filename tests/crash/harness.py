@@ -89,7 +89,7 @@ class Bench:
         self.effects_file = folder / "effects"
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(("DURUN_", "CRASH_"))}
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        self.env |= {"DURUN_HOME": str(self.home), "PYTHONPATH": path, "DURUN_STOP_GRACE": "0.2"}
+        self.env |= {"DURUN_HOME": str(self.home), "PYTHONPATH": path, "DURUN_STOP_GRACE": "0.2", "DURUN_SYSLOG": ""}
         self.sign = f"DURUN_HOME={self.home}"
         """A variable by which its processes are known."""
         self._started: list[subprocess.Popen[str]] = []

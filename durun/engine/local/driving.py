@@ -17,6 +17,7 @@ from durun.engine.local.recovery import refuse_older_journal
 from durun.engine.local.runner import Runner
 from durun.engine.local.session import Charge, Session
 from durun.engine.local.signals import Signals
+from durun.engine.local.system_log import announce
 from durun.journal.api import Journal
 from durun.model.clock import Clock
 from durun.model.runbook import Runbook
@@ -84,5 +85,8 @@ class Driver:
         if outcome.status == "succeeded":
             remove_folder(session.run_folder / "work")
             destroy_seals(self._journal, self._clock, secrecy, state)
+        outcome = outcome._replace(head=session.signing.head(outcome.run_id))
+        if outcome.status != "interrupted":
+            announce(f"run {outcome.run_id} of {state.record.runbook} {outcome.status}: head {outcome.head}")
         observer.ended(outcome)
         return outcome

@@ -71,6 +71,7 @@ class Runner:
         try:
             self._turn([])
             self._say_what_differs()
+            self._get_ready_to_sign()
             while (outcome := self._outcome()) is None:
                 self._turn(self._wait())
             if outcome.status != "interrupted":
@@ -85,6 +86,11 @@ class Runner:
         if self._signals.wish == "go_on":
             for line in self._session.targets.differing():
                 self._observer.said(line)
+
+    def _get_ready_to_sign(self) -> None:
+        """The first tasks are under way: what that costs now, nobody waits for."""
+        if problem := self._session.signing.begin():
+            self._observer.said(problem)
 
     # -- one turn ---------------------------------------------------------------------------------------------
 
@@ -208,7 +214,10 @@ class Runner:
         self._selector.select(timeout)
         self._signals.clear()
         self._observer.tick(self._ledger.now)
-        return self._hands.receive()
+        replies = self._hands.receive()
+        if not replies:
+            self._session.signing.sign()
+        return replies
 
     # -- ending -----------------------------------------------------------------------------------------------
 

@@ -55,6 +55,22 @@ def test_another_place_is_a_mistake(durun, none):
     ]
 
 
+def test_the_key_that_signs_is_shown_with_its_public_half(durun, home, none):
+    assert durun("secret", "key", "--signing").out == "there is no signing key yet: the first run makes it\n"
+    said = durun("secret", "key", "--signing", "--move", "file").out
+    place, named, *pem = said.splitlines()
+    assert place == f"durun's signing key is in {home}/sign.key"
+    found = json.loads(durun("secret", "key", "--signing", "--json").out)
+    assert found == {
+        "schema": 1,
+        "place": "file",
+        "at": f"{home}/sign.key",
+        "key": named.removeprefix("its id is "),
+        "pem": "".join(f"{line}\n" for line in pem),
+    }
+    assert pem[0] == "-----BEGIN PUBLIC KEY-----"
+
+
 @needs_keyring
 def test_it_goes_into_a_real_keyring_and_out_of_it_again(durun, home, real):
     durun("secret", "key", "--move", "file")

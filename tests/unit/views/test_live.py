@@ -98,10 +98,10 @@ def test_at_the_end_the_picture_stays_with_a_summary(paper, story, started):
     tale.tell(view, ev.RunEnded(status="succeeded", exit_code=0))
 
     class Outcome:
-        run_id, status, exit_code, state = "run-1", "succeeded", 0, tale.state
+        run_id, status, exit_code, state, head = "run-1", "succeeded", 0, tale.state, "5eed"
 
     view.ended(Outcome())
     view.close(0)
     assert paper.picture == []
-    assert plain(paper.text.splitlines()[-2]).split()[:3] == ["✔", "dump", "succeeded"]
-    assert paper.text.splitlines()[-1] == "run run-1 of backup succeeded after 3.0s: 1 succeeded"
+    assert plain(paper.text.splitlines()[-3]).split()[:3] == ["✔", "dump", "succeeded"]
+    assert paper.text.splitlines()[-2:] == ["run run-1 of backup succeeded after 3.0s: 1 succeeded", "  head 5eed"]
