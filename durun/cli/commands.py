@@ -32,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "secret delete": Command("secret_delete", "secret", "remove a secret from your keyring"),
     "secret check": Command("secret_check", "secret", "look whether every secret of a runbook can be had here"),
     "secret key": Command("secret_key", "secret", "show where durun's own keys are, or take them elsewhere"),
+    "verify": Command("verify", "audit", "prove that nothing in the journal, a run or an exported bundle was changed"),
     "doctor": Command("doctor", "keep", "look whether durun is well here"),
 }
 
@@ -40,6 +41,7 @@ GROUPS: dict[str, str] = {
     "look": "Look",
     "write": "Write runbooks",
     "secret": "Secrets",
+    "audit": "Audit",
     "keep": "Keep",
 }
 

@@ -78,8 +78,14 @@ class Journal(Protocol):
         Raises NoSuchRun, naming near matches or the candidates.
         """
 
-    def check(self, run_id: str) -> None:
-        """Prove the chain of hashes, and that the events fold to the projections. Raises JournalDamaged."""
+    def check(self, run_id: str, structure: bool = True) -> None:
+        """Prove the chain of hashes, and that the events fold to the projections. Raises JournalDamaged.
+
+        `structure`: look at the whole file as such, too.
+        """
+
+    def examine(self) -> None:
+        """Prove that the journal as such is whole, whatever is in it. Raises JournalDamaged."""
 
     def links(self, run_id: str) -> list[Link]:
         """The events as they are stored, in order. Raises NoSuchRun."""

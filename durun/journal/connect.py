@@ -166,6 +166,17 @@ def _migrate(connection: sqlite3.Connection) -> None:
     connection.execute(QUERIES["commit"])
 
 
+def newest_tables() -> list[tuple[str, ...]]:
+    """The tables, indexes and triggers of the newest schema, as the query `tables` gives them."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        for _, script in migrations():
+            connection.executescript(script)
+        return connection.execute(QUERIES["tables"]).fetchall()
+    finally:
+        connection.close()
+
+
 def _statements(script: str) -> list[str]:
     """The statements of a script: a trigger's body, too, holds semicolons."""
     statements, open_lines = [], ""

@@ -107,11 +107,14 @@ class MemoryJournal:
             raise lookup.ambiguous(reference, ids)
         raise lookup.near(reference, [record.id for record in self._newest()])
 
-    def check(self, run_id: str) -> None:
+    def check(self, run_id: str, structure: bool = True) -> None:  # noqa: ARG002
         """See `Journal.check`."""
         run = self._run(run_id)
         rows = [task_row(key, state) for key, state in run.tasks.items()]
         compare(run_id, prove(run_id, run.links), run_row(self.record(run_id)), {row[:3]: row for row in rows})
+
+    def examine(self) -> None:
+        """See `Journal.examine`."""
 
     def links(self, run_id: str) -> list[Link]:
         """See `Journal.links`."""

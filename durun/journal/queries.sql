@@ -21,6 +21,15 @@ PRAGMA user_version;
 -- name: quick_check
 PRAGMA quick_check(1);
 
+-- name: integrity_check
+PRAGMA integrity_check(1);
+
+-- name: foreign_key_check
+PRAGMA foreign_key_check;
+
+-- name: tables
+SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name;
+
 -- name: journal_mode
 PRAGMA journal_mode;
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from durun.errors import JournalDamaged, StorageFailed
+from durun.errors import StorageFailed
 from durun.journal import lookup
 from durun.journal.api import RunQuery
-from durun.journal.chain import Link, canonical, prove, unseal
-from durun.journal.codec import compare, read_run, read_tasks
+from durun.journal.chain import Link, canonical, unseal
+from durun.journal.codec import read_run, read_tasks
 from durun.journal.connect import Unfinished, connect_reader, meaning
+from durun.journal.inspection import check_run, check_structure, check_tables, damaged
 from durun.journal.queries import QUERIES, listing
 from durun.journal.register import Entry, Signer
 from durun.journal.writer import Writer
@@ -131,15 +132,30 @@ class SqliteJournal:
         some = self._all("newest_run_ids", {"uid": None, "limit": lookup.NEAR_AMONG})
         raise lookup.near(reference, [str(row[0]) for row in some])
 
-    def check(self, run_id: str) -> None:
-        """See `Journal.check`. It also has SQLite look at the structure of the whole file."""
+    def check(self, run_id: str, structure: bool = True) -> None:
+        """See `Journal.check`."""
         with self._translated():
             connection = self._reader()
             if connection is None:
                 raise lookup.unknown(run_id)
             try:
                 connection.execute(QUERIES["begin_read"])
-                self._check(connection, run_id)
+                if structure:
+                    check_structure(connection, self._path)
+                check_run(connection, run_id)
+            finally:
+                connection.close()
+
+    def examine(self) -> None:
+        """See `Journal.examine`."""
+        with self._translated():
+            connection = self._reader()
+            if connection is None:
+                return
+            try:
+                connection.execute(QUERIES["begin_read"])
+                check_structure(connection, self._path)
+                check_tables(connection, self._path)
             finally:
                 connection.close()
 
@@ -184,18 +200,6 @@ class SqliteJournal:
             raise StorageFailed("the journal was opened to be read only", "nothing was written")
         return self._writer
 
-    def _check(self, connection: sqlite3.Connection, run_id: str) -> None:
-        found = connection.execute(QUERIES["quick_check"]).fetchone()[0]
-        if found != "ok":
-            raise JournalDamaged(f"the journal {self._path} is damaged: {found}", "restore it from a copy")
-        stored = connection.execute(QUERIES["record"], (run_id,)).fetchone()
-        if stored is None:
-            raise lookup.unknown(run_id)
-        values = {"id": run_id, "after": 0}
-        links = (Link(*row) for row in connection.execute(QUERIES["events"], values))
-        tasks = connection.execute(QUERIES["tasks"], (run_id,))
-        compare(run_id, prove(run_id, links), tuple(stored), {tuple(row[:3]): tuple(row) for row in tasks})
-
     def _forget_old(self) -> None:
         version = self._one("data_version", ())[0]
         if version != self._version:
@@ -230,6 +234,8 @@ class SqliteJournal:
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except (UnicodeDecodeError, OverflowError) as error:  # only what is damaged has such names and numbers
+            raise damaged(self._path, str(error)) from error
         except sqlite3.Error as error:
             meant = meaning(error, self._path)
             if meant is None:

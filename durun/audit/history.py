@@ -1,0 +1,131 @@
+"""Proves a journal: the register, its signatures, each run against it and against what was folded from its events.
+
+Nothing is changed. What is wrong is named: the first event, entry or file that is not what was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from durun.audit.trust import Keys, prove_signatures, require_covered, require_heads
+from durun.engine.local.files import changed_files
+from durun.errors import JournalDamaged
+from durun.journal.api import Journal, RunQuery
+from durun.journal.chain import RESTORE, Link
+from durun.journal.reading import read_created
+from durun.journal.register import BEGUN, PRUNED, Entry, damaged, prove_register
+
+
+class Proof(NamedTuple):
+    """What was proved. `unsigned`: how many entries are newer than the newest signature; `head`: the newest entry's."""
+
+    runs: int
+    events: int
+    entries: int
+    unsigned: int
+    keys: Sequence[str]
+    heads: int
+    head: str
+    notes: Sequence[str]
+
+
+class Place(NamedTuple):
+    """A journal, and the folder in which its runs have theirs."""
+
+    journal: Journal
+    runs: Path
+
+
+def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str]) -> Proof:
+    """Prove one run, or all of them, and the register in either case.
+
+    `heads` were kept elsewhere: each must be the digest of an entry, or the hash of an event of the runs that are
+    looked at. Raises JournalDamaged, NoSuchRun.
+    """
+    journal = place.journal
+    journal.examine()
+    entries = journal.entries()  # before the runs: whoever writes meanwhile only adds to what these say
+    runs = [run_id] if run_id is not None else [record.id for record in reversed(journal.runs(RunQuery()))]
+    for known in runs:
+        journal.check(known, structure=False)
+    prove_register(entries)
+    newest = prove_signatures(entries, keys)
+    if keys.public:
+        require_covered(entries, newest)
+    by_run = _by_run(entries)
+    if run_id is None:
+        _refuse_missing(journal, by_run, set(runs))
+    events, hashes = 0, {entry.digest for entry in entries}
+    for known in runs:
+        links = journal.links(known)
+        events += len(links)
+        _prove_entered(known, links, by_run.get(known) or journal.entries(known), entries)
+        if heads:
+            hashes.update(link.hash.hex() for link in links)
+    require_heads(heads, hashes, "this journal")
+    notes = [note for known in runs for note in _prove_files(place, known)]
+    if not keys.public:
+        notes.append("there is no key here: whether it was signed can't be told")
+    signed = sorted({entry.key for entry in entries if entry.key is not None})
+    head = entries[-1].digest if entries else ""
+    return Proof(len(runs), events, len(entries), len(entries) - newest, signed, len(heads), head, notes)
+
+
+def _by_run(entries: Sequence[Entry]) -> Mapping[str, list[Entry]]:
+    ordered = sorted(entries, key=lambda entry: (entry.run, entry.number))
+    return {run: list(found) for run, found in groupby(ordered, key=lambda entry: entry.run)}
+
+
+def _refuse_missing(journal: Journal, by_run: Mapping[str, Sequence[Entry]], there: set[str]) -> None:
+    """Raise JournalDamaged for a run that the register knows, and that is gone without having been pruned."""
+    known = {run: found[0].number for run, found in by_run.items() if run}
+    known |= {run: begun.number for begun in by_run.get("", ()) for run, *_ in begun.fields()["runs"]}
+    for run, number in known.items():
+        if run not in there and not _is_pruned(journal.entries(run)):
+            raise JournalDamaged(f"run {run} is missing: entry {number} of the register has it", RESTORE)
+
+
+def _is_pruned(found: Sequence[Entry]) -> bool:
+    return bool(found) and found[-1].kind == PRUNED
+
+
+def _prove_entered(run: str, links: Sequence[Link], found: Sequence[Entry], entries: Sequence[Entry]) -> None:
+    """Raise JournalDamaged unless every entry about the run fits the run's events, and there is one at all."""
+    said = [(entry.number, *_at(entry)) for entry in found]
+    for begun in entries[:1]:
+        if begun.kind == BEGUN:
+            said += [(1, sequence, head) for name, sequence, head in begun.fields()["runs"] if name == run]
+    if not said:
+        raise JournalDamaged(f"run {run} is not in the register", RESTORE)
+    for number, sequence, head in sorted(said):
+        if sequence > len(links):
+            raise JournalDamaged(f"event {len(links) + 1} of run {run} is missing, and all up to {sequence}", RESTORE)
+        if links[sequence - 1].hash.hex() != head:
+            raise damaged(number, f"does not fit event {sequence} of run {run}")
+    if _is_pruned(found):
+        raise damaged(found[-1].number, f"says that run {run} was pruned, and it is there")
+
+
+def _at(entry: Entry) -> tuple[int, str]:
+    fields = entry.fields()
+    sequence, head = fields.get("sequence"), fields.get("head")
+    if not isinstance(sequence, int) or sequence < 1 or not isinstance(head, str):
+        raise damaged(entry.number, "can't be read")
+    return sequence, head
+
+
+def _prove_files(place: Place, run: str) -> list[str]:
+    """Compare what lies in the run's folder with what its events say. Gives what could not be looked at."""
+    created = read_created(place.journal, run)
+    folder = place.runs / run
+    if not created.files:
+        return []
+    if not folder.is_dir():
+        return [f"run {run}: its folder is gone, its helper files were not looked at"]
+    copies = folder / created.files_folder
+    for name in changed_files(created.files, copies):
+        raise JournalDamaged(f"{copies / name} is not the file that run {run} began with", RESTORE)
+    return []

@@ -1,0 +1,33 @@
+"""What was proved: a few lines for people, an object for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from durun.model.values import Json
+from durun.views.json import SCHEMA
+from durun.views.text import counted, one_line
+
+
+def proof_text(proof: Mapping[str, Json]) -> str:
+    """What was looked at, and how far it can be trusted."""
+    looked = [counted(proof["runs"], "run"), counted(proof["events"], "event"), _entries(proof["entries"])]
+    lines = [f"nothing was changed: {', '.join(looked)}"]
+    lines += (f"  signed by the key {key}" for key in proof["keys"])
+    if proof["unsigned"] and proof["keys"]:
+        lines.append(f"  not signed yet: {_entries(proof['unsigned'])}")
+    if proof["heads"]:
+        lines.append(f"  found: {counted(proof['heads'], 'head')} kept elsewhere")
+    if proof["head"]:
+        lines.append(f"  head {proof['head']}")
+    lines += (f"  {one_line(note)}" for note in proof["notes"])
+    return "".join(f"{line}\n" for line in lines)
+
+
+def proof_json(what: str, proof: Mapping[str, Json]) -> dict[str, Json]:
+    """The same as one object."""
+    return {"schema": SCHEMA, "verified": what, **proof}
+
+
+def _entries(count: int) -> str:
+    return f"{count} entr{'y' if count == 1 else 'ies'} of the register"
