@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,13 +14,15 @@ from durun.journal.reading import read_created, read_state
 from durun.journal.sqlite import open_journal
 from durun.model.clock import Clock, SystemClock
 from durun.model.event import RunCreated
+from durun.model.people import conclusion
 from durun.model.state import RunState
 from durun.model.status import DRIVEN, RunStatus
-from durun.model.task import RunRecord
+from durun.model.task import RunRecord, Waiting
 from durun.model.values import Json
 
 if TYPE_CHECKING:
     from durun.engine.api import Engine
+    from durun.model.runbook import Runbook
 
 
 class App(NamedTuple):
@@ -54,6 +56,18 @@ class App(NamedTuple):
 
             finish_destroying(self.config, self.journal, self.clock)
 
+    def runbook(self, state: RunState) -> Runbook:
+        """The runbook that a run is under."""
+        from durun.engine.requests import stored_runbook
+
+        return stored_runbook(state)
+
+    def keep_attachments(self, run_id: str, paths: Sequence[str]) -> list[Json]:
+        """Keep a copy of each file in the run's folder, and say what it is. Raises UsageError, StorageFailed."""
+        from durun.engine.local.attachments import keep
+
+        return keep(self.config.run_folder(run_id), paths)
+
     def holder(self, run_id: str) -> dict[str, Json] | None:
         """The process that drives the run now: `{"pid", "host", "since"}`, or None."""
         return RunLock(self.config.run_lock(run_id)).holder()
@@ -77,7 +91,7 @@ class App(NamedTuple):
             # What a `finally` of an earlier round waited for, nobody waits for any more.
             round_ = record.round if record.final_status is not None else 0
             waits = [t.waiting for k, t in self.journal.tasks(record.id).items() if t.waiting and k.round == round_]
-            return any(wait.until is not None and wait.until <= self.clock.now() for wait in waits)
+            return any(_is_over(wait, self.clock.now()) for wait in waits)
         settled = record.status == "in_doubt" and not record.counts.get("in_doubt")
         return settled or self.status(record) == "interrupted"
 
@@ -88,6 +102,13 @@ class App(NamedTuple):
     def created(self, run_id: str) -> RunCreated:
         """What a run was asked for, under its newest runbook. Raises NoSuchRun."""
         return read_created(self.journal, run_id)
+
+
+def _is_over(wait: Waiting, now: float) -> bool:
+    """Whether a time has come, or people have said what there is to say."""
+    if wait.asked is not None:
+        return conclusion(wait, now) is not None
+    return wait.until is not None and wait.until <= now
 
 
 @contextmanager

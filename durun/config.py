@@ -6,11 +6,12 @@ Only names of places: whether a place is safe is the journal's to say (`durun.jo
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from durun.errors import Unsafe
+from durun.model.people import GROUP
 from durun.model.values import Json
 
 
@@ -68,16 +69,44 @@ def _home(environ: Mapping[str, str]) -> Path:
 
 
 def whoami() -> dict[str, Json]:
-    """Who is asking: `uid`, `user`, `loginuid` (who logged in, before any su), `sudo_uid`, `tty`, `host`."""
-    uid = os.getuid()
+    """Who is asking: `uid`, `user`, `sudo_uid`, `tty`, `host`, and who logged in (before any su).
+
+    That is `loginuid` and `login_user`; both are None where nobody did.
+    """
+    uid, login = os.getuid(), _login_uid()
+    user = _user_name(uid)
     return {
         "uid": uid,
-        "user": _user_name(uid),
-        "loginuid": _login_uid(),
+        "user": user,
+        "loginuid": login,
+        "login_user": user if login == uid else None if login is None else _user_name(login),
         "sudo_uid": os.environ.get("SUDO_UID"),
         "tty": _terminal(),
         "host": os.uname().nodename,
     }
+
+
+def answers_to(uid: int, names: Collection[str]) -> frozenset[str]:
+    """Those of the names that mean this person: of users, and (`group:NAME`) of unix groups that the user is in."""
+    import grp
+    import pwd
+
+    found = set()
+    try:
+        account = pwd.getpwuid(uid)
+        groups = set(os.getgrouplist(account.pw_name, account.pw_gid))
+    except (KeyError, OSError):
+        groups = set()
+    for name in names:
+        try:
+            if name.startswith(GROUP):
+                means = grp.getgrnam(name.removeprefix(GROUP)).gr_gid in groups
+            else:
+                means = pwd.getpwnam(name).pw_uid == uid
+        except (KeyError, ValueError):
+            continue
+        found |= {name} if means else set()
+    return frozenset(found)
 
 
 def _user_name(uid: int) -> str:

@@ -69,6 +69,13 @@ class CannotStart(DurunError):
     exit_code = 4
 
 
+class NotCounted(DurunError):
+    """A decision does not count; that is recorded."""
+
+    code = "not_counted"
+    exit_code = 6
+
+
 class JournalDamaged(DurunError):
     """The journal is not a whole, unbroken journal; it is left untouched."""
 

@@ -6,7 +6,7 @@ An action never does anything itself, so that timeouts, cancelling, logs, redact
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from durun.model.runbook import Expression, Shell
 from durun.model.values import Json, Value
@@ -58,7 +58,18 @@ class Pause(NamedTuple):
         return self.at if self.at is not None else now + (self.seconds or 0.0)
 
 
-Work: TypeAlias = Process | Done | Failed | Pause
+class Question(NamedTuple):
+    """Nothing is to be started: people are asked, and the step is over when enough of them have answered.
+
+    `asked` is what they are told (see `durun.engine.people`). After `seconds` it is too late; None: never.
+    """
+
+    kind: Literal["approval", "manual"]
+    asked: Mapping[str, Json]
+    seconds: float | None = None
+
+
+Work: TypeAlias = Process | Done | Failed | Pause | Question
 
 
 class Context(Protocol):

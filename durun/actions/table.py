@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from durun.actions import assertion, generate, http, run, secret, wait
+from durun.actions import assertion, generate, http, people, run, secret, wait
 from durun.actions.api import Action
 
 ACTIONS: Mapping[str, Action] = {
@@ -15,4 +15,6 @@ ACTIONS: Mapping[str, Action] = {
     "secret": secret.prepare,
     "secret_check": secret.prepare_check,
     "wait": wait.prepare,
+    "approval": people.prepare_approval,
+    "manual": people.prepare_manual,
 }

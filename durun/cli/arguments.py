@@ -45,7 +45,7 @@ class Parameter(NamedTuple):
     default: Any
 
 
-_FILES = frozenset({"runbook", "runbooks", "inputs", "inputs_file"})
+_FILES = frozenset({"runbook", "runbooks", "inputs", "inputs_file", "attach"})
 """Parameters that name files, and inputs, which are refused by their names."""
 
 RunArgument = Annotated[str, Argument("RUN", "The run: its id, the beginning of it, or @last.")]
@@ -55,6 +55,12 @@ ParkOption = Annotated[
     bool, Option("--park", help="Leave the run (exit code 5) rather than wait for a time or its group.")
 ]
 ReasonOption = Annotated[str, Option("--reason", help="Why, for the record.", shown=False)]
+StepArgument = Annotated[str | None, Argument("[STEP]", "The step; needed where several wait.")]
+SetOption = Annotated[
+    list[str] | None,
+    Option("--set", metavar="NAME=VALUE", help="A value that is asked for; may be repeated.", shown=False),
+]
+NoResumeOption = Annotated[bool, Option("--no-resume", help="Only record it; `durun resume` goes on later.")]
 TargetOption = Annotated[str | None, Option("--target", "-t", metavar="KEY", help="One target of a fan-out.")]
 
 

@@ -1,4 +1,4 @@
-"""Asks whoever sits at the terminal for a secret."""
+"""Asks whoever sits at the terminal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from durun.language.diagnostics import harmless
 def somebody_is_there() -> bool:
     """Whether a question can be answered."""
     return sys.stdin.isatty()
+
+
+def confirm(question: str) -> bool:
+    """Whether the answer is yes; anything else, and no answer, is no."""
+    sys.stdout.write(harmless(question))
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def ask_secret(prompt: str, otherwise: str) -> str:

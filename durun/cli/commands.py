@@ -21,6 +21,9 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command] = {
     "run": Command("run", "run", "start a run of a runbook", drives=True),
     "resume": Command("resume", "run", "go on with a run at its first unfinished task", drives=True),
+    "approve": Command("approve", "run", "approve what a run waits for, and go on with it"),
+    "reject": Command("reject", "run", "deny what a run waits for"),
+    "complete": Command("complete", "run", "say that a step was done by hand, and go on"),
     "cancel": Command("cancel", "run", "stop a run"),
     "settle": Command("settle", "run", "end a doubt: say whether a task in doubt was done"),
     "history": Command("history", "look", "list the runs"),

@@ -19,6 +19,7 @@ _OF_RUNS: dict[int, str] = {
     1: "A step failed; the run can be resumed.",
     IN_DOUBT: "In doubt: an operator must settle.",
     5: "The run waits for a person or a time.",
+    6: "Denied, or expired.",
     12: "The run was cancelled.",
     INTERRUPTED: "Interrupted by INT; running steps go on and `resume` adopts them.",
     143: "Interrupted by TERM; running steps go on and `resume` adopts them.",

@@ -5,7 +5,7 @@ Everything that crosses it is plain data, so that a distributed engine can stand
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from durun.model.event import Resolution, Stamped
@@ -13,7 +13,7 @@ from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.model.status import RunStatus
-from durun.model.task import TaskKey
+from durun.model.task import TaskKey, Verdict
 from durun.model.values import Json
 
 
@@ -70,6 +70,25 @@ class SettleRequest(NamedTuple):
     by: Mapping[str, Json]
     outputs: Mapping[str, Json] = {}
     secret_outputs: Mapping[str, Json] = {}
+
+
+class DecideRequest(NamedTuple):
+    """What a person says to what a task waits for. `names` are those that the person answers to (`Claim`).
+
+    `nonce` and `digest` are those of what the person has seen. `fields` are checked; `attachments` lie in the run's
+    folder: `{"name", "path", "size", "sha256"}`.
+    """
+
+    run_id: str
+    task: TaskKey
+    verdict: Verdict
+    by: Mapping[str, Json]
+    names: Collection[str]
+    nonce: str
+    digest: str
+    reason: str = ""
+    fields: Mapping[str, Json] = {}
+    attachments: Sequence[Json] = ()
 
 
 class CancelRequest(NamedTuple):
@@ -133,8 +152,10 @@ class Engine(Protocol):
         concurrency group, and another run holds that now).
         """
 
-    def signal(self, request: SettleRequest, observer: Observer) -> Outcome:
-        """Record an operator's word. Raises NoSuchRun, NotAllowed (the task is not in doubt)."""
+    def signal(self, request: SettleRequest | DecideRequest, observer: Observer) -> Outcome:
+        """Record a person's word. Raises NoSuchRun, NotAllowed (the task is not in doubt, or waits for no such word),
+        NotCounted (a decision that does not count; it is recorded).
+        """
 
     def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:
         """Ask that a run be stopped, and stop it where nobody drives it. Raises NoSuchRun, NotAllowed, GroupHeld."""

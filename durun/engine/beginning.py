@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from durun.model.event import Event, RoundStarted, SessionStarted, TaskRetried
+from durun.model.event import Event, RequestWithdrawn, RoundStarted, RunbookChanged, SessionStarted, TaskRetried
 from durun.model.plan import Plan
 from durun.model.resume import failed_tasks
 from durun.model.state import RunState
@@ -34,7 +34,20 @@ class Beginning(NamedTuple):
         if record.status in ENDED:
             events.append(RoundStarted(round=record.round + 1, by=self.by))
         events.extend(self.events)
+        events.extend(_withdrawn(self.events, state, plan))
         if self.fresh and record.status in ENDED:
             failed = failed_tasks(plan, state)
             events += [TaskRetried(**key._asdict(), due=now, fresh=True) for key in failed]
         return events
+
+
+def _withdrawn(events: Sequence[Event], state: RunState, plan: Plan) -> list[Event]:
+    """Under a changed runbook people are asked anew: what they have seen is not what would be done."""
+    changed = next((event for event in events if isinstance(event, RunbookChanged)), None)
+    if changed is None or (changed.digest, changed.files) == (state.record.digest, state.created.files):
+        return []
+    return [
+        RequestWithdrawn(step=key.step, target=key.target, round=key.round, reason="the runbook was changed")
+        for key, task in state.tasks.items()
+        if task.waiting is not None and task.waiting.asked is not None and key.step in plan.nodes
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from durun.engine.api import CancelRequest, SettleRequest, StartRequest
 from durun.engine.beginning import Beginning
@@ -20,17 +21,25 @@ from durun.model.status import ENDED, FINAL, RUN_STATUSES
 from durun.model.task import RunRecord
 from durun.model.values import Json
 
+Made = TypeVar("Made", bound=Event)
 
-def append_newest(journal: Journal, clock: Clock, run_id: str, make: Callable[[RunState], Event]) -> None:
+
+def append_newest(journal: Journal, clock: Clock, run_id: str, make: Callable[[RunState], Made]) -> Made:
     """Append one event that is made from the newest state, however often others are faster. Raises NoSuchRun."""
     while True:
         state = read_state(journal, run_id)
         event = make(state)
         try:
-            journal.append(run_id, state.record.sequence, [event], clock.now())
+            journal.append(run_id, state.record.sequence, [event], moment(journal, clock, state))
         except SequenceConflict:
             continue
-        return
+        return event
+
+
+def moment(journal: Journal, clock: Clock, state: RunState) -> float:
+    """The time, but never before the newest event's: nothing gets more time because a clock was set back."""
+    newest = journal.events(state.record.id, after=state.record.sequence - 1)
+    return max([clock.now(), *(stamped.at for stamped in newest)])
 
 
 def inputs_digest(request: StartRequest) -> str:

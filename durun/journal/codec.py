@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, cast, overload
 from durun.errors import JournalDamaged
 from durun.journal.chain import RESTORE, Projection, canonical
 from durun.model.status import How, TaskStatus
-from durun.model.task import Attempt, Probe, RunRecord, TaskKey, TaskState, Waiting
+from durun.model.task import Attempt, Decision, Probe, RunRecord, TaskKey, TaskState, Waiting
 from durun.model.values import Json
 
 RunRow: TypeAlias = tuple[Any, ...]
@@ -178,7 +178,9 @@ def _more(data: dict[str, Json]) -> dict[str, Any]:
     if "probe" in data:
         data["probe"] = Probe(**data["probe"])
     if "waiting" in data:
-        data["waiting"] = Waiting(**data["waiting"])
+        waiting = data["waiting"]
+        decisions = tuple(Decision(**said) for said in waiting.pop("decisions", ()))
+        data["waiting"] = Waiting(**waiting, decisions=decisions)
     return data
 
 
@@ -196,7 +198,12 @@ def _attempts(attempts: Sequence[Attempt]) -> str | None:
 
 
 def _json(value: Any) -> Json:
-    return value._asdict() if isinstance(value, Probe | Waiting) else value
+    if isinstance(value, Waiting):
+        kept: dict[str, Json] = {"kind": value.kind, "until": value.until}
+        if value.asked is not None:
+            kept |= {"asked": value.asked, "decisions": [said._asdict() for said in value.decisions]}
+        return kept
+    return value._asdict() if isinstance(value, Probe) else value
 
 
 def _column(value: Any) -> Any:

@@ -53,6 +53,8 @@ _MAPPINGS: Final = frozenset(
         "choice",
         "secret",
         "wait",
+        "approval",
+        "manual",
         "concurrency",
     }
     | {"the runbook", "a secret", "keyring", "command", "put", "delete"}
@@ -294,6 +296,9 @@ def _missing_hint(key: str, value: dict[str, Json]) -> str:
         "value": "write `value: ${{ steps.ID.outputs.NAME }}`",
         "group": "write `group:`, a name such as rotate-${{ inputs.role }}",
         "that": "write `that:`, an expression that must be true",
+        "message": "write `message:`, what is to be approved",
+        "approvers": "write `approvers: [NAME, …]`; `group:NAME` is everyone in a unix group",
+        "instructions": "write `instructions:`, what the person is to do",
         "ttl": "write `ttl: 24h`, or `idempotent: true`",
     }.get(key, "")
 

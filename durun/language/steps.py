@@ -16,6 +16,7 @@ from durun.language.diagnostics import Path
 from durun.language.expressions import expressions_in, references, render
 from durun.language.http import call_of, is_safe, read_request, sources
 from durun.language.needs import read_needs
+from durun.language.people import read_question
 from durun.language.schema import document_schema
 from durun.language.targets import KEY_FIELDS, as_targets, matrix
 from durun.language.values import Reader
@@ -38,7 +39,7 @@ from durun.model.runbook import (
 )
 from durun.model.values import Json
 
-ACTIONS: Final = ("run", "http", "assert", "generate", "secret", "wait", "steps")
+ACTIONS: Final = ("run", "http", "assert", "generate", "secret", "wait", "approval", "manual", "steps")
 _FAN_OUT: Final = ("target_key", "max_parallel", "serial", "max_failures", "secret_fields")
 _OF_EVERY_STEP: Final = frozenset(
     {"id", "name", "description", "needs", "if", "continue_on_error", "controls", "files", "targets"}
@@ -132,6 +133,9 @@ class StepReader:
             return self._group(step, item, raw, path, around)
         if kind == "secret":
             return self._keyring(step, item, path, around)
+        if kind in ("approval", "manual"):
+            action, fields = read_question(reader, kind, item.get(kind, {}), (*path, kind))
+            return step._replace(call=Call(action, around.shell), outputs=fields)
         if kind in ("assert", "generate", "wait"):
             return step._replace(call=Call(self._pure(kind, item, path), around.shell))
         return self._command(step, item, path, around, kind)
@@ -140,7 +144,7 @@ class StepReader:
         given = [key for key in ACTIONS if key in raw]
         if not given and raw and not raw.keys() - document_schema()["$defs"]["step"]["properties"].keys():
             hint = "write `run:`; a text is a script, a list is a command"
-            message = "a step needs an action: `run`, `http`, `assert`, `generate`, `secret`, `wait` or `steps`"
+            message = f"a step needs an action: {', '.join(f'`{key}`' for key in ACTIONS[:-1])} or `steps`"
             self._reader.problem(message, path, hint)
         for second in given[1:]:
             message = f"a step has one action, and this one has `{given[0]}` and `{second}`"

@@ -13,11 +13,13 @@ from durun.model import event as ev
 from durun.model.apply_run import apply_run, created
 from durun.model.event import Event, TaskEvent, key_of
 from durun.model.status import TaskStatus
-from durun.model.task import Attempt, AttemptStatus, Probe, RunRecord, TaskKey, TaskState, Waiting
+from durun.model.task import Attempt, AttemptStatus, Decision, Probe, RunRecord, TaskKey, TaskState, Waiting
 
 _PERMITTED: Mapping[type[Any], frozenset[TaskStatus]] = {
     ev.TaskSkipped: frozenset({"pending"}),
     ev.TaskWaiting: frozenset({"pending"}),
+    ev.TaskDecided: frozenset({"waiting"}),
+    ev.RequestWithdrawn: frozenset({"waiting"}),
     ev.TaskStarted: frozenset({"pending"}),
     ev.TaskNeverBegan: frozenset({"running"}),
     ev.ProbeStarted: frozenset({"pending", "running", "in_doubt"}),
@@ -59,6 +61,8 @@ def apply(
         return created(event, at, sequence, run_id), None
     if run is None:
         raise IllegalTransition(f"the first event of a run is run_created, not {ev.type_of(event)}")
+    if isinstance(event, ev.DecisionRefused):
+        return run._replace(sequence=sequence), task
     if isinstance(event, TaskEvent):
         before = task or _NEW
         after = _apply_task(before, event, at)
@@ -90,7 +94,7 @@ def _recount(counts: Mapping[TaskStatus, int], before: TaskStatus, after: TaskSt
 def _apply_task(task: TaskState, event: TaskEvent, at: float) -> TaskState:
     if task.status not in _PERMITTED[type(event)]:
         raise IllegalTransition(f"{ev.type_of(event)} for {key_of(event)}, which is {task.status}")
-    return task._replace(changed_at=at, **_changes(task, event, at))
+    return task._replace(**{"changed_at": at, **_changes(task, event, at)})
 
 
 _Changes = dict[str, Any]
@@ -102,7 +106,12 @@ def _changes(task: TaskState, event: TaskEvent, at: float) -> _Changes:
         case ev.TaskSkipped():
             return {"status": "skipped", "reason": event.reason}
         case ev.TaskWaiting():
-            return {"status": "waiting", "waiting": Waiting(event.kind, event.until), "not_before": None}
+            waiting = Waiting(event.kind, event.until, event.asked)
+            return {**_NO_OUTCOME, "status": "waiting", "waiting": waiting, "not_before": None}
+        case ev.TaskDecided():
+            return _decided(task, event, at)
+        case ev.RequestWithdrawn():
+            return {"status": "pending", "waiting": None}
         case ev.TaskStarted():
             return _started(task, event, at)
         case ev.TaskNeverBegan():
@@ -121,6 +130,17 @@ def _changes(task: TaskState, event: TaskEvent, at: float) -> _Changes:
             return _settled(task, event)
         case _:
             return _ended(task, event, at)
+
+
+def _decided(task: TaskState, event: ev.TaskDecided, at: float) -> _Changes:
+    """What is asked anew has another nonce: a decision about the old one can't be recorded for the new one."""
+    waiting = task.waiting
+    if waiting is None or waiting.asked is None or waiting.asked["nonce"] != event.nonce:
+        raise IllegalTransition(f"task_decided for {key_of(event)}, of which something else is asked")
+    decision = Decision(event.verdict, event.by, at, event.reason, event.fields, event.attachments, event.advisory)
+    # It waits on as before, and since when is told to whoever has still to decide.
+    waiting = waiting._replace(decisions=(*waiting.decisions, decision))
+    return {"waiting": waiting, "changed_at": task.changed_at}
 
 
 _NO_OUTCOME: Mapping[str, Any] = {"how": None, "code": "", "reason": "", "exit_code": None}

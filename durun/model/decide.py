@@ -6,17 +6,19 @@ is to be done but to wait.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 from durun.model.doubt import AskAt, AskNow, GiveUp, RepeatIt, way_out
 from durun.model.fan import FanPart
 from durun.model.parts import FAILING, TaskPart, being_asked
+from durun.model.people import Granted, conclusion
 from durun.model.plan import Node
 from durun.model.progress import Progress
 from durun.model.retry import delay
 from durun.model.status import RunStatus
 from durun.model.task import Purpose, TaskKey, TaskState
+from durun.model.values import Json
 
 
 class Start(NamedTuple):
@@ -70,6 +72,22 @@ class TimeUp(NamedTuple):
     key: TaskKey
 
 
+class Grant(NamedTuple):
+    """People have said yes, all that had to: the task is done, with the values that they gave."""
+
+    key: TaskKey
+    outputs: Mapping[str, Json]
+    reason: str
+
+
+class Deny(NamedTuple):
+    """A person has said no, or nobody has said anything in time: the task is failed."""
+
+    key: TaskKey
+    code: str
+    reason: str
+
+
 class StopWaiting(NamedTuple):
     """A task waits no more: the run is being cancelled."""
 
@@ -103,7 +121,9 @@ class WakeAt(NamedTuple):
 RunCommand: TypeAlias = BeginFinally | End | Park | WakeAt
 """What is to be done about the run itself."""
 
-Command: TypeAlias = Start | Resolve | Ask | Retry | Repeat | GiveUpOn | Stop | TimeUp | StopWaiting | RunCommand
+Command: TypeAlias = (
+    Start | Resolve | Ask | Retry | Repeat | GiveUpOn | Stop | TimeUp | Grant | Deny | StopWaiting | RunCommand
+)
 
 
 def decide(progress: Progress, now: float, park: bool = False) -> list[Command]:
@@ -129,12 +149,20 @@ def decide(progress: Progress, now: float, park: bool = False) -> list[Command]:
 
 
 def _about_waits(progress: Progress, now: float) -> Iterator[Command]:
-    """Which waits are over, and when the others are. Beside a failure or a doubt nobody waits on."""
+    """Which waits are over, and when those for a time are. Beside a failure or a doubt nobody waits on.
+
+    For people nobody stays awake: they may take days, and whoever comes later sees that their time is over.
+    """
     for key in sorted(progress.waits):
         waiting = progress.state.tasks[key].waiting
-        if waiting is None or waiting.until is None or not progress.may_go_on(key):
+        if waiting is None or not progress.may_go_on(key):
             continue
-        yield TimeUp(key) if waiting.until <= now else WakeAt(waiting.until)
+        if waiting.asked is not None:
+            said = conclusion(waiting, now)
+            if said is not None:
+                yield Grant(key, *said) if isinstance(said, Granted) else Deny(key, *said)
+        elif waiting.until is not None:
+            yield TimeUp(key) if waiting.until <= now else WakeAt(waiting.until)
 
 
 def _about_doubts(progress: Progress, now: float, room: int) -> Iterator[Command]:
@@ -216,6 +244,8 @@ def _at_rest(progress: Progress, cancelling: bool) -> Command:
     root, record = progress.root, progress.state.record
     if record.counts.get("in_doubt"):
         return Park("in_doubt")
+    if any(progress.may_go_on(key) for key in progress.waits):
+        return Park("waiting")
     if record.final_status is not None:
         failed = any(standing == "failed" for standing in root.ended.values())
         return End("failed" if failed and record.final_status == "succeeded" else record.final_status)
@@ -224,6 +254,4 @@ def _at_rest(progress: Progress, cancelling: bool) -> Command:
         status = "cancelled"
     elif root.inner_severity == FAILING:
         status = "failed"
-    elif root.standing == "open":
-        return Park("waiting")
     return BeginFinally(status) if progress.plan.finals else End(status)

@@ -28,10 +28,13 @@ from durun.model.run_events import (
 )
 from durun.model.task import Target
 from durun.model.task_events import (
+    DecisionRefused,
     ProbeAnswered,
     ProbeStarted,
+    RequestWithdrawn,
     Resolution,
     TaskCancelled,
+    TaskDecided,
     TaskEvent,
     TaskFailed,
     TaskInDoubt,
@@ -50,10 +53,12 @@ from durun.model.values import Json
 __all__ = [
     "CancelRequested",
     "ClockJumped",
+    "DecisionRefused",
     "Event",
     "FinallyStarted",
     "ProbeAnswered",
     "ProbeStarted",
+    "RequestWithdrawn",
     "Resolution",
     "RoundStarted",
     "RunCreated",
@@ -68,6 +73,7 @@ __all__ = [
     "SurroundingsAccepted",
     "TargetsResolved",
     "TaskCancelled",
+    "TaskDecided",
     "TaskEvent",
     "TaskFailed",
     "TaskInDoubt",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from durun.model.event import TaskCancelled, TaskFailed, TaskInDoubt
+from durun.model.people import DENIED, EXPIRED
 from durun.model.plan import Node
 from durun.model.retry import AMBIGUOUS
 from durun.model.status import Answer, How, RunStatus
@@ -134,4 +135,6 @@ def exit_code_of(status: RunStatus, tasks: Mapping[TaskKey, TaskState]) -> int:
             return 12
         case _:
             codes = {task.code for task in tasks.values() if task.status == "failed"}
-            return 9 if NO_SECRET in codes else 4 if NOT_STARTED in codes else 1
+            if NO_SECRET in codes or NOT_STARTED in codes:
+                return 9 if NO_SECRET in codes else 4
+            return 6 if codes & {DENIED, EXPIRED} else 1

@@ -11,8 +11,11 @@ from durun.model.values import Json
 Purpose = Literal["in_doubt", "before", "after", "targets"]
 """Why a read-only probe is run: the three moments of `verify`, and `targets: {run: …}`."""
 
-WaitKind = Literal["time"]
-"""What a task can wait for."""
+WaitKind = Literal["time", "approval", "manual"]
+"""What a task can wait for: a time, that people approve, that a person does a step by hand."""
+
+Verdict = Literal["approve", "reject", "complete", "fail"]
+"""What a person can say: the first two about an approval, the others about a `manual` step."""
 
 AttemptStatus = Literal["running", "succeeded", "failed", "cancelled", "in_doubt", "never_began"]
 
@@ -67,11 +70,32 @@ class Probe(NamedTuple):
     session: int
 
 
+class Decision(NamedTuple):
+    """What a person said, and when (seconds since the epoch).
+
+    `by` is who (`durun.config.whoami`), `fields` are the values given, `attachments` the files that came with it.
+    `advisory` says why this was no separation of duties; empty where it was.
+    """
+
+    verdict: Verdict
+    by: Mapping[str, Json]
+    at: float
+    reason: str = ""
+    fields: Mapping[str, Json] = {}
+    attachments: Sequence[Json] = ()
+    advisory: str = ""
+
+
 class Waiting(NamedTuple):
-    """What a task waits for, and until when (seconds since the epoch; None: for ever)."""
+    """What a task waits for, and until when (seconds since the epoch; None: for ever).
+
+    Of people, `asked` is what (see `durun.engine.people`), and `decisions` what they said that counts.
+    """
 
     kind: WaitKind
     until: float | None
+    asked: Json = None
+    decisions: tuple[Decision, ...] = ()
 
 
 class TaskState(NamedTuple):

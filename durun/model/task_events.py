@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from durun.model.status import Answer, How
-from durun.model.task import Purpose, TaskKey, WaitKind
+from durun.model.task import Purpose, TaskKey, Verdict, WaitKind
 from durun.model.values import Json
 
 Resolution = Literal["done", "not_done", "failed"]
@@ -22,11 +22,57 @@ class TaskSkipped(NamedTuple):
 
 
 class TaskWaiting(NamedTuple):
-    """The task waits for a time, without any process: until `until`, seconds since the epoch, whoever drives."""
+    """The task waits, without any process: for a time or for people, until `until` (seconds since the epoch).
+
+    `asked`: what people are asked, see `durun.engine.people`.
+    """
 
     step: str
     kind: WaitKind
     until: float | None
+    target: str | None = None
+    round: int = 0
+    asked: Json = None
+
+
+class TaskDecided(NamedTuple):
+    """A person decided on what a task waits for, and it counts. Any process may append it.
+
+    `nonce` and `digest` are those of what was asked; the rest is as in `durun.model.task.Decision`.
+    """
+
+    step: str
+    verdict: Verdict
+    by: Mapping[str, Json]
+    nonce: str
+    digest: str
+    target: str | None = None
+    round: int = 0
+    reason: str = ""
+    fields: Mapping[str, Json] = {}
+    attachments: Sequence[Json] = ()
+    advisory: str = ""
+
+
+class DecisionRefused(NamedTuple):
+    """A person decided, and it does not count: `why`. It changes nothing."""
+
+    step: str
+    verdict: Verdict
+    by: Mapping[str, Json]
+    why: str
+    nonce: str = ""
+    digest: str = ""
+    target: str | None = None
+    round: int = 0
+    reason: str = ""
+
+
+class RequestWithdrawn(NamedTuple):
+    """What people were asked holds no more: it is asked anew, and what they have said does not count."""
+
+    step: str
+    reason: str
     target: str | None = None
     round: int = 0
 
@@ -170,6 +216,9 @@ class TaskCancelled(NamedTuple):
 TaskEvent: TypeAlias = (
     TaskSkipped
     | TaskWaiting
+    | TaskDecided
+    | DecisionRefused
+    | RequestWithdrawn
     | TaskStarted
     | TaskNeverBegan
     | ProbeStarted

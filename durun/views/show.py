@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from durun.model.clock import to_iso
 from durun.model.event import Stamped
 from durun.model.state import RunState
 from durun.model.status import FINAL, TASK_STATUSES, RunStatus
 from durun.model.task import RunRecord, TaskKey, TaskState
 from durun.model.values import Json
+from durun.views.people import asked_lines, question_json
 from durun.views.summary import BAD, following, next_commands, outputs, ran_for, seals, tasks_text
 from durun.views.text import (
     counted,
@@ -47,6 +47,8 @@ def show_text(
     `every`: list each target, not only the troubles. `head`: the digest of the register's newest entry about the run.
     """
     lines = [*_facts(state, status, now, head), *outputs(state.record.outputs)]
+    if status not in FINAL:
+        lines += (f"  {line}" for line in asked_lines(state.tasks))
     lines += following(next_commands(state.record.id, status, state.tasks))
     steps = by_step(tasks)
     if steps:
@@ -144,7 +146,7 @@ def _task_line(name: str, task: TaskState, width: int, now: float) -> str:
         details.append(f"({task.how})")
     if task.waiting is not None and task.waiting.until is not None:
         details.append(f"until {local_time(task.waiting.until)}")
-    if task.status != "succeeded" and task.reason:
+    if task.reason and (task.status != "succeeded" or not task.attempts):
         details.append(one_line(task.reason))
     if task.pid is not None:
         details.append(f"process {task.pid} lives on")
@@ -173,9 +175,7 @@ def events_text(events: Iterable[Stamped]) -> str:
 
 
 def _what_for(task: TaskState) -> dict[str, Json]:
-    if task.waiting is None or task.waiting.until is None:
-        return {"reason": task.reason}
-    return {"reason": task.reason, "until": to_iso(task.waiting.until)}
+    return {"reason": task.reason, **(question_json(task.waiting) if task.waiting is not None else {})}
 
 
 def waiting_for(state: RunState, status: RunStatus) -> Json:

@@ -8,6 +8,7 @@ from shlex import quote
 from durun.model.status import TASK_STATUSES, RunStatus, TaskStatus
 from durun.model.task import RunRecord, TaskKey, TaskState
 from durun.model.values import Json
+from durun.views.people import answers, asked_lines
 from durun.views.text import counted, counts_text, duration, one_line, spoken, task_name, value_text
 
 SHOWN = 10
@@ -70,6 +71,8 @@ def next_commands(run_id: str, status: RunStatus, tasks: Mapping[TaskKey, TaskSt
         ]
     if status in ("failed", "rollback_failed"):
         return [*([logs_command(run_id, failed[0])] if failed else []), f"durun resume {run_id}"]
+    if status == "waiting" and (commands := answers(run_id, tasks)):
+        return commands
     if status in ("interrupted", "in_doubt", "waiting"):
         return [f"durun resume {run_id}"]
     if status in ("running", "pending"):
@@ -98,6 +101,8 @@ def closing(
     if record.reason and status not in ("succeeded", "in_doubt"):
         lines.append(f"  {one_line(record.reason)}")
     lines += (f"  {line}" for line in troubles(tasks))
+    if status == "waiting":
+        lines += (f"  {line}" for line in asked_lines(tasks))
     lines += outputs(record.outputs)
     if head and status != "interrupted":
         lines.append(f"  head {head}")

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from durun.model import event as ev
 from durun.model.event import Event, TaskEvent, key_of
-from durun.model.task import TaskState
+from durun.model.people import name_of
+from durun.model.task import TaskState, Waiting
+from durun.views.people import said_text, waits_for
 from durun.views.text import counted, duration, local_time, one_line, task_name
 
 
@@ -57,7 +59,15 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
         case ev.TaskSkipped():
             return Line(f"{name} skipped: {one_line(event.reason)}")
         case ev.TaskWaiting():
-            return Line(f"{name} waits" + (f" until {local_time(event.until)}" if event.until is not None else ""))
+            return Line(f"{name} {_waits(event)}")
+        case ev.TaskDecided():
+            return Line(f"{name} {said_text(event)}", wrong=event.verdict in ("reject", "fail"))
+        case ev.DecisionRefused():
+            return Line(
+                f"{name}: {event.verdict} by {one_line(name_of(event.by))} does not count: {event.why}", wrong=True
+            )
+        case ev.RequestWithdrawn():
+            return Line(f"{name} is asked anew: {one_line(event.reason)}", wrong=True)
         case ev.TaskStarted():
             return Line(f"{name} started" + (f" (attempt {event.attempt})" if event.attempt > 1 else ""))
         case ev.TaskNeverBegan():
@@ -89,6 +99,12 @@ _PROBES = {
     "after": "verify is asked whether it is done",
     "targets": "asking for its targets",
 }
+
+
+def _waits(event: ev.TaskWaiting) -> str:
+    if event.asked is not None:
+        return waits_for(Waiting(event.kind, event.until, event.asked))
+    return "waits" + (f" until {local_time(event.until)}" if event.until is not None else "")
 
 
 def _because(reason: str) -> str:

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shlex
 import shutil
 import subprocess
@@ -38,6 +39,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from durun.config import whoami
+from durun.model.people import person
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -141,6 +145,7 @@ def new_operator(tmp_path: Path) -> Iterator[Any]:
             "PYTHONPATH": str(ROOT),
             "PYTHON": sys.executable,
             "SOURCE": str(ROOT),
+            "ME": pwd.getpwuid(person(whoami())).pw_name,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONWARNINGS": "error,ignore::ResourceWarning",
         }

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 from pathlib import Path
 
 import pytest
 
-from durun.config import load_config, whoami
+from durun.config import answers_to, load_config, whoami
 
 
 @pytest.mark.parametrize(
@@ -47,4 +48,20 @@ def test_who_asks_is_the_kernels_word_not_the_environments(monkeypatch):
     assert who["user"] == pwd.getpwuid(os.getuid()).pw_name
     assert who["sudo_uid"] == "1234"
     assert who["host"] == os.uname().nodename
-    assert set(who) == {"uid", "user", "loginuid", "sudo_uid", "tty", "host"}
+    assert set(who) == {"uid", "user", "loginuid", "login_user", "sudo_uid", "tty", "host"}
+
+
+def test_a_person_answers_to_the_name_of_the_account_and_of_its_groups():
+    account = pwd.getpwuid(os.getuid())
+    group = grp.getgrgid(account.pw_gid).gr_name
+    asked = [
+        account.pw_name,
+        f"group:{group}",
+        group + "-x",
+        "nobody-here",
+        "group:nobody-here",
+        "daemon",
+        "group:daemon",
+    ]
+    assert answers_to(os.getuid(), asked) == {account.pw_name, f"group:{group}"}
+    assert answers_to(2**31 - 9, asked) == set()

@@ -50,12 +50,16 @@ class Closer:
         doubts = [str(key) for key, task in tasks if task.status == "in_doubt"]
         if doubts:
             return f"in doubt: {_some(doubts)}"
+        people = [str(key) for key, task in tasks if task.waiting and task.waiting.asked is not None]
         waits = [
-            (task.waiting.until, str(key)) for key, task in tasks if task.waiting and task.waiting.until is not None
+            (task.waiting.until, str(key))
+            for key, task in tasks
+            if task.waiting and task.waiting.asked is None and task.waiting.until is not None
         ]
-        if not waits:
-            return "nothing can be done now"
-        return f"until {to_iso(min(waits)[0])}: {_some([name for _, name in sorted(waits)])}"
+        told = [f"for people: {_some(people)}"] if people else []
+        if waits:
+            told.append(f"until {to_iso(min(waits)[0])}: {_some([name for _, name in sorted(waits)])}")
+        return "; ".join(told) or "nothing can be done now"
 
 
 def _some(names: list[str]) -> str:

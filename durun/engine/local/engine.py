@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from durun.config import Config
-from durun.engine.api import CancelRequest, Observer, Outcome, ResumeRequest, SettleRequest, StartRequest
+from durun.engine.api import CancelRequest, DecideRequest, Observer, Outcome, ResumeRequest, SettleRequest, StartRequest
 from durun.engine.beginning import Beginning
 from durun.engine.changes import changes_of
 from durun.engine.local.discretion import close, open_secrecy, seal_inputs, see_to_secrets
@@ -19,6 +19,7 @@ from durun.engine.local.procs import boot_id, exists, pid_namespace
 from durun.engine.local.requirements import check_requirements
 from durun.engine.local.session import Charge
 from durun.engine.local.surroundings import fingerprint_key, refuse_differences, take_down
+from durun.engine.people import decide
 from durun.engine.requests import (
     append_newest,
     cancelled,
@@ -109,8 +110,10 @@ class LocalEngine:
         finally:
             lock.release()
 
-    def signal(self, request: SettleRequest, observer: Observer) -> Outcome:
-        """Record an operator's word on a task in doubt."""
+    def signal(self, request: SettleRequest | DecideRequest, observer: Observer) -> Outcome:
+        """Record a person's word: on a task in doubt, or on what a task waits for."""
+        if isinstance(request, DecideRequest):
+            return decide(self._journal, self._clock, request)
         append_newest(self._journal, self._clock, request.run_id, lambda state: self._settled(state, request))
         record = self._journal.record(request.run_id)
         doubts = record.counts.get("in_doubt", 0)

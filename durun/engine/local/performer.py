@@ -57,6 +57,10 @@ class Performer:
                 self.outbox.stop(key, flights)
             case todo.TimeUp(key):
                 self._ledger.emit(TaskSucceeded(**key._asdict(), how="ran"))
+            case todo.Grant(key, outputs, reason):
+                self._ledger.emit(TaskSucceeded(**key._asdict(), how="ran", outputs=outputs, reason=reason))
+            case todo.Deny(key, code, reason):
+                self._ledger.emit(TaskFailed(**key._asdict(), code=code, reason=reason, how="ran", retryable=False))
             case todo.StopWaiting(key):
                 self._ledger.emit(TaskCancelled(**key._asdict(), reason="stopped by a cancel"))
             case _:

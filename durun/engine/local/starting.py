@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from durun.actions.api import Done, Failed, Pause, Process
+from durun.actions.api import Done, Failed, Pause, Process, Question
 from durun.engine.ledger import Ledger
 from durun.engine.local.outbox import Flight, Outbox, new_nonce
 from durun.engine.local.prepare import Launch, Preparer
+from durun.engine.people import asking
 from durun.errors import DurunError, SecretUnavailable
 from durun.language.expressions import ExpressionError
 from durun.model.event import TaskFailed, TaskSkipped, TaskStarted, TaskSucceeded, TaskWaiting
@@ -40,6 +41,8 @@ class Starter:
                 self._intent(key, launch, step.redact)
             elif isinstance(work, Pause):
                 self._ledger.emit(TaskWaiting(**key._asdict(), kind="time", until=work.until(self._ledger.now)))
+            elif isinstance(work, Question):
+                self._ledger.emit(asking(self._ledger.state, key, work, new_nonce(), self._ledger.now))
             else:
                 self._inline(key, work)
         except ExpressionError as error:

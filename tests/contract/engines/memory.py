@@ -7,10 +7,11 @@ from collections.abc import Callable
 from contract_engines.memory_drive import Drive
 from contract_engines.memory_world import Clock, MemoryWorld
 
-from durun.engine.api import CancelRequest, Observer, Outcome, ResumeRequest, SettleRequest, StartRequest
+from durun.engine.api import CancelRequest, DecideRequest, Observer, Outcome, ResumeRequest, SettleRequest, StartRequest
 from durun.engine.beginning import Beginning
 from durun.engine.changes import changes_of, tasks_added
 from durun.engine.ledger import Ledger
+from durun.engine.people import decide
 from durun.engine.requests import (
     append_newest,
     cancelled,
@@ -95,7 +96,9 @@ class MemoryEngine:
             beginning = Beginning("resume", request.by, request.fresh, events, request.park)
             return self._drive(state, plan, runbook, beginning, observer)
 
-    def signal(self, request: SettleRequest, observer: Observer) -> Outcome:
+    def signal(self, request: SettleRequest | DecideRequest, observer: Observer) -> Outcome:
+        if isinstance(request, DecideRequest):
+            return decide(self._journal, self._clock, request)
         append_newest(self._journal, self._clock, request.run_id, lambda state: settled(state, request, _nobody_lives))
         record = self._journal.record(request.run_id)
         if record.cancel_requested and record.status == "in_doubt" and not record.counts.get("in_doubt"):

@@ -9,10 +9,11 @@ from typing import Any
 
 from contract_engines.memory_world import Clock, MemoryWorld
 
-from durun.actions.api import Done, Failed, Pause, Process
+from durun.actions.api import Done, Failed, Pause, Process, Question
 from durun.engine.api import Observer, Outcome
 from durun.engine.beginning import Beginning
 from durun.engine.ledger import Ledger
+from durun.engine.people import asking
 from durun.engine.targets import Targets
 from durun.engine.tasks import Tasks
 from durun.errors import Changed, DurunError
@@ -196,6 +197,10 @@ class Drive:
                 emit(ev.TaskFailed(**key._asdict(), code="in_doubt", reason="on_in_doubt: fail", retryable=False))
             case do.TimeUp(key):
                 emit(ev.TaskSucceeded(**key._asdict(), how="ran"))
+            case do.Grant(key, outputs, reason):
+                emit(ev.TaskSucceeded(**key._asdict(), how="ran", outputs=outputs, reason=reason))
+            case do.Deny(key, code, reason):
+                emit(ev.TaskFailed(**key._asdict(), code=code, reason=reason, retryable=False))
             case do.StopWaiting(key):
                 emit(ev.TaskCancelled(**key._asdict(), reason="stopped by a cancel"))
             case do.Stop(key):
@@ -231,6 +236,9 @@ class Drive:
         if isinstance(work, Pause):
             until = work.until(self._ledger.now)
             self._ledger.emit(ev.TaskWaiting(**key._asdict(), kind="time", until=until))
+            return
+        if isinstance(work, Question):
+            self._ledger.emit(asking(self._ledger.state, key, work, self._world.name("nonce"), self._ledger.now))
             return
         task, record = self._ledger.state.tasks.get(key), self._ledger.state.record
         inline = not isinstance(work, Process)

@@ -15,7 +15,16 @@ from contract_engines.script import Crash, World
 from contract_engines.wire_form import Posted
 
 from durun.config import Config
-from durun.engine.api import CancelRequest, Engine, Outcome, ResumeRequest, SettleRequest, Source, StartRequest
+from durun.engine.api import (
+    CancelRequest,
+    DecideRequest,
+    Engine,
+    Outcome,
+    ResumeRequest,
+    SettleRequest,
+    Source,
+    StartRequest,
+)
 from durun.engine.local.engine import LocalEngine
 from durun.engine.local.hands import Hands
 from durun.journal.api import Journal, RunQuery
@@ -27,6 +36,7 @@ from durun.model.event import Event, Stamped, encode, type_of
 from durun.model.task import TaskKey, TaskState
 
 BY = {"uid": 1000, "user": "ada"}
+BOB = {"uid": 1001, "user": "bob"}
 
 
 class Meddled:
@@ -125,6 +135,13 @@ class Rig:
 
     def settle(self, task: str, resolution: Any, target: str | None = None, **more: Any) -> Outcome:
         request = SettleRequest(self.run, TaskKey(task, target), resolution, "looked", BY, **more)
+        return self._witnessed(lambda: self.engine.signal(request, self.witness))
+
+    def say(self, step: str, verdict: Any, target: str | None = None, **more: Any) -> Outcome:
+        """Somebody decides: by default ada's colleague bob, who is called what the approvers are called."""
+        asked = self.task(step, target).waiting.asked  # type: ignore[union-attr]
+        seen = {"nonce": asked["nonce"], "digest": asked["digest"], "by": BOB, "names": asked.get("approvers", ())}
+        request = DecideRequest(self.run, TaskKey(step, target), verdict, **{**seen, **more})
         return self._witnessed(lambda: self.engine.signal(request, self.witness))
 
     def cancel(self) -> Outcome:

@@ -76,6 +76,10 @@ steps:
   - {id: gone, secret: {delete: {service: s, username: u}}}
   - {id: pause, wait: 5s}
   - {id: until, wait: {until: "2026-01-31T09:15:00Z"}}
+  - id: agreed
+    approval: {message: "m ${{ inputs.role }}", approvers: [ada, "group:dba"], min_approvals: 2, timeout: 24h,
+               allow_requester: true, fields: {window: {type: integer, minimum: 1}, why: null}}
+  - {id: by_hand, manual: {instructions: do it, timeout: "${{ inputs.t }}", fields: {ok: {type: boolean}}}}
   - id: change
     http: {method: POST, url: "https://x/${{ inputs.role }}", headers: {A: b, C: 1, D: null}, query: {a: [1, 2]},
            json: {a: null}, auth: {bearer: "${{ secrets.a }}"}, tls: {ca: a, cert: b, key: c}, redirects: 3,

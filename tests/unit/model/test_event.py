@@ -57,7 +57,20 @@ EXAMPLES = [
         step="a", targets=(Target("t", {"name": "t"}), Target("u", "u")), tasks=2, round=1, skipped=True
     ),
     ev.TaskSkipped(**TASK, reason="if"),
-    ev.TaskWaiting(**TASK, kind="time", until=12.5),
+    ev.TaskWaiting(**TASK, kind="approval", until=12.5, asked={"message": "now?", "nonce": "n", "digest": DIGEST}),
+    ev.TaskDecided(
+        **TASK,
+        verdict="complete",
+        by=BY,
+        nonce="n",
+        digest=DIGEST,
+        reason="done",
+        fields={"x": 1},
+        attachments=[{"name": "a.txt", "path": "attachments/9f", "size": 3, "sha256": DIGEST}],
+        advisory="root decided",
+    ),
+    ev.DecisionRefused(**TASK, verdict="approve", by=BY, why="expired", nonce="n", digest=DIGEST, reason="fine"),
+    ev.RequestWithdrawn(**TASK, reason="the runbook was changed"),
     ev.TaskStarted(**TASK, attempt=2, folder=3, nonce="n", session=1, idempotency_key="k", request=DIGEST),
     ev.TaskNeverBegan(**TASK, attempt=1, reason="no gate"),
     ev.ProbeStarted(**TASK, purpose="after", folder=4, nonce="p", session=1),
@@ -81,9 +94,11 @@ EXAMPLES = [
 STORED = {
     "cancel_requested": "reason by",
     "clock_jumped": "expected found",
+    "decision_refused": "step target round verdict by why nonce digest reason",
     "finally_started": "round status tasks",
     "probe_answered": "step target round purpose answer reason exit_code",
     "probe_started": "step target round purpose folder nonce session",
+    "request_withdrawn": "step target round reason",
     "round_started": "round by",
     "run_created": "runbook digest text file place inputs inputs_digest tasks by version surroundings files"
     " only_targets request_id sealed files_folder steps finally_steps concurrency_group release_on",
@@ -104,7 +119,8 @@ STORED = {
     "task_settled": "step target round resolution reason by outputs sealed",
     "task_skipped": "step target round reason",
     "task_started": "step target round attempt folder nonce session idempotency_key request",
-    "task_waiting": "step target round kind until",
+    "task_decided": "step target round verdict by nonce digest reason fields attachments advisory",
+    "task_waiting": "step target round kind until asked",
     "task_succeeded": "step target round how outputs exit_code reason log sealed",
 }
 

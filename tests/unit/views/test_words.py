@@ -14,7 +14,7 @@ from durun.views.words import line_of
 SAMPLES = {
     "answer": "done", "purpose": "in_doubt", "proof": "verify", "resolution": "done", "status": "failed", "how": "ran",
     "session": 1, "pid": 1, "round": 1, "attempt": 1, "folder": 1, "tasks": 1, "due": 0.0, "expected": 1.0,
-    "until": 2.0, "kind": "time",
+    "until": 2.0, "kind": "time", "verdict": "approve",
     "found": 2.0,
     "exit_code": 1, "by": {}, "inputs": {}, "surroundings": {}, "names": ["A"], "changes": ["b"], "targets": [],
 }  # fmt: skip
@@ -37,7 +37,10 @@ def test_every_event_has_words_and_a_json_line(kind):
 
 def test_what_went_wrong_is_marked():
     wrong = {kind.__name__ for kind in get_args(Event) if line_of(sample(kind)).wrong}
-    assert wrong == {"TaskFailed", "TaskInDoubt", "TaskCancelled", "CancelRequested", "ClockJumped"}
+    assert wrong == {
+        "TaskFailed", "TaskInDoubt", "TaskCancelled", "CancelRequested", "ClockJumped", "DecisionRefused",
+        "RequestWithdrawn",
+    }  # fmt: skip
 
 
 def test_each_event_of_a_task_names_the_attempt_it_is_about(started):

@@ -1,0 +1,146 @@
+"""What `approve`, `reject` and `complete` share: which question is meant, what is recorded, and how the run goes on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from durun.app import App, open_app
+from durun.cli.ask import confirm, somebody_is_there
+from durun.cli.drive import choose_view, drive
+from durun.cli.pick import find_run
+from durun.cli.verdict import decide
+from durun.config import answers_to, whoami
+from durun.engine.api import DecideRequest, ResumeRequest
+from durun.errors import Busy, NotAllowed, UsageError
+from durun.model.people import VERDICTS, conclusion, person
+from durun.model.runbook import Input
+from durun.model.status import ENDED
+from durun.model.task import TaskKey, TaskState, Verdict, Waiting
+from durun.model.values import Json
+from durun.views.json import dump
+from durun.views.people import decision_json, fields_text, progress_text, questions
+from durun.views.text import task_name
+
+
+class Word(NamedTuple):
+    """What somebody says: the verdict, why, the values and the files that go with it."""
+
+    verdict: Verdict
+    reason: str
+    pairs: Sequence[str] = ()
+    files: Sequence[str] = ()
+
+
+def say(
+    run: str, step: str | None, target: str | None, word: Word, *, resume: bool = True, as_json: bool = False
+) -> int:
+    """Record a decision, and go on with the run where no more is waited for.
+
+    Raises NotCounted, NotAllowed, UsageError, and what a resume raises.
+    """
+    with open_app() as app:
+        run_id = find_run(app, run, changes=True)
+        key, waiting = find_question(app.journal.tasks(run_id), word.verdict, step, target)
+        asked = waiting.asked
+        there = somebody_is_there() and not as_json
+        if there and not _agreed(app, run_id, key, waiting, word):
+            sys.stdout.write("nothing was recorded\n")
+            return 0
+        fields = _fields(word, asked["fields"], there) if word.verdict in ("approve", "complete") else {}
+        by = whoami()
+        names = answers_to(person(by), asked.get("approvers", ()))
+        files = app.keep_attachments(run_id, word.files) if word.files else ()
+        request = DecideRequest(
+            run_id, key, word.verdict, by, names, asked["nonce"], asked["digest"], word.reason, fields, files
+        )
+        decide(app, as_json, lambda observer: app.engine().signal(request, observer))
+        return _recorded(app, request, resume, as_json)
+
+
+def _recorded(app: App, request: DecideRequest, resume: bool, as_json: bool) -> int:
+    """Tell what was recorded, and go on where there is nothing more to wait for. Returns the exit code."""
+    task = app.journal.tasks(request.run_id)[request.task]
+    waiting, run_id = task.waiting, request.run_id
+    if as_json:
+        sys.stdout.write(dump(decision_json(run_id, request.task, request.verdict, waiting)))
+    else:
+        sys.stdout.write(_told(request, waiting))
+    sys.stdout.flush()
+    record = app.journal.record(run_id)
+    if waiting is not None and conclusion(waiting, app.clock.now()) is None:
+        return 0
+    if record.status in ENDED or not resume:
+        _hint(f"next: durun resume {run_id}", as_json or record.status == "succeeded")
+        return 0
+    holder = app.holder(run_id)
+    if holder is not None or waiting is None:
+        _hint(f"process {(holder or {}).get('pid', '?')} goes on with the run", as_json)
+        return 0
+    try:
+        view = choose_view(app, as_json, quiet=False)
+        resumed = ResumeRequest(run_id, request.by, fresh=False)
+        return drive(view, lambda observer: app.engine().resume(resumed, observer))
+    except Busy:
+        return 0  # somebody else has just taken it up, and finds what was recorded
+
+
+def _told(request: DecideRequest, waiting: Waiting | None) -> str:
+    """`approved of run k3… is approved: 1 of 2 approvals`."""
+    word = {"approve": "approved", "reject": "denied", "complete": "done", "fail": "not done"}[request.verdict]
+    so_far = f" ({progress_text(waiting)})" if waiting is not None and request.verdict == "approve" else ""
+    lines = [f"{task_name(request.task)} of run {request.run_id}: {word}{so_far}"]
+    said = waiting.decisions[-1:] if waiting is not None else ()
+    lines += (f"  advisory: {one.advisory}" for one in said if one.advisory)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _hint(text: str, silent: bool) -> None:
+    if not silent:
+        sys.stdout.write(f"  {text}\n")
+
+
+def find_question(
+    tasks: Mapping[TaskKey, TaskState], verdict: Verdict, step: str | None, target: str | None
+) -> tuple[TaskKey, Waiting]:
+    """The task that is meant, and what it waits for. Raises NotAllowed (none), UsageError (more than one)."""
+    asked = [(key, waiting) for key, waiting in questions(tasks) if verdict in VERDICTS.get(waiting.kind, ())]
+    found = [one for one in asked if step in (None, one[0].step) and target in (None, one[0].target)]
+    if len(found) == 1:
+        return found[0]
+    command = {"approve": "approve", "reject": "reject"}.get(verdict, "complete")
+    names = ", ".join(task_name(key) for key, _ in (found or asked)[:5]) + (", …" if len(found or asked) > 5 else "")
+    if found:
+        raise UsageError(f"{len(found)} wait for that: {names}", f"name one: durun {command} RUN STEP [--target KEY]")
+    if step is None:
+        message = f"nothing in this run waits for `durun {command}`"
+    else:
+        message = f"{task_name(TaskKey(step, target))} does not wait for `durun {command}`"
+    raise NotAllowed(message, f"these do: {names}" if asked else "`durun show RUN` says what it waits for")
+
+
+def _agreed(app: App, run_id: str, key: TaskKey, waiting: Waiting, word: Word) -> bool:
+    """Show what it is about, and ask whether it is meant."""
+    from durun.views.ahead import ahead_text
+
+    verb = {"approve": "Approve", "reject": "Deny", "complete": "Is it done", "fail": "Can it not be done"}
+    state = app.state(run_id)
+    sys.stdout.write(ahead_text(state, app.runbook(state), key, waiting, app.clock.now()))
+    return confirm(f"{verb[word.verdict]}? [y/N] ")
+
+
+def _fields(word: Word, declared: Mapping[str, Json], there: bool) -> dict[str, Json]:
+    """The values given, and on a terminal those that are asked for. Raises UsageError."""
+    from durun.language.fields import given_fields
+
+    fields = {name: Input(**field) for name, field in declared.items()}
+    given = {pair.partition("=")[0] for pair in word.pairs}
+    asked = [name for name, field in fields.items() if field.required and name not in given] if there else []
+    told = dict(zip(fields, fields_text(declared), strict=True))
+    pairs = list(word.pairs)
+    for name in asked:
+        sys.stdout.write(f"{told[name]}: ")
+        sys.stdout.flush()
+        pairs.append(f"{name}={sys.stdin.readline().rstrip(chr(10))}")
+    return given_fields(pairs, fields)

@@ -1,0 +1,89 @@
+"""What people are asked, and what they say: the same in every engine.
+
+What is asked is kept with the task (`Waiting.asked`): of an approval `message`, `approvers`, `min_approvals` and
+`allow_requester`; of a manual step `instructions`; of both the `fields` to give, and a `nonce` and a `digest`. The
+digest is of all that a decision is about; whatever of it changes is asked anew, with another nonce.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from durun.actions.api import Question
+from durun.engine.api import DecideRequest, Outcome
+from durun.engine.requests import append_newest, moment
+from durun.errors import NotAllowed, NotCounted
+from durun.journal.api import Journal
+from durun.model.clock import Clock
+from durun.model.event import DecisionRefused, TaskDecided, TaskWaiting
+from durun.model.people import VERDICTS, Claim, rule
+from durun.model.state import RunState
+from durun.model.status import FINAL
+from durun.model.task import TaskKey
+from durun.model.values import Json
+
+
+def asking(state: RunState, key: TaskKey, question: Question, nonce: str, now: float) -> TaskWaiting:
+    """A task waits for people from now on."""
+    asked = {**question.asked, "digest": _digest(state, key, question.asked), "nonce": nonce}
+    until = None if question.seconds is None else now + question.seconds
+    return TaskWaiting(**key._asdict(), kind=question.kind, until=until, asked=asked)
+
+
+def _digest(state: RunState, key: TaskKey, asked: Mapping[str, Json]) -> str:
+    """SHA-256, in hex, of the runbook, its files, the inputs, the targets that are known, and what is asked."""
+    targets = {
+        step: [list(resolved.index.items()), resolved.sealed and resolved.sealed["fingerprint"]]
+        for (step, round_), resolved in state.resolved.items()
+        if round_ in (0, key.round)
+    }
+    whole = {
+        "runbook": state.record.digest,
+        "files": state.created.files,
+        "inputs": state.record.inputs_digest,
+        "targets": targets,
+        "task": list(key),
+        "asked": asked,
+    }
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode(errors="surrogatepass")).hexdigest()
+
+
+def decide(journal: Journal, clock: Clock, request: DecideRequest) -> Outcome:
+    """Record a decision, for whoever drives the run. Raises NoSuchRun, NotAllowed; NotCounted, and that is recorded."""
+
+    def made(state: RunState) -> TaskDecided | DecisionRefused:
+        return decided(state, request, moment(journal, clock, state))
+
+    event = append_newest(journal, clock, request.run_id, made)
+    if isinstance(event, DecisionRefused):
+        raise NotCounted(f"this does not count: {event.why}", f"it is recorded; durun show {request.run_id}")
+    return Outcome(request.run_id, journal.record(request.run_id).status, 0)
+
+
+def decided(state: RunState, request: DecideRequest, now: float) -> TaskDecided | DecisionRefused:
+    """What is recorded of a decision. Raises NotAllowed where nobody is asked for such a one."""
+    task, record = state.tasks.get(request.task), state.record
+    if record.status in FINAL:
+        raise NotAllowed(f"run {record.id} has {record.status}", "there is nothing to decide")
+    waiting = task.waiting if task is not None else None
+    if waiting is None or waiting.asked is None or request.verdict not in VERDICTS.get(waiting.kind, ()):
+        status = "pending" if task is None else task.status
+        raise NotAllowed(
+            f"{request.task} of run {record.id} waits for no such decision, it is {status.replace('_', ' ')}",
+            f"see what it waits for: durun show {record.id}",
+        )
+    claim = Claim(request.verdict, request.by, request.names, request.nonce, request.digest)
+    ruling = rule(waiting, claim, state.created.by, now)
+    about = {
+        **request.task._asdict(),
+        "verdict": request.verdict,
+        "by": request.by,
+        "nonce": request.nonce,
+        "digest": request.digest,
+        "reason": request.reason,
+    }
+    if ruling.why:
+        return DecisionRefused(**about, why=ruling.why)
+    return TaskDecided(**about, fields=request.fields, attachments=request.attachments, advisory=ruling.advisory)

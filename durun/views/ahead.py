@@ -1,0 +1,75 @@
+"""What a decision is about: what is asked, by whom, and what will run on which targets if the answer is yes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from durun.model.runbook import Runbook, Step
+from durun.model.state import RunState
+from durun.model.task import TaskKey, Waiting
+from durun.views.people import question_lines
+from durun.views.text import counted, duration, harmless, local_time, one_line, value_text
+
+_SHOWN = 20
+"""How many targets of a step are named."""
+
+
+def ahead_text(state: RunState, runbook: Runbook, key: TaskKey, waiting: Waiting, now: float) -> str:
+    """The whole text, for whoever is to decide."""
+    record, created = state.record, state.created
+    since = state.tasks[key].changed_at
+    user, host = created.by.get("login_user") or created.by.get("user"), created.by.get("host")
+    step = next((one for one in runbook.every_step() if one.id == key.step), None)
+    facts = [
+        ("run", f"{record.id} of {record.runbook} ({created.file})"),
+        ("asked by", f"{user or '?'} on {host or '?'}"),
+        ("since", f"{local_time(since)} ({duration(now - since)})"),
+        ("until", local_time(waiting.until) or "no end"),
+        ("inputs", ", ".join(f"{name}={value_text(value)}" for name, value in created.inputs.items())),
+        ("needs", ", ".join(runbook.requires.privileges)),
+        ("controls", ", ".join(dict.fromkeys([*runbook.controls, *(step.controls if step is not None else ())]))),
+        ("digest", waiting.asked["digest"][:16]),
+    ]
+    lines = [*question_lines(key, waiting), ""]
+    lines += (f"{name:<9}{one_line(text)}" for name, text in facts if text)
+    lines += ["", "what is to run:", *(f"  {line}" for line in _to_run(state, runbook, key))]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _to_run(state: RunState, runbook: Runbook, asked: TaskKey) -> Iterator[str]:
+    """A line for each step that is not over, and for its targets."""
+    for step in runbook.every_step():
+        if step.id == asked.step:
+            continue
+        tasks = [task for key, task in state.tasks.items() if key.step == step.id and key.round == asked.round]
+        if tasks and step.fan_out is None and all(task.status in ("succeeded", "skipped") for task in tasks):
+            continue
+        told = step.name or step.description
+        yield one_line(f"{step.id}: {_does(step)}{f' ({told})' if told else ''}")
+        if step.fan_out is not None:
+            yield f"  {_targets(state, step, asked.round)}"
+
+
+def _targets(state: RunState, step: Step, round_: int) -> str:
+    resolved = state.resolved.get((step.id, round_)) or state.resolved.get((step.id, 0))
+    if resolved is None:
+        return "targets: not known yet"
+    names = list(resolved.index)
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{counted(len(names), 'target')}: {one_line(', '.join(names[:_SHOWN]))}{more}"
+
+
+def _does(step: Step) -> str:
+    """`run pg_dump …`: the action, and the first line of what stands under it."""
+    if step.call is None:
+        return "a group"
+    spec = step.call.action.spec
+    match step.call.action.kind, spec:
+        case "run", str():
+            first = next((line for line in spec.splitlines() if line.strip()), "")
+            told = first if len(first) <= 60 else first[:60] + "…"
+            return harmless(f"run {told}")
+        case "run", tuple():
+            return harmless(f"run {' '.join(str(word) for word in spec if isinstance(word, str))}"[:64])
+        case kind, _:
+            return kind
