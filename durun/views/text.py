@@ -83,6 +83,16 @@ def fit(text: str, width: int) -> str:
     return "".join(kept) + "…"
 
 
+def wrapped(line: str, width: int | None) -> str:
+    """A line broken between words so that it fits, what follows set in by four; None: as it is."""
+    if width is None or width_of(line) <= width:
+        return line
+    from textwrap import wrap
+
+    inner = " " * (len(line) - len(line.lstrip()) + 4)
+    return "\n".join(wrap(line, width, subsequent_indent=inner, break_long_words=False, break_on_hyphens=False))
+
+
 def pad(text: str, width: int) -> str:
     """`text` with spaces up to `width` columns."""
     return text + " " * (width - width_of(text))

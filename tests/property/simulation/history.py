@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from durun.model import event as ev
+from simulation.foretold import Foretold
 from simulation.plans import PlanMaker
 from simulation.promises import Promises
 from simulation.runner import BY, Crash, Runner
@@ -48,12 +49,15 @@ class History:
 
     def _session(self) -> None:
         runner = Runner(self.world, self.store, self.promises, park=self.rng.random() < 0.3)
+        foretold = Foretold(self.plan, self.store, self.world.now) if self.weather.is_calm else None
         try:
             runner.drive(give_up=self.weather.requests > 0 and self.rng.random() < 0.1)
         except Crash:
             self.promises.trace.append("     -- crash --")
             self._aftermath()
             return
+        if foretold is not None:
+            foretold.check()
         self._between(runner)
 
     def _aftermath(self) -> None:

@@ -53,6 +53,11 @@ class Weather:
             crashes_left=rng.choice([1, 3, 6]),
         )
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether everything goes well."""
+        return self.honest and not (self.trouble or self.requests or (self.crash and self.crashes_left))
+
     def calm(self) -> None:
         """From now on everything goes well."""
         self.trouble = self.crash = self.requests = 0.0
