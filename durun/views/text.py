@@ -137,6 +137,16 @@ def _squeeze(widths: list[int], width: int, shrink: int, drop: Sequence[int]) ->
         widths[shrink] = max(0, widths[shrink] - over)
 
 
+def size(count: int) -> str:
+    """A number of bytes: `512 B`, `1.5 kB`, `3.2 GB`."""
+    number, unit = float(count), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if number < 1000 or unit == "TB":
+            break
+        number /= 1000
+    return f"{count} B" if unit == "B" else f"{number:.1f} {unit}"
+
+
 def counted(number: int, noun: str) -> str:
     """`1 task`, `2 tasks`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
