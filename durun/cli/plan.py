@@ -6,16 +6,15 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from shlex import quote
 from typing import Annotated
 
 from durun.app import App, open_app
-from durun.cli.arguments import Argument, JsonOption, Option
+from durun.cli.arguments import JsonOption, Option, RunbookOrRun
 from durun.cli.keyring import open_keyring
 from durun.cli.pick import find_run
 from durun.cli.report import width_of_terminal
-from durun.cli.sources import given_so_far, open_source, scope_of
+from durun.cli.sources import given_so_far, is_file, open_source, scope_of
 from durun.engine.local.requirements import may_run
 from durun.engine.requests import stored_runbook
 from durun.errors import UsageError
@@ -34,7 +33,7 @@ _CUT = 60
 
 
 def command(
-    what: Annotated[str, Argument("RUNBOOK|RUN", "A runbook's file, or a run: its id, the beginning of it, @last.")],
+    what: RunbookOrRun,
     inputs: Annotated[
         list[str] | None,
         Option("--input", "-i", metavar="NAME=VALUE", help="An input of the runbook; may be repeated.", shown=False),
@@ -57,11 +56,6 @@ def command(
             subject, seen = _of_run(app, find_run(app, what))
     sys.stdout.write(dump(plan_json(subject, seen)) if as_json else plan_text(subject, seen, width_of_terminal()))
     return 0
-
-
-def is_file(word: str) -> bool:
-    """Whether the word means a runbook's file rather than a run."""
-    return "/" in word or word.endswith((".yaml", ".yml")) or Path(word).is_file()
 
 
 def _of_runbook(app: App, file: str, pairs: list[str], inputs_file: str | None) -> tuple[Subject, Foresight]:

@@ -32,6 +32,11 @@ def open_source(path: str, quiet: bool = False) -> Source:
     return Source(loaded.runbook, path, folder)
 
 
+def is_file(word: str) -> bool:
+    """Whether the word means a runbook's file rather than a run."""
+    return "/" in word or word.endswith((".yaml", ".yml")) or Path(word).is_file()
+
+
 def file_of(created: RunCreated) -> Path:
     """Where the runbook of a run stood when the run was started."""
     return Path(created.place) / Path(created.file).name
