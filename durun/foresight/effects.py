@@ -20,4 +20,4 @@ def _changes(step: Step) -> bool:
     action = step.call.action
     if action.kind == "http":
         return action.spec.get("method", "GET") not in SAFE_METHODS
-    return action.kind in ("run", "secret")
+    return action.kind in ("run", "secret", "manual")

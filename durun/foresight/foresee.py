@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from durun.foresight.commands import missing_commands
 from durun.foresight.conditions import conditions
 from durun.foresight.effects import lasting
+from durun.foresight.people import asked_of_people
 from durun.foresight.resumed import take_up
 from durun.foresight.secrets import check_secrets
 from durun.foresight.targets import Listed, list_targets
@@ -74,6 +75,7 @@ def _told(
         keyring=keyring,
         secrets=secrets,
         missing=missing_commands(runbook, ahead, around.place, around.path) if ahead else [],
+        people=asked_of_people(runbook, ahead, scope),
         lasting=lasting(runbook, ahead),
         privileges=runbook.requires.privileges if ahead else (),
         groups=runbook.requires.groups if ahead else (),

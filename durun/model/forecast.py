@@ -127,7 +127,8 @@ def _begun(node: Node, task: TaskState, facts: Facts) -> tuple[Verdict, str]:
             return ("running", "") if facts.driven else ("will_be_adopted", _if_unknown(node))
         case "waiting":
             until = task.waiting.until if task.waiting is not None else None
-            return "waiting", task.reason if until is None else f"until {to_iso(until)}"
+            asked = f"for {task.waiting.kind}" if task.waiting is not None and task.waiting.kind != "time" else ""
+            return "waiting", " ".join(part for part in (asked, f"until {to_iso(until)}" if until else "") if part)
         case "in_doubt":
             return _doubt(node, task, facts)
         case "failed" | "cancelled":

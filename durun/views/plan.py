@@ -27,6 +27,15 @@ class Missing(NamedTuple):
     required: bool = False
 
 
+class Asked(NamedTuple):
+    """What people are asked: an `approval` of these, or something `manual`."""
+
+    step: str
+    kind: str
+    text: str
+    who: tuple[str, ...] = ()
+
+
 class Fan(NamedTuple):
     """A fan-out: its targets, or why they are not known (`wrong`: why they can't be used), and how they are worked
     through. `waves`: their sizes."""
@@ -50,6 +59,7 @@ class Foresight(NamedTuple):
     keyring: KeyringFound | None
     secrets: Sequence[Checked]
     missing: Sequence[Missing]
+    people: Sequence[Asked]
     lasting: Sequence[str]
     privileges: Sequence[str]
     groups: Sequence[str]
@@ -70,6 +80,7 @@ def plan_text(subject: Subject, seen: Foresight, width: int | None = None) -> st
     lines += ["", *_steps(seen)]
     lines += _section("secrets", check_text(seen.keyring, seen.secrets).splitlines() if seen.secrets else [])
     lines += _section("not on this machine", [_missing(entry) for entry in seen.missing])
+    lines += _section("asks people", map(_asked, seen.people))
     if seen.lasting:
         lines += ["", f"not undone by a rollback: {_some(seen.lasting, 12)}"]
     if seen.privileges:
@@ -91,6 +102,7 @@ def plan_json(subject: Subject, seen: Foresight) -> dict[str, Json]:
         "tasks": [one._asdict() for one in seen.forecasts],
         "secrets": [entry._asdict() for entry in seen.secrets],
         "missing_commands": [entry._asdict() for entry in seen.missing],
+        "people": [entry._asdict() for entry in seen.people],
         "not_undone": list(seen.lasting),
         "privileges": list(seen.privileges),
     }
@@ -162,6 +174,11 @@ def _fan_line(fan: Fan) -> str:
         some = f"stops when more than {fan.max_failures} have failed"
         said.append(some if fan.max_failures else "stops at the first failure")
     return f"{fan.step}: {', '.join(said)}"
+
+
+def _asked(entry: Asked) -> str:
+    of = f" of {_some(entry.who, _NAMED)}" if entry.who else ""
+    return f"{entry.step}: {entry.kind}{of}: {one_line(entry.text)}"
 
 
 def _missing(entry: Missing) -> str:
