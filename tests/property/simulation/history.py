@@ -12,7 +12,7 @@ from simulation.runner import BY, Crash, Runner
 from simulation.store import Store
 from simulation.world import Broken, Weather, World
 
-STORMY, SESSIONS = 12, 60
+STORMY, SESSIONS = 12, 250
 GROUPS = ("g", None)
 RELEASES: tuple[tuple[str, ...], ...] = ((), ("failed",), ("waiting",), ("failed", "waiting"), ("waiting",))
 
@@ -70,6 +70,9 @@ class History:
 
     def _between(self, runner: Runner) -> None:
         """What people do about a run that nobody drives."""
+        calm = self.weather.trouble == 0
+        while (calm or self.rng.random() < 0.6) and runner.decide_one():
+            pass
         self.world.advance(self.world.now + self.rng.choice([0, 5, 30, 60]))
         if self.store.record.status != "in_doubt":
             return
