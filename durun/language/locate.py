@@ -5,7 +5,6 @@ from __future__ import annotations
 from durun.language.diagnostics import Diagnostic, Path, Place, Problem
 from durun.language.source import Node
 
-_COLLECTED = ("run", "http")
 _INHERITED = frozenset({"timeout", "retry", "shell", "on_in_doubt"})
 _ESCAPES = {"x": 4, "u": 6, "U": 10}
 
@@ -74,13 +73,8 @@ class Locator:
 
 
 def _candidates(path: Path) -> list[Path]:
-    """Where a value may have come from: a verify has its step's env, a step the runbook's defaults; and what is
-    collected stands one deeper."""
+    """Where a value may have come from: a verify has its step's env, a step the runbook's defaults."""
     found = [path]
-    for index, part in enumerate(path):
-        if part in _COLLECTED and path[:index].count("verify") == 0:
-            found.append((*path[:index], "collect", *path[index:]))
-            break
     if "verify" in path:
         found.append(tuple(part for part in path if part != "verify"))
     for index, part in enumerate(path):

@@ -56,7 +56,6 @@ _MAPPINGS: Final = frozenset(
         "approval",
         "manual",
         "concurrency",
-        "collect",
     }
     | {"the runbook", "a secret", "keyring", "command", "put", "delete"}
     | {"http", "auth", "basic", "tls", "body", "from"}

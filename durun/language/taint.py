@@ -71,7 +71,7 @@ class Taint:
             case ["targets"]:
                 rest = []
         match rest:
-            case ["status" | "evidence", *_]:
+            case ["status", *_]:
                 return ""
             case ["outputs", *names]:
                 return _named(names, secret)

@@ -126,7 +126,7 @@ class ProbeAnswered(NamedTuple):
 
 
 class TaskSucceeded(NamedTuple):
-    """The task is done, for good. `sealed`: its secret outputs, each with its seal; `evidence`: see `Attempt`."""
+    """The task is done, for good. `sealed`: its secret outputs, each with its seal."""
 
     step: str
     how: How
@@ -137,7 +137,6 @@ class TaskSucceeded(NamedTuple):
     reason: str = ""
     log: Json = None
     sealed: Mapping[str, Json] = {}
-    evidence: Json = None
 
 
 class TaskFailed(NamedTuple):
@@ -152,7 +151,6 @@ class TaskFailed(NamedTuple):
     exit_code: int | None = None
     retryable: bool = True
     log: Json = None
-    evidence: Json = None
 
 
 class TaskRetried(NamedTuple):
@@ -180,7 +178,6 @@ class TaskInDoubt(NamedTuple):
     gone: bool = True
     pid: int | None = None
     log: Json = None
-    evidence: Json = None
 
 
 class TaskRepeated(NamedTuple):
@@ -214,7 +211,6 @@ class TaskCancelled(NamedTuple):
     round: int = 0
     exit_code: int | None = None
     log: Json = None
-    evidence: Json = None
 
 
 TaskEvent: TypeAlias = (

@@ -114,7 +114,6 @@ def _attempt(attempt: Attempt) -> dict[str, Json]:
         "reason": attempt.reason,
         "idempotency_key": attempt.key,
         "log": attempt.log,
-        "evidence": attempt.evidence,
     }
 
 

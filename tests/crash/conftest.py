@@ -25,9 +25,12 @@ _load("crash_many_targets", Path(__file__).with_name("many_targets.py"))
 _load("crash_secret_forms", Path(__file__).with_name("secret_forms.py"))
 _load("crash_secret_books", Path(__file__).with_name("secret_books.py"))
 _load("crash_rotation", Path(__file__).with_name("rotation.py"))
+_load("crash_provision", Path(__file__).with_name("provision.py"))
 
 from crash_harness import Bench  # noqa: E402
+from crash_provision import provision as provision  # noqa: E402
 
+from daemons.openldap import openldap as openldap  # noqa: E402
 from daemons.postgres import postgres as postgres  # noqa: E402
 
 

@@ -74,18 +74,18 @@ class Exchange(BaseHTTPRequestHandler):
             self._say(401, {"why": "who are you?"})
             return
         with LOCK:
-            status, answer = self._work(json.loads(body) if body else {}, key if settings["honours"] else None)
+            status, answer = self._work(json.loads(body) if body else {}, key, settings)
         if how == "dies after":
             os.kill(os.getpid(), signal.SIGKILL)
         if how == "answers late":
             self._until_the_client_is_gone()
         self._say(status, answer)
 
-    def _work(self, given: dict[str, Any], key: str | None) -> tuple[int, dict[str, Any]]:
+    def _work(self, given: dict[str, Any], key: str | None, settings: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         kind, name = self.path.split("/")[1], self.path.rpartition("/")[2]
         opened = [line for line in _done() if "id" in line]
         if kind == "changes" and self.command == "POST":
-            same = [line for line in opened if key is not None and line["key"] == key]
+            same = [line for line in opened if settings["honours"] and key is not None and line["key"] == key]
             change = same[0] if same else {"id": f"CHG{len(opened) + 1}", "reference": given["reference"], "key": key}
             if not same:
                 _note("done", change)
@@ -93,6 +93,8 @@ class Exchange(BaseHTTPRequestHandler):
         found = [line for line in opened if kind == "references" and line["reference"] == name]
         if not found:
             return 404, {"why": "no such change"}
+        if self.command == "PUT" and given["state"] == settings["refuses"]:
+            return 409, {"why": "not now"}
         if self.command == "PUT" and self._shown(found[0])["state"] != given["state"]:
             _note("done", {"reference": name, "state": given["state"]})
         return 200, self._shown(found[0])

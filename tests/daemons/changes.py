@@ -34,7 +34,7 @@ class Changes:
     """The service. It is started again whenever it dies, as a service manager would.
 
     `plan` says how it behaves at which request, counted from 1: see `DIES`, `LATE`, and `is busy`.
-    `honours`: whether it knows `Idempotency-Key`.
+    `honours`: whether it knows `Idempotency-Key`. `refuses`: a state that no change may come to.
     """
 
     def __init__(self, folder: Path, honours: bool = True) -> None:
@@ -42,20 +42,25 @@ class Changes:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
-        self.set(honours=honours)
+        self._settings = {"token": self.token, "honours": honours, "refuses": "", "plan": {}}
+        self.set()
         self._over = False
         self._start()
         assert wait_for(self._answers, self._process), self._log.read_text()
         self._manager = threading.Thread(target=self._keep_alive, daemon=True)
         self._manager.start()
 
-    def set(self, plan: dict[int, str] | None = None, honours: bool = True) -> None:
-        """From now on. The requests of `plan` are those that come next."""
-        done = len(self.asked())
-        settings = {"token": self.token, "honours": honours}
-        settings["plan"] = {str(done + number): how for number, how in (plan or {}).items()}
+    def set(
+        self, plan: dict[int, str] | None = None, *, honours: bool | None = None, refuses: str | None = None
+    ) -> None:
+        """From now on; what is not given stays. The requests of `plan` are those that come next."""
+        if plan is not None:
+            done = len(self.asked())
+            self._settings["plan"] = {str(done + number): how for number, how in plan.items()}
+        given = {"honours": honours, "refuses": refuses}
+        self._settings |= {name: value for name, value in given.items() if value is not None}
         new = self._folder / "settings.new"
-        new.write_text(json.dumps(settings))
+        new.write_text(json.dumps(self._settings))
         new.rename(self._folder / "settings.json")
 
     def _start(self) -> None:

@@ -163,7 +163,9 @@ class OpenLdap:
         assert start(argv, self._log, user=OWNER).wait() == 0, self.said()
 
     def start(self) -> None:
-        """Start it, on a port that was free, or on the one that it had."""
+        """Start it, on a port that was free, or on the one that it had; fine if it runs."""
+        if self._process is not None:
+            return
         for _ in range(5):
             self.port = self.port or free_port()
             listen = f"{self.url}/ {self._socket}/"
@@ -171,7 +173,7 @@ class OpenLdap:
             self._process = start(argv, self._log, user=OWNER)
             if wait_for(lambda: self._as_root("ldapwhoami").returncode == 0, self._process):
                 return
-            self.port = 0
+            self.port, self._process = 0, None
         raise AssertionError(self._log.read_text())
 
     def stop(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from durun.model import decide as do
 from durun.model import event as ev
@@ -36,7 +36,6 @@ class Promises:
         self.turns = 0
         self.always_honest = world.weather.honest
         self._finished: set[TaskKey] = set()
-        self._withdrawn: set[TaskKey] = set()
         self._licence: dict[TaskKey, str] = {}
         self._nonce: dict[TaskKey, str] = {}
         self._failures: Counter[TaskKey] = Counter()
@@ -44,9 +43,7 @@ class Promises:
         self._answers: dict[TaskKey, Answered] = {}
         self._first: dict[TaskKey, float] = {}
         self._given_up: set[TaskKey] = set()
-        self._until: dict[TaskKey, float | None] = {}
-        self._asked: dict[TaskKey, dict[str, Any]] = {}
-        self._said: dict[TaskKey, list[ev.TaskDecided]] = {}
+        self._until: dict[TaskKey, float] = {}
         self._session = 0
         self._round = 1
         self._finally: set[int] = set()
@@ -96,30 +93,12 @@ class Promises:
         over = {command.key for command in commands if isinstance(command, do.TimeUp)}
         for key in over:
             promise(self._until[key] <= now, f"{key} waits until {self._until[key]}, and it is {now}")
-        for command in commands:
-            if isinstance(command, (do.Grant, do.Deny)):
-                over.add(command.key)
-                found = "yes" if isinstance(command, do.Grant) else command.code
-                promise(found == self._answer(command.key, now), f"{command}: {self._said[command.key]}")
-        for key in over:
             oracle.check_beside(key)
         if oracle.stopped or (self._cancelled and not oracle.final):
             return
         for key, task in state.tasks.items():
-            if task.status == "waiting" and key.round == oracle.round and self._ready(key, now):
+            if task.status == "waiting" and key.round == oracle.round and self._until[key] <= now:
                 promise(key in over or not oracle.goes_on(key), f"{key} waits on after {self._until[key]}")
-
-    def _ready(self, key: TaskKey, now: float) -> bool:
-        return self._answer(key, now) != "" if key in self._asked else self._until[key] <= now
-
-    def _answer(self, key: TaskKey, now: float) -> str:
-        """What people have said to the newest question: `yes`, `denied`, `expired`, or nothing yet."""
-        said, until = self._said[key], self._until[key]
-        if any(one.verdict == "reject" for one in said):
-            return "denied"
-        if len({one.by["uid"] for one in said}) >= self._asked[key]["min_approvals"]:
-            return "yes"
-        return "expired" if until is not None and until <= now else ""
 
     def _check_rest(self, oracle: Oracle, state: RunState, command: do.Command) -> None:
         views = [oracle.view(name, None) for name in oracle.roots]
@@ -212,16 +191,14 @@ class Promises:
                 self._finally.add(event.round)
             case ev.RunEnded():
                 promise(not self.plan.finals or self._round in self._finally, "ended without finally")
-                codes = {"succeeded": {0}, "cancelled": {12}, "failed": {1, 4, 6}}
+                codes = {"succeeded": {0}, "cancelled": {12}, "failed": {1, 4}}
                 promise(event.exit_code in codes[event.status], f"{event.status} with exit code {event.exit_code}")
                 unstarted = any(t.status == "failed" and t.code == "not_started" for t in store.tasks.values())
                 promise((event.exit_code == 4) == (event.status == "failed" and unstarted), "exit code 4")
-                no = any(t.status == "failed" and t.code in ("denied", "expired") for t in store.tasks.values())
-                promise((event.exit_code == 6) == (event.status == "failed" and no and not unstarted), "exit code 6")
             case _:
                 pass
 
-    def _task_event(self, event: ev.TaskEvent, at: float) -> None:  # noqa: C901  (one case an event)
+    def _task_event(self, event: ev.TaskEvent, at: float) -> None:
         key = ev.key_of(event)
         promise(key not in self._finished, f"{key} had finished: {event}")
         promise((key.round == 0) == (self._round not in self._finally) or not isinstance(event, ev.TaskStarted),
@@ -229,19 +206,10 @@ class Promises:
         node = self.plan.nodes[key.step]
         match event:
             case ev.TaskSucceeded() | ev.TaskSkipped():
-                promise(key not in self._asked or self._answer(key, at) == "yes", f"{key}: nobody has said yes")
                 self._finished.add(key)
             case ev.TaskWaiting():
-                promise(key not in self._until or key in self._withdrawn, f"{key} begins to wait anew")
+                promise(key not in self._until, f"{key} begins to wait anew")
                 self._until[key] = event.until
-                self._withdrawn.discard(key)
-                if event.asked is not None:
-                    self._asked[key], self._said[key] = event.asked, []
-            case ev.RequestWithdrawn():
-                self._withdrawn.add(key)
-            case ev.TaskDecided():
-                promise(event.nonce == self._asked[key]["nonce"], f"{event} counts, and something else is asked")
-                self._said[key].append(event)
             case ev.TaskStarted():
                 promise(self._licence.get(key, "new") != "", f"{key} starts, and its last attempt is not resolved")
                 promise(not self.world.lives(key), f"{key} starts while its last attempt lives")
@@ -254,8 +222,6 @@ class Promises:
                 promise(self._fences[key] <= FREE_REPEATS, f"{key} never began {self._fences[key]} times")
                 self._licence[key] = "never began"
             case ev.TaskFailed():
-                if key in self._asked:
-                    self._withdrawn.add(key)
                 self._failures[key] += 1 if event.retryable else 1000
                 self._given_up |= {key} if event.code in ("in_doubt", "verify") else set()
             case ev.TaskRetried():

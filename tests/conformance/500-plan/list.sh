@@ -1,3 +1,0 @@
-#!/bin/sh
-echo list >>effects
-echo one
