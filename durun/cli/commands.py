@@ -25,6 +25,7 @@ COMMANDS: dict[str, Command] = {
     "reject": Command("reject", "run", "deny what a run waits for"),
     "complete": Command("complete", "run", "say that a step was done by hand, and go on"),
     "cancel": Command("cancel", "run", "stop a run"),
+    "rollback": Command("rollback", "run", "undo what a run did, newest first", drives=True),
     "settle": Command("settle", "run", "end a doubt: say whether a task in doubt was done"),
     "history": Command("history", "look", "list the runs"),
     "show": Command("show", "look", "show one run: steps, targets, attempts, what it waits for"),

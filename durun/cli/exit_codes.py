@@ -15,8 +15,8 @@ INTERNAL_ERROR = 70
 """EX_SOFTWARE of sysexits.h."""
 
 _OF_RUNS: dict[int, str] = {
-    0: "The run succeeded; or there was nothing to do.",
-    1: "A step failed; the run can be resumed.",
+    0: "The run succeeded; or there was nothing to do; or `durun rollback` undid all.",
+    1: "A step failed; the run can be resumed, unless it was rolled back.",
     IN_DOUBT: "In doubt: an operator must settle.",
     5: "The run waits for a person or a time.",
     6: "Denied, or expired.",

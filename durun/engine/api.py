@@ -1,4 +1,4 @@
-"""The seam of the engines: four verbs, and who watches. The contract suite is `tests/contract/test_engine.py`.
+"""The seam of the engines: five verbs, and who watches. The contract suite is `tests/contract/test_engine.py`.
 
 Everything that crosses it is plain data, so that a distributed engine can stand behind it as well.
 """
@@ -99,6 +99,15 @@ class CancelRequest(NamedTuple):
     by: Mapping[str, Json]
 
 
+class RollbackRequest(NamedTuple):
+    """A run whose effects are to be undone. `accept_env` is as in ResumeRequest."""
+
+    run_id: str
+    reason: str
+    by: Mapping[str, Json]
+    accept_env: Sequence[str] = ()
+
+
 class Outcome(NamedTuple):
     """How a verb came back. `status` is the run's; `state` says more, where the engine drove the run itself.
 
@@ -155,6 +164,12 @@ class Engine(Protocol):
     def signal(self, request: SettleRequest | DecideRequest, observer: Observer) -> Outcome:
         """Record a person's word. Raises NoSuchRun, NotAllowed (the task is not in doubt, or waits for no such word),
         NotCounted (a decision that does not count; it is recorded).
+        """
+
+    def rollback(self, request: RollbackRequest, observer: Observer) -> Outcome:
+        """Ask that what a run did be undone, and undo it where nobody drives the run; also of one that has ended.
+
+        Raises NoSuchRun, Changed, NotAllowed (nothing of it can be undone), GroupHeld.
         """
 
     def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:

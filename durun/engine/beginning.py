@@ -12,7 +12,7 @@ from durun.model.state import RunState
 from durun.model.status import ENDED
 from durun.model.values import Json
 
-Reason = Literal["start", "resume", "cancel", "settle"]
+Reason = Literal["start", "resume", "cancel", "settle", "rollback"]
 
 
 class Beginning(NamedTuple):

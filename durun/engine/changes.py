@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from durun.engine.tasks import definition_of
 from durun.errors import Changed
-from durun.model.plan import Plan
+from durun.model.plan import ROLLBACK, Plan
 from durun.model.runbook import Runbook, Step
 from durun.model.state import RunState
 
 _OPEN = ("running", "in_doubt", "succeeded", "rolled_back")
 """Statuses of tasks whose step must stay what it is."""
+_APART = ("line", "steps", "rollback")
+"""Fields of a step that tell of other steps, or of none."""
 
 
 def changes_of(old: Runbook, new: Runbook, state: RunState) -> list[str]:
-    """A line for each step that is added, removed or changed, and for a changed concurrency group.
+    """A line for each step or rollback that is added, removed or changed, and for a changed concurrency group.
 
     Raises Changed for what a run under way can't take: another name, other inputs, and a step that is done or in
     doubt that is removed, renamed, moved in or out of a fan-out or `finally`, or whose targets have other keys.
     """
     _refuse_other_inputs(old, new, state)
-    before = {step.id: step for step in old.every_step()}
-    after = {step.id: step for step in new.every_step()}
+    before = {step.id: step for step in (*old.every_step(), *old.rollbacks())}
+    after = {step.id: step for step in (*new.every_step(), *new.rollbacks())}
     held = {key.step for key, task in state.tasks.items() if task.status in _OPEN}
     then, now = _keyed(old), _keyed(new)
     lines = []
@@ -90,8 +92,8 @@ def _differs(old: Step, new: Step) -> bool:
 
 
 def _comparable(step: Step) -> str:
-    """Everything about a step but where it stands in the file, and the steps inside it."""
-    fields = (name for name in step._fields if name not in ("line", "steps"))
+    """Everything about a step but where it stands in the file, the steps inside it, and what undoes it."""
+    fields = (name for name in step._fields if name not in _APART)
     return repr([(name, getattr(step, name)) for name in fields])
 
 
@@ -105,6 +107,7 @@ def _keyed(runbook: Runbook) -> dict[str, tuple[str, ...]]:
             found[step.id] = (
                 around if fan_out is None else (around[0], step.id, repr((fan_out.target_key, fan_out.secret_fields)))
             )
+            found[f"{step.id}{ROLLBACK}"] = found[step.id]
             add(step.steps, found[step.id])
 
     add(runbook.steps, ("steps",))
@@ -114,9 +117,7 @@ def _keyed(runbook: Runbook) -> dict[str, tuple[str, ...]]:
 
 def _what(old: Step, new: Step) -> str:
     changed = [
-        name
-        for name in old._fields
-        if name not in ("line", "steps") and repr(getattr(old, name)) != repr(getattr(new, name))
+        name for name in old._fields if name not in _APART and repr(getattr(old, name)) != repr(getattr(new, name))
     ]
     named = ", ".join("what it does" if name == "call" else name for name in changed)
     again = "; a new idempotency key" if definition_of(old) != definition_of(new) else ""

@@ -15,7 +15,16 @@ from durun.engine.secrecy import NO_SECRETS, Secrecy
 from durun.journal.api import Journal
 from durun.journal.reading import read_state
 from durun.model.clock import Clock
-from durun.model.event import CancelRequested, ClockJumped, Event, FinallyStarted, RoundStarted, SessionStarted, Stamped
+from durun.model.event import (
+    CancelRequested,
+    ClockJumped,
+    Event,
+    FinallyStarted,
+    RollbackStarted,
+    RoundStarted,
+    SessionStarted,
+    Stamped,
+)
 from durun.model.plan import Plan
 from durun.model.progress import Progress
 from durun.model.state import RunState
@@ -119,7 +128,7 @@ class Ledger:
         key = self.state.fold(stamped)
         if key is not None and self._progress is not None:
             self._progress.update(key)
-        elif isinstance(stamped.event, SessionStarted | RoundStarted | FinallyStarted):
+        elif isinstance(stamped.event, SessionStarted | RoundStarted | RollbackStarted | FinallyStarted):
             self._progress = None
 
     @property

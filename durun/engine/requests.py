@@ -1,11 +1,11 @@
-"""What the four verbs may do to a run, and the events that they record: the same in every engine."""
+"""What the verbs may do to a run, and the events that they record: the same in every engine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from durun.engine.api import CancelRequest, SettleRequest, StartRequest
+from durun.engine.api import CancelRequest, RollbackRequest, SettleRequest, StartRequest
 from durun.engine.beginning import Beginning
 from durun.errors import GroupHeld, NotAllowed
 from durun.journal.api import Journal, RunQuery, SequenceConflict
@@ -14,7 +14,8 @@ from durun.journal.reading import read_state
 from durun.language.inputs import digest_of
 from durun.language.load import load
 from durun.model.clock import Clock
-from durun.model.event import CancelRequested, Event, RunCreated, RunParked, TaskSettled
+from durun.model.event import CancelRequested, Event, RollbackRequested, RunCreated, RunParked, TaskSettled
+from durun.model.plan import ROLLBACK
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.model.status import ENDED, FINAL, RUN_STATUSES
@@ -122,6 +123,24 @@ def cancelled(state: RunState, request: CancelRequest) -> CancelRequested:
     return CancelRequested(reason=request.reason, by=request.by)
 
 
+def rollback_wished(state: RunState, request: RollbackRequest, runbook: Runbook) -> RollbackRequested:
+    """The wish that what a run did be undone. Raises NotAllowed."""
+    record = state.record
+    if record.status == "rolled_back":
+        raise NotAllowed(f"run {record.id} is rolled back already", "there is nothing left to undo")
+    if record.final_status is not None and record.status not in ENDED:
+        raise NotAllowed(
+            f"the steps of run {record.id} are over, and its `finally` has begun",
+            f"when it has ended: durun rollback {record.id}; if nobody drives the run: durun resume {record.id}",
+        )
+    if not runbook.rollbacks():
+        raise NotAllowed(
+            f"no step of run {record.id} has a `rollback`",
+            "undo by hand what it did; `durun show` lists that",
+        )
+    return RollbackRequested(reason=request.reason, by=request.by)
+
+
 def cancelling(state: RunState, request: CancelRequest) -> Beginning:
     """How a session begins that carries a cancel out.
 
@@ -139,6 +158,12 @@ def settled(
 ) -> TaskSettled:
     """An operator's word on a doubt. `lives` says whether a process is there, `seal` seals. Raises NotAllowed."""
     task = state.tasks.get(request.task)
+    a_step = not request.task.round and not request.task.step.endswith(ROLLBACK)
+    if state.record.rollback_code is not None and a_step:
+        raise NotAllowed(
+            f"run {state.record.id} is being rolled back, and {request.task} with it",
+            f"durun resume {state.record.id} goes on with the rollback",
+        )
     if task is None or task.status != "in_doubt":
         status = "pending" if task is None else task.status
         doubts = [str(key) for key, other in state.tasks.items() if other.status == "in_doubt"]

@@ -68,7 +68,7 @@ class Tasks:
     def _around(self, step_id: str) -> list[str]:
         """The step and the groups around it, the outermost first."""
         names = [step_id]
-        while (parent := self._plan.nodes[names[0]].parent) is not None:
+        while (parent := self._plan.node(names[0]).parent) is not None:
             names.insert(0, parent)
         return names
 

@@ -56,7 +56,7 @@ class Values:
         self.plan = plan
         self.runbook = runbook
         self.secrecy = secrecy
-        self.steps: Mapping[str, Step] = {step.id: step for step in runbook.every_step()}
+        self.steps: Mapping[str, Step] = {step.id: step for step in (*runbook.every_step(), *runbook.rollbacks())}
 
     def scope(self, key: TaskKey | None, extra: Mapping[str, Json] | None = None) -> dict[str, Any]:
         """The names that expressions of this task may use; None: the run's own (`outputs`)."""
@@ -75,13 +75,13 @@ class Values:
 
     def target(self, key: TaskKey) -> Json:
         """The value of a task's target, without its secret fields."""
-        fan = self.plan.nodes[key.step].fan
+        fan = self.plan.node(key.step).fan
         targets = self.target_index(str(fan), key.round)
         return targets[str(key.target)]
 
     def _whole_target(self, key: TaskKey) -> Any:
         target = self.target(key)
-        resolved = self.state.resolved[str(self.plan.nodes[key.step].fan), key.round]
+        resolved = self.state.resolved[str(self.plan.node(key.step).fan), key.round]
         if resolved.sealed is None:
             return target
         return _SealedFields(self, target, resolved.sealed, str(key.target))
@@ -201,7 +201,7 @@ class _Steps(_View):
         round_ = key.round if key is not None and node.final else 0
         if node.fan is None:
             return _Step(self._values, step_id, None, round_)
-        if key is not None and key.target is not None and self._values.plan.nodes[key.step].fan == node.fan:
+        if key is not None and key.target is not None and self._values.plan.node(key.step).fan == node.fan:
             return _Step(self._values, step_id, key.target, round_)
         return _FannedStep(self._values, step_id, round_)
 

@@ -34,7 +34,7 @@ def _readable() -> Iterator[None]:
 
 _RUN_FIELDS = RunRecord._fields
 _COUNTS, _CANCEL, _OUTPUTS = (_RUN_FIELDS.index(name) for name in ("counts", "cancel_requested", "outputs"))
-_RELEASE, _HOLDS = (_RUN_FIELDS.index(name) for name in ("release_on", "holds_group"))
+_RELEASE, _HOLDS, _UNDO = (_RUN_FIELDS.index(name) for name in ("release_on", "holds_group", "rollback_requested"))
 _RUN_FIXED = {"id", "runbook", "status", "created_at", "request_id", "inputs_digest", "uid"}
 _RUN_FIXED |= {"concurrency_group", "release_on", "holds_group"}
 _RUN_CHANGES = tuple(name for name in _RUN_FIELDS if name not in _RUN_FIXED)
@@ -115,6 +115,7 @@ def read_run(row: RunRow) -> RunRecord:
         values[_CANCEL] = bool(row[_CANCEL])
         values[_RELEASE] = tuple(json.loads(row[_RELEASE]))
         values[_HOLDS] = bool(row[_HOLDS])
+        values[_UNDO] = bool(row[_UNDO])
         return RunRecord(*values)
 
 

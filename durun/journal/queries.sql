@@ -62,13 +62,14 @@ INSERT INTO event (run, sequence, at, type, body, hash) VALUES (?, ?, ?, ?, ?, ?
 INSERT INTO run (
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
     cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
-    concurrency_group, release_on, holds_group
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    concurrency_group, release_on, holds_group, rollback_requested, rollback_code
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: update_run
 UPDATE run SET
     digest = ?, sequence = ?, round = ?, total = ?, counts = ?, folders = ?, sessions = ?, final_status = ?,
-    cancel_requested = ?, reason = ?, ended_at = ?, exit_code = ?, outputs = ?
+    cancel_requested = ?, reason = ?, ended_at = ?, exit_code = ?, outputs = ?, rollback_requested = ?,
+    rollback_code = ?
 WHERE number = ?;
 
 -- name: update_run_status
@@ -99,7 +100,7 @@ ORDER BY round, step, target;
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
     cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
-    concurrency_group, release_on, holds_group
+    concurrency_group, release_on, holds_group, rollback_requested, rollback_code
 FROM run
 WHERE id = ?;
 
@@ -128,7 +129,7 @@ ORDER BY sequence;
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
     cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
-    concurrency_group, release_on, holds_group
+    concurrency_group, release_on, holds_group, rollback_requested, rollback_code
 FROM run
 WHERE (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
     AND (:runbook IS NULL OR runbook = :runbook)
@@ -142,7 +143,7 @@ LIMIT :limit;
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
     cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
-    concurrency_group, release_on, holds_group
+    concurrency_group, release_on, holds_group, rollback_requested, rollback_code
 FROM run INDEXED BY run_status
 WHERE status IN (SELECT value FROM json_each(:statuses))
     AND (:runbook IS NULL OR runbook = :runbook)
@@ -156,7 +157,7 @@ LIMIT :limit;
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
     cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
-    concurrency_group, release_on, holds_group
+    concurrency_group, release_on, holds_group, rollback_requested, rollback_code
 FROM run INDEXED BY run_runbook
 WHERE runbook = :runbook
     AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
@@ -170,7 +171,7 @@ LIMIT :limit;
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
     cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
-    concurrency_group, release_on, holds_group
+    concurrency_group, release_on, holds_group, rollback_requested, rollback_code
 FROM run INDEXED BY run_request
 WHERE request_id = :request_id
     AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
@@ -185,7 +186,7 @@ LIMIT :limit;
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
     cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
-    concurrency_group, release_on, holds_group
+    concurrency_group, release_on, holds_group, rollback_requested, rollback_code
 FROM run INDEXED BY run_group
 WHERE concurrency_group = ? AND holds_group = 1;
 

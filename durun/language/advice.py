@@ -25,7 +25,7 @@ _MOST = 5000
 def advise(reader: Reader, runbook: Runbook, folder: str | None) -> None:
     """Note what is probably not meant. `folder` is the runbook's; None: files are not looked for."""
     lookup = _Lookup(folder, runbook) if folder is not None else None
-    for path, step in steps_with_paths(runbook):
+    for path, step in _all_that_act(runbook):
         if lookup is not None:
             for at, value in _commands(step, path):
                 for word in lookup.unlisted(value):
@@ -36,6 +36,21 @@ def advise(reader: Reader, runbook: Runbook, folder: str | None) -> None:
     if runbook.secrets:
         _advise_secrets(reader, runbook)
     _advise_kept(reader, runbook)
+    _advise_rollback(reader, runbook)
+
+
+def _all_that_act(runbook: Runbook) -> Iterator[tuple[Path, Step]]:
+    """Every step and every rollback, and where it stands."""
+    for path, step in steps_with_paths(runbook):
+        yield path, step
+        if step.rollback is not None:
+            yield (*path, "rollback"), step.rollback.step
+
+
+def _advise_rollback(reader: Reader, runbook: Runbook) -> None:
+    if runbook.on_failure == "rollback" and not runbook.rollbacks():
+        hint = "write `rollback: {run: …}` on the steps that can be undone"
+        reader.warn("no step has a `rollback`, so there is nothing to undo", ("on_failure",), hint, at_key=True)
 
 
 def _advise_secrets(reader: Reader, runbook: Runbook) -> None:

@@ -9,8 +9,9 @@ from durun.language.calls import DEFAULT_SHELL, read_shell
 from durun.language.concurrency import read_concurrency
 from durun.language.declarations import read_inputs
 from durun.language.references import check_references, env_names
+from durun.language.retry import read_retry
 from durun.language.sources import check_files, read_secrets
-from durun.language.steps import Around, StepReader, read_retry
+from durun.language.steps import Around, StepReader
 from durun.language.values import Reader
 from durun.model.runbook import Requires, Runbook
 from durun.model.values import Json
@@ -45,6 +46,7 @@ def build(reader: Reader, document: dict[str, Json], raw: Any, text: str) -> Run
         requires=Requires(**requires),
         max_parallel=reader.value(document.get("max_parallel", 8), ("max_parallel",)),
         concurrency=read_concurrency(reader, document.get("concurrency", {})),
+        on_failure=document.get("on_failure", "stop"),
         outputs=reader.value(document.get("outputs", {}), ("outputs",)),
     )
     check_files(reader, runbook)

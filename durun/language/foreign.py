@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 NOT_YET_TOP = frozenset({"notify"})
-NOT_YET_STEP = frozenset({"wait_for", "collect", "runbook", "uses", "with", "rollback", "privileged"})
+NOT_YET_STEP = frozenset({"wait_for", "collect", "runbook", "uses", "with", "privileged"})
 NOT_YET: Mapping[str, frozenset[str]] = {
     "the runbook": NOT_YET_TOP,
     "a step": NOT_YET_STEP,
@@ -36,7 +36,8 @@ _GROUP_NAME = "write `group:`"
 _ON_CONFLICT = "write `on_conflict:`; it is fail, wait or skip"
 _ONE_RUN = "write `concurrency: {group: NAME}`: no two runs of a group at once"
 _ORDER = "steps are run in file order; `needs` on a later step names what comes before it"
-_ON_FAILURE = "write `on_failure: stop` at the top of the file; `finally` steps are run whatever happened"
+_ON_FAILURE = "write `on_failure:` (stop or rollback) at the top of the file; `finally` steps are run whatever happened"
+_UNDO = "write `rollback: {run: …}`"
 _ENV = "write `env: {NAME: value}`"
 _STEPS = "write `steps:`, a list"
 _VERIFY = "`verify: {run: …, before: true}` asks first whether the step is already done; `if` skips it"
@@ -104,6 +105,8 @@ _STEP: Mapping[str, str] = {
     "secretKeyRef": _NAMED, "valueFrom": _NAMED, "with_vault": _NAMED, "secret_file": "write `secret_files:`",
     "password": "write `generate: {password: {}}`", "token": "write `generate: {token: {}}`",
     "keyring": "write `secret: {put: {service: …, username: …, value: …}}`",
+    "undo": _UNDO, "revert": _UNDO, "compensate": _UNDO, "compensation": _UNDO, "compensator": _UNDO,
+    "on_rollback": _UNDO, "rollback_command": _UNDO, "down": _UNDO,
     "signalOnStop": "a step that is stopped gets INT, then TERM, then KILL",
     "title": "write `name:`", "label": "write `name:`", "desc": "write `description:`",
     "comment": "write `description:`",
@@ -171,6 +174,14 @@ _VERIFY_KEYS: Mapping[str, str] = {
     "uri": _HTTP, "url": _HTTP, "expect_status": "write `done_on:`", "status_code": "write `done_on:`",
     "not_done": "write `not_done_on:`", "failed_on": "write `not_done_on:`", "exit_codes": "write `done_on:`",
     "retry": "an answer that isn't one is unknown; write `settle:` to ask twice",
+}  # fmt: skip
+
+_ROLLBACK_KEYS: Mapping[str, str] = {
+    **_EVERYWHERE,
+    "command": _RUN, "cmd": _RUN, "script": _RUN, "uri": _HTTP, "url": _HTTP,
+    "if": "write `when: [succeeded, failed, …]`, how the step stands when it is undone",
+    "on": "write `when: [succeeded, failed, …]`", "retries": _RETRY,
+    "outputs": "a rollback gives none; it has the step's outputs as OUTPUT_<NAME>",
 }  # fmt: skip
 
 _BODY = "write `json:`, `form:` or `body:`"
@@ -268,6 +279,7 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
     "a step": _STEP,
     "retry": _RETRY_KEYS,
     "verify": _VERIFY_KEYS,
+    "rollback": _ROLLBACK_KEYS,
     "http": _HTTP_KEYS,
     "auth": {"token": "write `bearer:`", "digest": _AUTH, "user": _AUTH, "username": _AUTH, "password": _AUTH},
     "basic": {"user": _USERNAME, "name": _USERNAME, "pass": "write `password:`"},

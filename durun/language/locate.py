@@ -73,10 +73,10 @@ class Locator:
 
 
 def _candidates(path: Path) -> list[Path]:
-    """Where a value may have come from: a verify has its step's env, a step the runbook's defaults."""
+    """Where a value may have come from: a verify or rollback has its step's env, a step the runbook's defaults."""
     found = [path]
-    if "verify" in path:
-        found.append(tuple(part for part in path if part != "verify"))
+    for own in ("verify", "rollback"):
+        found += [tuple(part for part in one if part != own) for one in found if own in one]
     for index, part in enumerate(path):
         if part in _INHERITED and path[0] in ("steps", "finally"):
             found.append(("defaults", *path[index:]))

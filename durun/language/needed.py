@@ -6,18 +6,20 @@ from collections.abc import Mapping
 
 from durun.language.expressions import PathPart, expressions_in, references
 from durun.language.places import places
+from durun.model.plan import ROLLBACK
 from durun.model.runbook import Expression, Runbook, Secret
 
 
 def secrets_by_step(runbook: Runbook) -> Mapping[str, frozenset[str]]:
-    """The id of each step that names secrets, and their names; what a group's outputs name is the group's."""
+    """The id of each step and rollback that names secrets, and their names; what a group's outputs name is its own."""
     if not runbook.secrets:
         return {}
     found: dict[str, set[str]] = {}
     for place in places(runbook):
         names = {str(path[1]) for path in _paths(place.expression) if path[0] == "secrets" and len(path) > 1}
         if place.step is not None and names:
-            found.setdefault(place.step.id, set()).update(names)
+            task = f"{place.step.id}{ROLLBACK}" if place.when == "rollback" else place.step.id
+            found.setdefault(task, set()).update(names)
     return {step: frozenset(names & runbook.secrets.keys()) for step, names in found.items()}
 
 

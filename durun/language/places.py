@@ -22,10 +22,11 @@ from durun.model.runbook import (
 from durun.model.values import Value
 
 Path = tuple[str | int, ...]
-When = Literal["start", "plan", "secret", "run", "targets", "task", "attempt", "verify", "group", "end"]
+When = Literal["start", "plan", "secret", "run", "targets", "task", "attempt", "verify", "rollback", "group", "end"]
 """`start`: before there is a run. `plan`: before anything runs. `secret`: when a secret is wanted. `run`: for every
 step. `targets`: when a fan-out is reached. `task`: per task, before it starts. `attempt`, `verify`: with the step's
-idempotency key. `group`: when a group has ended. `end`: when the run has."""
+idempotency key. `rollback`: with its own, and the step's outputs. `group`: when a group has ended. `end`: when the run
+has."""
 
 
 class Place(NamedTuple):
@@ -93,13 +94,26 @@ def _of_step(step: Step, path: Path) -> Iterator[Place]:
     if step.verify is not None and step.verify.call.action.kind != "secret_check":
         yield from _of_call(_own(step.verify.call, step.call), (*path, "verify"), step, "verify")
         yield from _in(step.verify.settle, (*path, "verify", "settle"), step, "plan")
+    if step.rollback is not None:
+        yield from _of_rollback(step, step.rollback.step, (*path, "rollback"))
     for number, inner in enumerate(step.steps):
         yield from _of_step(inner, (*path, "steps", number))
     yield from _in(step.group_outputs, (*path, "outputs"), step, "group", secret=True)
 
 
+def _of_rollback(step: Step, undoing: Step, path: Path) -> Iterator[Place]:
+    if undoing.call is None:
+        return
+    for name in ("max_attempts", "delay", "backoff", "max_delay", "jitter"):
+        yield from _in(getattr(undoing.retry, name), (*path, "retry", name), step, "plan")
+    yield from _of_call(_own(undoing.call, step.call), path, step, "rollback")
+    if undoing.verify is not None:
+        yield from _of_call(_own(undoing.verify.call, undoing.call), (*path, "verify"), step, "rollback")
+        yield from _in(undoing.verify.settle, (*path, "verify", "settle"), step, "plan")
+
+
 def _own(verify: Call, call: Call | None) -> Call:
-    """A verify without what it has from its step, which is looked at there."""
+    """A verify or rollback without what it has from its step, which is looked at there."""
     if call is None:
         return verify
     env = {name: value for name, value in verify.env.items() if call.env.get(name) is not value}

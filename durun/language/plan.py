@@ -13,8 +13,11 @@ from durun.language.expressions import ExpressionError, expressions_in, render
 from durun.language.plain import kind_of
 from durun.model.duration import parse_duration
 from durun.model.plan import FanOutPolicy, Node, Plan, Retry, Share, VerifyPolicy
-from durun.model.runbook import FanOut, RetrySpec, Runbook, Step, Verify
+from durun.model.runbook import FanOut, RetrySpec, Rollback, Runbook, Step, Verify
 from durun.model.values import Json, Value
+
+_WITHOUT = frozenset({"assert", "generate", "wait", "approval"})
+"""Actions that change nothing outside of the run."""
 
 MAX_PARALLEL = 1000
 MAX_ATTEMPTS = 1000
@@ -41,6 +44,8 @@ def make_plan(runbook: Runbook, inputs: Mapping[str, Json], env: Mapping[str, st
         roots=tuple(step.id for step in runbook.steps),
         finals=tuple(step.id for step in runbook.finally_steps),
         max_parallel=max_parallel,
+        undo=planner.undo,
+        roll_back=runbook.on_failure == "rollback",
     )
 
 
@@ -49,6 +54,7 @@ class _Planner:
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
         self.nodes: dict[str, Node] = {}
+        self.undo: dict[str, Node] = {}
         self._scope = scope
         self._step: Step | None = None
 
@@ -70,9 +76,26 @@ class _Planner:
             idempotent_ttl=step.idempotent_ttl,
             on_in_doubt=step.on_in_doubt,
             continue_on_error=step.continue_on_error,
+            effect=_has_effect(step),
         )
+        if step.rollback is not None:
+            self.undo[step.id] = self._undoing(step.id, step.rollback, fan)
         for inner in step.steps:
             self.add(inner, step.id, fan, final)
+
+    def _undoing(self, undoes: str, rollback: Rollback, fan: str | None) -> Node:
+        step = self._step = rollback.step
+        return Node(
+            id=step.id,
+            fan=fan,
+            retry=self._retry(step.retry),
+            verify=None if step.verify is None else self._verify(step.verify),
+            idempotent=step.idempotent,
+            idempotent_ttl=step.idempotent_ttl,
+            on_in_doubt=step.on_in_doubt,
+            undoes=undoes,
+            when=rollback.when,
+        )
 
     def _retry(self, spec: RetrySpec) -> Retry:
         return Retry(
@@ -158,6 +181,14 @@ class _Planner:
 
     def _place(self) -> str:
         return "the runbook" if self._step is None else f"line {self._step.line}, step `{self._step.id}`"
+
+
+def _has_effect(step: Step) -> bool:
+    """Whether a step changes anything outside of the run, as far as it can be told."""
+    if step.call is None:
+        return False
+    action = step.call.action
+    return action.kind not in _WITHOUT and not (action.kind == "http" and action.spec["kind"] == "safe")
 
 
 def _as_number(value: Json) -> float | None:

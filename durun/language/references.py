@@ -21,6 +21,7 @@ _ROOTS: dict[When, tuple[str, ...]] = {
     "task": (*_ANYWHERE, "steps", "target"),
     "attempt": (*_ANYWHERE, "steps", "target", "step"),
     "verify": (*_ANYWHERE, "steps", "target", "step"),
+    "rollback": (*_ANYWHERE, "steps", "target", "step"),
     "group": (*_ANYWHERE, "steps", "target"),
     "end": (*_ANYWHERE, "steps"),
 }
@@ -219,7 +220,7 @@ class _Checker:
         if place.when == "group" and self._graph.within(step.id, reader.id):
             return None
         if step.id == reader.id:
-            return self._itself(place, step)
+            return None if place.when == "rollback" else self._itself(place, step)
         if self._graph.within(reader.id, step.id):
             return f"`{step.id}` is the group that `{reader.id}` stands in, and ends after it", ""
         if self._graph.comes_before(step.id, reader.id):

@@ -56,6 +56,7 @@ _MAPPINGS: Final = frozenset(
         "approval",
         "manual",
         "concurrency",
+        "rollback",
     }
     | {"the runbook", "a secret", "keyring", "command", "put", "delete"}
     | {"http", "auth", "basic", "tls", "body", "from"}
@@ -268,8 +269,6 @@ def _hint(value: Json, shapes: list[Any]) -> str:
             return f"write {TYPES[value]}"
         if value in CONFLICTS and CONFLICTS[value] in words:
             return f"write {CONFLICTS[value]}"
-        if value == "rollback" and words == ["stop"]:
-            return "this version of durun doesn't have rollback"
         if "bash" in words and " " in value:
             return "a command is written under `run:`; `shell:` says what reads it"
         return did_you_mean(value, words)

@@ -121,7 +121,7 @@ def _word(path: Path) -> str:
     """The key of the step, or of the file, under which a path leads on."""
     while len(path) > 2 and path[0] in ("steps", "finally"):
         path = path[2:]
-    if path[0] == "verify" and len(path) > 1:
+    while path[0] in ("rollback", "verify") and len(path) > 1:
         path = path[1:]
     if path[0] == "http" and len(path) > 1:
         path = path[1:]
@@ -130,7 +130,7 @@ def _word(path: Path) -> str:
 
 def _deliver(place: Place) -> str:
     """The lines that give a secret to a program without its argv."""
-    owner = "`verify`" if "verify" in place.path else "the step"
+    owner = next((f"`{own}`" for own in ("verify", "rollback") if own in place.path), "the step")
     ((name, source),) = variables_for([" ".join(place.expression.source.split())]).items()
     quoted = source.replace("\\", "\\\\").replace('"', '\\"')
     lines = [f"add to {owner}", "  env:", f'    {name}: "${{{{ {quoted} }}}}"']

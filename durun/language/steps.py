@@ -17,17 +17,19 @@ from durun.language.expressions import expressions_in, references, render
 from durun.language.http import call_of, is_safe, read_request, sources
 from durun.language.needs import read_needs
 from durun.language.people import read_question
+from durun.language.retry import read_retry
+from durun.language.rollback import read_rollback
 from durun.language.schema import document_schema
 from durun.language.targets import KEY_FIELDS, as_targets, matrix
 from durun.language.values import Reader
 from durun.language.verify import read_verify
 from durun.language.waiting import read_wait
+from durun.model.plan import ROLLBACK
 from durun.model.runbook import (
     Action,
     Call,
     FanOut,
     InDoubtPolicy,
-    RetrySpec,
     Shell,
     Step,
     TargetsFile,
@@ -47,9 +49,9 @@ _OF_EVERY_STEP: Final = frozenset(
 )
 _ALSO: Final[Mapping[str, frozenset[str]]] = {
     "steps": frozenset({"outputs"}),
-    "secret": frozenset({"timeout", "retry"}),
+    "secret": frozenset({"timeout", "retry", "rollback"}),
     "http": frozenset({"env", "inherit_env", "timeout", "retry", "outputs", "verify", "idempotent", "on_in_doubt"})
-    | {"redact"},
+    | {"redact", "rollback"},
 }
 """What an action permits beside the keys of every step; `run` permits all."""
 _LACKING: Final[Mapping[str, tuple[str, ...]]] = {
@@ -94,6 +96,7 @@ class StepReader:
         steps = []
         for index, item in enumerate(items):
             step = self._step(item, raws[index], (*path, index), around)
+            step = self._with_rollback(step, item, (*path, index), around)
             steps.append(step._replace(id=ids[index], needs=needs[index]))
         return tuple(steps)
 
@@ -139,6 +142,19 @@ class StepReader:
         if kind in ("assert", "generate", "wait"):
             return step._replace(call=Call(self._pure(kind, item, path), around.shell))
         return self._command(step, item, path, around, kind)
+
+    def _with_rollback(self, step: Step, item: dict[str, Json], path: Path, around: Around) -> Step:
+        at, raw = (*path, "rollback"), item.get("rollback")
+        if raw is None or step.call is None or "rollback" not in _ALSO.get(step.call.action.kind, ("rollback",)):
+            return step
+        if around.final:
+            hint = "what is to be undone belongs under `steps`"
+            self._reader.problem("`finally` steps are not rolled back", at, hint, at_key=True)
+        rollback = read_rollback(self._reader, raw, at, step, around.timeout, around.retry or {})
+        if rollback is None:
+            return step
+        named = rollback.step._replace(id=f"{item.get('id', '')}{ROLLBACK}")
+        return step._replace(rollback=rollback._replace(step=named))
 
     def _action(self, raw: Mapping[str, Json], path: Path) -> str:
         given = [key for key in ACTIONS if key in raw]
@@ -289,15 +305,3 @@ def _written_out(source: TargetSource) -> list[Json]:
             return matrix(axes) if math.prod(map(len, lists)) <= _FEW else []
         case _:
             return []
-
-
-def read_retry(reader: Reader, raw: Mapping[str, Json], path: Path) -> RetrySpec:
-    """A retry; the step's own keys are already laid over the defaults."""
-    given: dict[str, Any] = {}
-    for key, value in raw.items():
-        at = (*path, key)
-        if key in ("delay", "max_delay"):
-            given[key] = reader.duration(value, at, positive=False)
-        else:
-            given[key] = tuple(value) if key == "on_exit_codes" else reader.value(value, at)
-    return RetrySpec(**given)

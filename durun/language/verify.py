@@ -37,16 +37,20 @@ def read_verify(
         verify = _by_command(reader, raw, path, step)
     else:
         verify = _by_request(reader, raw, path, step, outputs)
-    own = verify.call
-    if given[0] == "http":
+    settle = reader.duration(raw.get("settle"), (*path, "settle"))
+    call = under(step, verify.call)
+    return verify._replace(call=call, before=bool(raw.get("before")), after=bool(raw.get("after")), settle=settle)
+
+
+def under(step: Call, own: Call) -> Call:
+    """A call with what it has from its step: env, secret files and working directory, under its own."""
+    if own.action.kind == "http":
         step = step._replace(secret_files={}, working_directory=_FOLDER)
-    call = own._replace(
+    return own._replace(
         env={**_without(step.env, own.secret_files), **own.env},
         secret_files={**_without(step.secret_files, own.env), **own.secret_files},
         working_directory=step.working_directory if own.working_directory is None else own.working_directory,
     )
-    settle = reader.duration(raw.get("settle"), (*path, "settle"))
-    return verify._replace(call=call, before=bool(raw.get("before")), after=bool(raw.get("after")), settle=settle)
 
 
 def _by_command(reader: Reader, raw: Mapping[str, Json], path: Path, step: Call) -> Verify:

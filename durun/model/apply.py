@@ -26,11 +26,12 @@ _PERMITTED: Mapping[type[Any], frozenset[TaskStatus]] = {
     ev.ProbeAnswered: frozenset({"pending", "running", "in_doubt"}),
     ev.TaskSucceeded: frozenset({"pending", "waiting", "running", "in_doubt"}),
     ev.TaskFailed: frozenset({"pending", "waiting", "running", "in_doubt"}),
-    ev.TaskRetried: frozenset({"failed"}),
+    ev.TaskRetried: frozenset({"failed", "cancelled"}),
     ev.TaskInDoubt: frozenset({"running", "in_doubt"}),
     ev.TaskRepeated: frozenset({"in_doubt"}),
     ev.TaskSettled: frozenset({"in_doubt"}),
     ev.TaskCancelled: frozenset({"waiting", "running"}),
+    ev.TaskRolledBack: frozenset({"pending", "succeeded", "failed", "in_doubt", "cancelled"}),
 }
 
 _NEW = TaskState()
@@ -94,6 +95,9 @@ def _recount(counts: Mapping[TaskStatus, int], before: TaskStatus, after: TaskSt
 def _apply_task(task: TaskState, event: TaskEvent, at: float) -> TaskState:
     if task.status not in _PERMITTED[type(event)]:
         raise IllegalTransition(f"{ev.type_of(event)} for {key_of(event)}, which is {task.status}")
+    if isinstance(event, ev.TaskRolledBack):
+        # What is still to be undone has its turn by when it was done: so that stays.
+        return task._replace(**_NO_DOUBT, status="rolled_back", not_before=None)
     return task._replace(**{"changed_at": at, **_changes(task, event, at)})
 
 

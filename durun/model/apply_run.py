@@ -14,6 +14,8 @@ Happening: TypeAlias = (
     | ev.RunbookChanged
     | ev.RoundStarted
     | ev.CancelRequested
+    | ev.RollbackRequested
+    | ev.RollbackStarted
     | ev.FinallyStarted
     | ev.RunParked
     | ev.RunInterrupted
@@ -27,17 +29,21 @@ Happening: TypeAlias = (
 def apply_run(run: RunRecord, event: Happening, at: float, sequence: int) -> RunRecord:
     """The run's record after an event that is about the run as a whole."""
     changes: dict[str, Any]
+    if isinstance(event, ev.CancelRequested | ev.RollbackRequested):
+        return _wished(run, event)._replace(sequence=sequence)
     match event:
         case ev.SessionStarted():
-            changes = {"status": "running", "sessions": event.session, "reason": ""}
+            status = "running" if run.rollback_code is None else "rolling_back"
+            changes = {"status": status, "sessions": event.session, "reason": ""}
         case ev.RoundStarted():
-            # Whoever takes the run up again overrules a cancel that came too late to stop the last round.
+            # Whoever takes the run up again overrules a wish that came too late for the last round.
             changes = {"round": event.round, "final_status": None, "ended_at": None, "exit_code": None, "reason": ""}
-            changes["cancel_requested"] = False
+            changes |= {"cancel_requested": False, "rollback_requested": False}
         case ev.RunbookChanged():
             changes = {"digest": event.digest, "total": run.total + event.tasks}
-        case ev.CancelRequested():
-            changes = {"cancel_requested": True, "reason": event.reason}
+        case ev.RollbackStarted():
+            changes = {"status": "rolling_back", "rollback_requested": False, "rollback_code": event.exit_code}
+            changes["total"] = run.total + event.tasks
         case ev.FinallyStarted():
             changes = {"final_status": event.status, "total": run.total + event.tasks}
         case ev.RunParked():
@@ -60,6 +66,13 @@ def apply_run(run: RunRecord, event: Happening, at: float, sequence: int) -> Run
     if run.concurrency_group is not None and after.status != run.status:
         return after._replace(holds_group=_holds(after))
     return after
+
+
+def _wished(run: RunRecord, event: ev.CancelRequested | ev.RollbackRequested) -> RunRecord:
+    """Of two wishes, the newer one counts. A rollback that was asked for is not the failure that it began with."""
+    undo = isinstance(event, ev.RollbackRequested)
+    code = 0 if undo and run.rollback_code is not None else run.rollback_code
+    return run._replace(cancel_requested=not undo, rollback_requested=undo, rollback_code=code, reason=event.reason)
 
 
 def _holds(run: RunRecord) -> bool:

@@ -11,13 +11,14 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from durun.model.doubt import AskAt, AskNow, GiveUp, RepeatIt, way_out
 from durun.model.fan import FanPart
-from durun.model.parts import FAILING, TaskPart, being_asked
+from durun.model.parts import FINE, TaskPart, being_asked
 from durun.model.people import Granted, conclusion
 from durun.model.plan import Node
 from durun.model.progress import Progress
 from durun.model.retry import delay
 from durun.model.status import RunStatus
 from durun.model.task import Purpose, TaskKey, TaskState
+from durun.model.undo import unclear
 from durun.model.values import Json
 
 
@@ -94,6 +95,18 @@ class StopWaiting(NamedTuple):
     key: TaskKey
 
 
+class NoteUndone(NamedTuple):
+    """The rollback of this task has succeeded."""
+
+    key: TaskKey
+
+
+class BeginRollback(NamedTuple):
+    """The steps are over: undo what stands, instead of ending with `cause`."""
+
+    cause: RunStatus
+
+
 class BeginFinally(NamedTuple):
     """The steps are over: run `finally`, then end with `status`."""
 
@@ -118,11 +131,23 @@ class WakeAt(NamedTuple):
     time: float
 
 
-RunCommand: TypeAlias = BeginFinally | End | Park | WakeAt
+RunCommand: TypeAlias = BeginRollback | BeginFinally | End | Park | WakeAt
 """What is to be done about the run itself."""
 
 Command: TypeAlias = (
-    Start | Resolve | Ask | Retry | Repeat | GiveUpOn | Stop | TimeUp | Grant | Deny | StopWaiting | RunCommand
+    Start
+    | Resolve
+    | Ask
+    | Retry
+    | Repeat
+    | GiveUpOn
+    | Stop
+    | TimeUp
+    | Grant
+    | Deny
+    | StopWaiting
+    | NoteUndone
+    | RunCommand
 )
 
 
@@ -133,10 +158,11 @@ def decide(progress: Progress, now: float, park: bool = False) -> list[Command]:
     """
     record = progress.state.record
     room = progress.plan.max_parallel - progress.busy
-    commands = list(_about_doubts(progress, now, room))
+    commands: list[Command] = [NoteUndone(key) for key in sorted(progress.undone)]
+    commands.extend(_about_doubts(progress, now, room))
     cancelling = record.cancel_requested and not progress.final
-    if cancelling:
-        commands.extend(_stops(progress))
+    if cancelling or _winding_down(progress):
+        commands.extend(_stops(progress) if cancelling else ())
         waits: list[Command] = [StopWaiting(key) for key in sorted(progress.waits)]
     else:
         commands.extend(_starts(progress, now, room - sum(isinstance(command, Ask) for command in commands)))
@@ -146,6 +172,11 @@ def decide(progress: Progress, now: float, park: bool = False) -> list[Command]:
     if waits:
         return [Park("waiting")] if park else waits
     return [_at_rest(progress, cancelling)]
+
+
+def _winding_down(progress: Progress) -> bool:
+    """Whether the run is to be rolled back once what runs has ended."""
+    return progress.state.record.rollback_requested and not (progress.rolling_back or progress.final)
 
 
 def _about_waits(progress: Progress, now: float) -> Iterator[Command]:
@@ -242,7 +273,9 @@ def _first_move(node: Node, key: TaskKey, task: TaskState | None) -> Command:
 def _at_rest(progress: Progress, cancelling: bool) -> Command:
     """Nothing runs and nothing is to be started: the run ends or parks."""
     root, record = progress.root, progress.state.record
-    if record.counts.get("in_doubt"):
+    if progress.rolling_back:
+        return _rolled_back(progress, cancelling)
+    if _barred(progress, cancelling):
         return Park("in_doubt")
     if any(progress.may_go_on(key) for key in progress.waits):
         return Park("waiting")
@@ -252,6 +285,31 @@ def _at_rest(progress: Progress, cancelling: bool) -> Command:
     status: RunStatus = "succeeded"
     if cancelling:
         status = "cancelled"
-    elif root.inner_severity == FAILING:
+    elif root.inner_severity != FINE:
         status = "failed"
+    if _winding_down(progress) or (status == "failed" and progress.plan.roll_back):
+        return BeginRollback(status)
+    return _over(progress, status)
+
+
+def _barred(progress: Progress, cancelling: bool) -> bool:
+    """Whether a doubt keeps the run from going on: a rollback leaves some behind, and works on others."""
+    record, final = progress.state.record, progress.final
+    if not record.counts.get("in_doubt"):
+        return False
+    if record.rollback_code is not None:
+        return any(task.status == "in_doubt" and key.round for key, task in progress.state.tasks.items())
+    undo = _winding_down(progress) or (progress.plan.roll_back and not cancelling and not final)
+    return not undo or bool(unclear(progress.plan, progress.state))
+
+
+def _rolled_back(progress: Progress, cancelling: bool) -> Command:
+    """Nothing of the rollback runs or is to be started."""
+    ended = set(progress.undo.ended.values())
+    if "doubt" in ended:
+        return Park("in_doubt")
+    return _over(progress, "cancelled" if cancelling else "rollback_failed" if "failed" in ended else "rolled_back")
+
+
+def _over(progress: Progress, status: RunStatus) -> Command:
     return BeginFinally(status) if progress.plan.finals else End(status)

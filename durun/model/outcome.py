@@ -119,10 +119,11 @@ def answer_of(ended: Exit, done_on: tuple[int, ...], not_done_on: tuple[int, ...
     return "unknown", ended.said or f"exit code {ended.exit_code} is neither in done_on nor in not_done_on"
 
 
-def exit_code_of(status: RunStatus, tasks: Mapping[TaskKey, TaskState]) -> int:
+def exit_code_of(status: RunStatus, tasks: Mapping[TaskKey, TaskState], rollback_code: int | None = None) -> int:
     """The process's exit code for a run with this status (the table is in `durun/README.md`).
 
     `tasks` are those that make it failed: nobody forgives them, and of `finally` only the last round counts.
+    `rollback_code`: what a run ends with that was rolled back.
     """
     match status:
         case "succeeded":
@@ -133,6 +134,10 @@ def exit_code_of(status: RunStatus, tasks: Mapping[TaskKey, TaskState]) -> int:
             return 5
         case "cancelled":
             return 12
+        case "rolled_back":
+            return rollback_code or 0
+        case "rollback_failed":
+            return 1
         case _:
             codes = {task.code for task in tasks.values() if task.status == "failed"}
             if NO_SECRET in codes or NOT_STARTED in codes:

@@ -6,10 +6,10 @@ Derived from a runbook and its inputs by `durun.language.plan`, and the same whe
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from durun.model.runbook import InDoubtPolicy
+from durun.model.runbook import InDoubtPolicy, UndoWhen
 
 FREE_REPEATS = 5
 """How often an attempt that never began, or that a verify proved not done, is repeated for free."""
@@ -67,10 +67,21 @@ class FanOutPolicy(NamedTuple):
         return starts
 
 
+ROLLBACK = "@rollback"
+"""What the name of the task that undoes a step's has after the step's id."""
+
+
+def undone_by(step: str) -> str:
+    """The step that is undone by a rollback of this name; its own name for a step."""
+    return step.removesuffix(ROLLBACK)
+
+
 class Node(NamedTuple):
     """One step in the graph. A leaf is a task (one per target in a fan-out); a group has `children`.
 
     `needs` are siblings' ids. `fan` is the id of the step, itself or one around it, whose targets multiply it.
+    `undoes`: the step of which this is the rollback, and `when` the statuses of its task in which it is to be undone.
+    `effect`: whether the step changes anything outside of the run.
     """
 
     id: str
@@ -86,6 +97,9 @@ class Node(NamedTuple):
     idempotent_ttl: float | None = None
     on_in_doubt: InDoubtPolicy = "ask"
     continue_on_error: bool = False
+    undoes: str | None = None
+    when: tuple[UndoWhen, ...] = ()
+    effect: bool = True
 
     @property
     def leaf(self) -> bool:
@@ -94,12 +108,25 @@ class Node(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The whole graph. `roots` and `finals` are the top-level steps and the `finally` steps, in file order."""
+    """The whole graph. `roots` and `finals` are the top-level steps and the `finally` steps, in file order.
+
+    `undo`: step → the node that undoes it. `roll_back`: do so when the run fails.
+    """
 
     nodes: Mapping[str, Node]
     roots: tuple[str, ...]
     finals: tuple[str, ...] = ()
     max_parallel: int = 8
+    undo: Mapping[str, Node] = {}
+    roll_back: bool = False
+
+    def node(self, step: str) -> Node:
+        """The node of a task: of a step, or of a rollback."""
+        return self.nodes[step] if step in self.nodes else self.undo[undone_by(step)]
+
+    def is_rollback(self, step: str) -> bool:
+        """Whether this names the rollback of a step."""
+        return step not in self.nodes and undone_by(step) in self.undo
 
     def leaves(self, node_id: str) -> tuple[str, ...]:
         """The leaves of a group in file order; of a leaf, itself."""
@@ -111,6 +138,20 @@ class Plan(NamedTuple):
     def all_leaves(self, roots: tuple[str, ...]) -> list[str]:
         """The leaves of `roots`, in file order."""
         return [leaf for root in roots for leaf in self.leaves(root)]
+
+    def in_order(self, siblings: tuple[str, ...]) -> Iterator[str]:
+        """The leaves of these siblings, each one after what it needs."""
+        done: set[str] = set()
+        rest = siblings
+        while rest:
+            free = [name for name in rest if done.issuperset(self.nodes[name].needs)]
+            for name in free:
+                done.add(name)
+                if self.nodes[name].leaf:
+                    yield name
+                else:
+                    yield from self.in_order(self.nodes[name].children)
+            rest = tuple(name for name in rest if name not in done)
 
     def task_count(self, roots: tuple[str, ...]) -> int:
         """How many tasks `roots` hold before targets are known: every fan-out counts as one."""

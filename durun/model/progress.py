@@ -12,9 +12,10 @@ from typing import Literal, TypeAlias
 from durun.model.fan import FanPart
 from durun.model.group import GroupPart
 from durun.model.parts import FINE, IDLE, Load, Part, TaskPart, being_asked, sum_of
-from durun.model.plan import FanOutPolicy, Node, Plan
+from durun.model.plan import FanOutPolicy, Node, Plan, undone_by
 from durun.model.state import RunState
 from durun.model.task import TaskKey
+from durun.model.undo import UndoPart, in_blocks, undo_key
 
 Path: TypeAlias = tuple[tuple[GroupPart | FanPart, str], ...]
 """The parts around a part from the outside in, each with the name (child or target) under which it goes on."""
@@ -40,19 +41,27 @@ class Progress:
         self.waits: dict[TaskKey, TaskPart] = {}
         self.fans: dict[TaskKey, FanPart] = {}
         self.final = record.final_status is not None
+        self.rolling_back = record.rollback_code is not None and not self.final
         self.round = record.round if self.final else 0
-        names = self.plan.finals if self.final else self.plan.roots
+        names = self.plan.finals if self.final else () if self.rolling_back else self.plan.roots
         self.root = GroupPart([self.plan.nodes[name] for name in names], None, unstoppable=self.final)
         self._open_children(self.root, self.root.ready(), ())
+        self.undo = UndoPart(in_blocks(self.plan, self.state) if self.rolling_back else [])
+        self.undone = (
+            {key for key in map(_undoes, self.state.tasks) if self._is_undone(key)} if self.plan.undo else set()
+        )
+        if self.rolling_back:
+            self._open_begun()
+            self._open_undo()
 
-    def _landmark(self) -> tuple[int, int, bool]:
+    def _landmark(self) -> tuple[int, int, bool, bool]:
         record = self.state.record
-        return record.sessions, record.round, record.final_status is not None
+        return record.sessions, record.round, record.final_status is not None, record.rollback_code is not None
 
     @property
     def busy(self) -> int:
         """How many tasks run or are being asked about."""
-        return self.root.load.busy
+        return self.root.load.busy + self.undo.load.busy
 
     def update(self, key: TaskKey | None) -> None:
         """Take in an event that the state has folded: of this task, of this fan-out's targets, or of the run (None)."""
@@ -61,9 +70,15 @@ class Progress:
             return
         if key is None or key.round != self.round:
             return
+        if self.plan.undo:
+            self._note_undone(_undoes(key))
         part = self.parts.get(key)
         if part is not None:
             self._refresh(part)
+            return
+        if self.rolling_back:
+            if key.step not in self.plan.nodes:
+                self.rebuild()
             return
         fan = self._fan_of(key)
         if fan is None or (key.target is None and fan.keys is not None) or fan.standing != "open":
@@ -85,7 +100,8 @@ class Progress:
 
         Nothing is started beside a failure that nobody forgives, nor beside a doubt.
         """
-        return self._walk(self.root)
+        yield from self._walk(self.root)
+        yield from self.undo.may_go_on()
 
     def _walk(self, part: Part) -> Iterator[TaskPart | FanPart]:
         match part:
@@ -190,6 +206,22 @@ class Progress:
             self._first_leaves[node.id] = tuple(found)
         return self._first_leaves[node.id]
 
+    def _open_begun(self) -> None:
+        """What is at work already, though by now it may be another's turn: an operator's word has opened a doubt."""
+        for key, task in self.state.tasks.items():
+            if self.plan.is_rollback(key.step):
+                part = TaskPart(self.plan.node(key.step), key, task, self._session)
+                if part.load.moving:
+                    self._open_rollback(key)
+
+    def _open_undo(self) -> None:
+        while keys := self.undo.turn():
+            for key in keys:
+                self._open_rollback(key)
+
+    def _open_rollback(self, key: TaskKey) -> None:
+        self.undo.open(self._open_task(self.plan.node(key.step), key, ()))
+
     # -- keeping up -------------------------------------------------------------------------------------------
 
     def _fan_of(self, key: TaskKey) -> FanPart | None:
@@ -220,7 +252,28 @@ class Progress:
         path = self._path[part.key]
         if part.standing != "open":
             del self.parts[part.key], self._path[part.key]
-        self._rise(path, part, before)
+        if part.node.undoes is None:
+            self._rise(path, part, before)
+            return
+        self.undo.note(part, before)
+        if part.standing != "open":
+            self._open_undo()
+
+    def _note_undone(self, key: TaskKey) -> None:
+        if self._is_undone(key):
+            self.undone.add(key)
+        else:
+            self.undone.discard(key)
+
+    def _is_undone(self, key: TaskKey) -> bool:
+        """Whether the rollback of a task has succeeded, and that is not noted yet."""
+        rollback, task = self.state.tasks.get(undo_key(key)), self.state.tasks.get(key)
+        return (
+            rollback is not None
+            and task is not None
+            and rollback.status == "succeeded"
+            and task.status != "rolled_back"
+        )
 
     def _refresh_fan(self, fan: FanPart) -> None:
         before = fan.load
@@ -249,3 +302,8 @@ class Progress:
             else:
                 self._open_children(around, around.note(name, part), path[:depth])
             part = around
+
+
+def _undoes(key: TaskKey) -> TaskKey:
+    """The task itself, of a task or of its rollback."""
+    return key._replace(step=undone_by(key.step))

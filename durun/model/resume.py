@@ -10,8 +10,15 @@ from durun.model.task import TaskKey
 def failed_tasks(plan: Plan, state: RunState) -> list[TaskKey]:
     """The tasks of the steps that stand failed, and that nobody forgives: a resume tries them again.
 
-    Those of `finally` belong to the round that is over.
+    Those of `finally` belong to the round that is over. Of a run that is rolled back: the rollbacks that failed, or
+    were stopped.
     """
+    if state.record.rollback_code is not None:
+        return [
+            key
+            for key, task in state.tasks.items()
+            if task.status in ("failed", "cancelled") and plan.is_rollback(key.step)
+        ]
     return [
         key
         for key, task in state.tasks.items()

@@ -48,7 +48,7 @@ class SessionStarted(NamedTuple):
     """A process began to drive the run; its attempts name the session, and so this place."""
 
     session: int
-    reason: Literal["start", "resume", "cancel", "settle"]
+    reason: Literal["start", "resume", "cancel", "settle", "rollback"]
     pid: int
     host: str
     boot_id: str
@@ -110,6 +110,25 @@ class CancelRequested(NamedTuple):
     by: Mapping[str, Json]
 
 
+class RollbackRequested(NamedTuple):
+    """Someone asked that the run be rolled back. A request: any process may append it."""
+
+    reason: str
+    by: Mapping[str, Json]
+
+
+class RollbackStarted(NamedTuple):
+    """No step goes on any more: what stands is undone, newest first.
+
+    `cause`: what the run would have ended as; `exit_code`: what it ends with, if all is undone; `tasks`: how many
+    tasks there are for it.
+    """
+
+    cause: RunStatus
+    exit_code: int
+    tasks: int
+
+
 class FinallyStarted(NamedTuple):
     """The steps are over; `finally` runs, and then the run has `status`."""
 
@@ -132,12 +151,13 @@ class RunInterrupted(NamedTuple):
 
 
 class RunEnded(NamedTuple):
-    """The run is over."""
+    """The run is over. `standing`: of one that was rolled back, the tasks (step, target) whose effects are left."""
 
     status: RunStatus
     exit_code: int
     outputs: Mapping[str, Json] = {}
     reason: str = ""
+    standing: Sequence[Sequence[str | None]] = ()
 
 
 class SealsDestroyed(NamedTuple):
@@ -161,6 +181,8 @@ RunEvent: TypeAlias = (
     | RoundStarted
     | TargetsResolved
     | CancelRequested
+    | RollbackRequested
+    | RollbackStarted
     | FinallyStarted
     | RunParked
     | RunInterrupted

@@ -13,6 +13,8 @@ from durun.model.slotted import Fixed
 from durun.model.values import Json, Value
 
 InDoubtPolicy = Literal["verify", "rerun", "ask", "fail"]
+UndoWhen = Literal["succeeded", "failed", "in_doubt", "found"]
+"""How a task stands that a rollback undoes; `found`: a verify found it done before the run did anything."""
 
 
 class Expression(Fixed):
@@ -194,6 +196,7 @@ class Step(NamedTuple):
     inherit_env: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
     redact: bool = False
+    rollback: Rollback | None = None
 
     @property
     def generated(self) -> Mapping[str, bool]:
@@ -207,6 +210,13 @@ class Step(NamedTuple):
         """The names of a leaf's outputs that are secret. (A group's are secret if they are made of such.)"""
         declared = {name for name, output in self.outputs.items() if output.secret}
         return frozenset(declared.union(name for name, secret in self.generated.items() if secret))
+
+
+class Rollback(NamedTuple):
+    """How a step is undone: `step` is a step of its own, named after it, and `when` says from which statuses."""
+
+    step: Step
+    when: tuple[UndoWhen, ...] = ("succeeded",)
 
 
 class Input(NamedTuple):
@@ -278,7 +288,7 @@ class Runbook(NamedTuple):
     requires: Requires = Requires()
     max_parallel: Value = 8
     concurrency: Concurrency | None = None
-    on_failure: Literal["stop"] = "stop"
+    on_failure: Literal["stop", "rollback"] = "stop"
     outputs: Mapping[str, Value] = {}
     env_names: tuple[str, ...] = ()
 
@@ -297,6 +307,10 @@ class Runbook(NamedTuple):
     def keyring_steps(self) -> tuple[str, ...]:
         """The ids of the steps that need the caller's keyring, whatever else they need."""
         return tuple(step.id for step in self.every_step() if step.call and step.call.action.kind == "secret")
+
+    def rollbacks(self) -> list[Step]:
+        """What undoes steps, as steps, in the order of `every_step`."""
+        return [step.rollback.step for step in self.every_step() if step.rollback is not None]
 
     def every_step(self) -> list[Step]:
         """All steps, groups before what is in them, `finally` last."""

@@ -11,7 +11,15 @@ from durun.model.slotted import Fixed, Slotted
 from durun.model.task import RunRecord, TaskKey, TaskState
 from durun.model.values import Json
 
-LANDMARKS = ("run_created", "session_started", "targets_resolved", "runbook_changed", "surroundings_accepted")
+LANDMARKS = (
+    "run_created",
+    "session_started",
+    "targets_resolved",
+    "runbook_changed",
+    "surroundings_accepted",
+    "seals_destroyed",
+    "run_ended",
+)
 """The events that say more than the record and the tasks do."""
 
 
@@ -34,10 +42,11 @@ class RunState(Slotted):
     """The record, every task that anything has happened to, and the landmarks.
 
     It is changed only by `fold`, in place: with 100,000 tasks a copy per event would cost too much.
-    `created` keeps the newest runbook of the run, should it have been changed.
+    `created` keeps the newest runbook of the run, should it have been changed. `destroyed`: what had been sealed when
+    the run succeeded is gone. `standing`: of one that was rolled back, the tasks whose effects are left.
     """
 
-    __slots__ = ("accepted", "created", "record", "resolved", "sessions", "tasks")
+    __slots__ = ("accepted", "created", "destroyed", "record", "resolved", "sessions", "standing", "tasks")
 
     def __init__(
         self,
@@ -47,6 +56,8 @@ class RunState(Slotted):
         resolved: dict[tuple[str, int], Resolved] | None = None,
         sessions: dict[int, ev.SessionStarted] | None = None,
         accepted: set[str] | None = None,
+        destroyed: bool = False,
+        standing: tuple[TaskKey, ...] = (),
     ) -> None:
         self.record = record
         self.created = created
@@ -54,6 +65,8 @@ class RunState(Slotted):
         self.resolved = {} if resolved is None else resolved
         self.sessions = {} if sessions is None else sessions
         self.accepted = set() if accepted is None else accepted
+        self.destroyed = destroyed
+        self.standing = standing
 
     @classmethod
     def begin(cls, run_id: str, first: Stamped) -> RunState:
@@ -99,6 +112,10 @@ class RunState(Slotted):
                 self.resolved[event.step, event.round] = Resolved(dict(event.targets), event.skipped, event.sealed)
             case ev.SurroundingsAccepted():
                 self.accepted.update(event.names)
+            case ev.RunEnded():
+                self.standing = tuple(TaskKey(str(step), target) for step, target in event.standing)
+            case ev.SealsDestroyed():
+                self.destroyed = True
             case ev.RunbookChanged():
                 surroundings = {**self.created.surroundings, "env": {**self.created.surroundings["env"], **event.env}}
                 self.created = self.created._replace(

@@ -143,6 +143,8 @@ class RunRecord(NamedTuple):
 
     `sequence` is the newest event's number, `folders` the highest folder number given out, `sessions` how
     many processes have driven the run, `final_status` what the run will be once its `finally` has run.
+    `rollback_requested`: it is to be rolled back. `rollback_code`: it is being, or is, and this is the exit code if all
+    is undone.
     `holds_group`: no other run may hold `concurrency_group` now; `release_on` are the statuses in which it lets go.
     """
 
@@ -169,6 +171,8 @@ class RunRecord(NamedTuple):
     concurrency_group: str | None = None
     release_on: tuple[RunStatus, ...] = ()
     holds_group: bool = False
+    rollback_requested: bool = False
+    rollback_code: int | None = None
 
     @property
     def pending(self) -> int:

@@ -213,6 +213,14 @@ class TaskCancelled(NamedTuple):
     log: Json = None
 
 
+class TaskRolledBack(NamedTuple):
+    """The step's rollback has succeeded: nothing is left of what the task did."""
+
+    step: str
+    target: str | None = None
+    round: int = 0
+
+
 TaskEvent: TypeAlias = (
     TaskSkipped
     | TaskWaiting
@@ -230,6 +238,7 @@ TaskEvent: TypeAlias = (
     | TaskRepeated
     | TaskSettled
     | TaskCancelled
+    | TaskRolledBack
 )
 """Something that happened to one task: `step`, `target` and `round` say which."""
 

@@ -76,11 +76,18 @@ def run_whole(
         "runbook_file": created.file,
         "waiting_for": waiting_for,
         "cancel_requested": state.record.cancel_requested,
+        "rollback_requested": state.record.rollback_requested,
+        "standing": standing(state),
         "targets": {step: list(found.index) for (step, _), found in state.resolved.items()},
         "steps": [*created.steps, *created.finally_steps],
         "task_counts": line["tasks"],
         "tasks": [task_whole(key, task) for key, task in tasks],
     }
+
+
+def standing(state: RunState) -> list[Json]:
+    """The tasks whose effects a rollback has left."""
+    return [{"step": key.step, "target": key.target} for key in state.standing]
 
 
 def task_whole(key: TaskKey, task: TaskState) -> dict[str, Json]:
@@ -132,6 +139,8 @@ def event_line(run_id: str, stamped: Stamped, attempt: int | None = None) -> dic
     data = {name: value for name, value in encode(event).items() if name not in _HIDDEN}
     if isinstance(event, ev.TargetsResolved):
         data["targets"] = [target.key for target in event.targets]
+    if isinstance(event, ev.RunEnded):
+        data["standing"] = [{"step": step, "target": target} for step, target in event.standing]
     if isinstance(event, ev.TaskRetried):
         data["due"] = to_iso(event.due)
     return {**line, **data}

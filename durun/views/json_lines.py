@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from durun.model import event as ev
 from durun.model.event import Stamped
 from durun.model.state import RunState
-from durun.model.task import RunRecord
 from durun.model.values import Json
 from durun.views.channel import Channel
-from durun.views.json import SCHEMA, AttemptNumbers, dump, event_line, iso
+from durun.views.json import SCHEMA, AttemptNumbers, dump, event_line, iso, standing
 from durun.views.summary import all_counts
 
 if TYPE_CHECKING:
@@ -59,8 +58,7 @@ class JsonLines:
 
     def ended(self, outcome: Result) -> None:
         """The last line, also when the run parks or is interrupted."""
-        record = outcome.state.record if outcome.state else None
-        self._end(outcome.run_id, outcome.status, outcome.exit_code, record, outcome.head)
+        self._end(outcome.run_id, outcome.status, outcome.exit_code, outcome.state, outcome.head)
         self._state = None
 
     def close(self, exit_code: int) -> None:
@@ -68,13 +66,15 @@ class JsonLines:
         if self._state is not None:
             record = self._state.record
             status = "interrupted" if record.status in ("running", "pending") else record.status
-            self._end(record.id, status, exit_code, record)
+            self._end(record.id, status, exit_code, self._state)
         self._channel.close(_PATIENCE)
 
-    def _end(self, run_id: str, status: str, exit_code: int, record: RunRecord | None, head: str = "") -> None:
+    def _end(self, run_id: str, status: str, exit_code: int, state: RunState | None, head: str = "") -> None:
         line: dict[str, Json] = {"schema": SCHEMA, "event": "run_ended", "run": run_id}
         line |= {"status": status, "exit_code": exit_code, "head": head or None}
-        if record is not None:
+        if state is not None:
+            record = state.record
             line |= {"at": iso(self._at or record.created_at), "reason": record.reason, "outputs": record.outputs}
             line["tasks"] = {"total": record.total, **all_counts(record)}
+            line["standing"] = standing(state)
         self._channel.write(dump(line))

@@ -111,8 +111,7 @@ class LiveView:
         lines = list(picture)
         result = self._result
         if result is not None and result.state is not None:
-            state = result.state
-            lines += closing(state.record, result.status, state.tasks, exit_code, result.head)
+            lines += closing(result.state, result.status, exit_code, result.head)
         self._channel.write("".join(f"{line}\n" for line in lines))
         self._channel.close()
 

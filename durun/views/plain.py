@@ -59,6 +59,6 @@ class PlainView:
         result = self._result
         if result is not None and result.state is not None and not (self._quiet and result.exit_code == 0):
             state = result.state
-            lines = closing(state.record, result.status, state.tasks, exit_code, result.head)
+            lines = closing(state, result.status, exit_code, result.head)
             self._channel.write("".join(f"{line}\n" for line in lines))
         self._channel.close()

@@ -13,7 +13,7 @@ from durun.model.status import FINAL, TASK_STATUSES, RunStatus
 from durun.model.task import RunRecord, TaskKey, TaskState
 from durun.model.values import Json
 from durun.views.people import asked_lines, question_json
-from durun.views.summary import BAD, following, next_commands, outputs, ran_for, seals, tasks_text
+from durun.views.summary import BAD, following, next_commands, outputs, ran_for, seals, stands, tasks_text
 from durun.views.text import (
     counted,
     counts_text,
@@ -46,7 +46,8 @@ def show_text(
 
     `every`: list each target, not only the troubles. `head`: the digest of the register's newest entry about the run.
     """
-    lines = [*_facts(state, status, now, head), *outputs(state.record.outputs)]
+    lines = [*_facts(state, status, now, head), *(f"  {line}" for line in stands(state))]
+    lines += outputs(state.record.outputs)
     if status not in FINAL:
         lines += (f"  {line}" for line in asked_lines(state.tasks))
     lines += following(next_commands(state.record.id, status, state.tasks))
@@ -56,9 +57,9 @@ def show_text(
     width = max((len(one_line(step)) for step in steps), default=0)
     for step, members in steps.items():
         lines += _step_lines(one_line(step), members, width, every, now)
-    lines += (f"  {pad('pending', 11)}{one_line(step)}" for step in to_come[:_LISTED])
+    lines += (f"  {_standing('pending')}{one_line(step)}" for step in to_come[:_LISTED])
     if not every and state.record.pending > len(to_come[:_LISTED]):
-        lines.append(f"  {pad('pending', 11)}{counted(state.record.pending, 'task')} to come")
+        lines.append(f"  {_standing('pending')}{counted(state.record.pending, 'task')} to come")
     return "\n".join(lines) + "\n"
 
 
@@ -119,9 +120,10 @@ def _step_lines(
         return [f"  {_task_line(step, members[0][1], width, now)}"]
     targets = [(key, task) for key, task in members if key.target is not None]
     counts = {status: sum(task.status == status for _, task in targets) for status in TASK_STATUSES}
-    worst = next((status for status in (*BAD, "running", "waiting", "pending") if counts.get(status)), "succeeded")
+    urgent = (*BAD, "running", "waiting", "pending", "succeeded", "rolled_back")
+    worst = next((status for status in urgent if counts.get(status)), "succeeded")
     said = f"{counted(len(targets), 'target')}: {counts_text(counts.items())}"
-    lines = [f"  {pad(spoken(worst), 11)}{pad(step, width)}  {said}"]
+    lines = [f"  {_standing(worst)}{pad(step, width)}  {said}"]
     for status in BAD:
         found = [(key, task) for key, task in targets if task.status == status]
         shown = found if every else found[:_LISTED]
@@ -132,6 +134,11 @@ def _step_lines(
         rest = [(key, task) for key, task in targets if task.status not in BAD]
         lines += (f"    {_task_line(task_name(key), task, 0, now)}" for key, task in rest)
     return lines
+
+
+def _standing(status: str) -> str:
+    """The first column."""
+    return f"{pad(spoken(status), 10)} "
 
 
 def _task_line(name: str, task: TaskState, width: int, now: float) -> str:
@@ -150,7 +157,7 @@ def _task_line(name: str, task: TaskState, width: int, now: float) -> str:
         details.append(one_line(task.reason))
     if task.pid is not None:
         details.append(f"process {task.pid} lives on")
-    return f"{pad(spoken(task.status), 11)}{pad(name, width)}  {'  '.join(details)}".rstrip()
+    return f"{_standing(task.status)}{pad(name, width)}  {'  '.join(details)}".rstrip()
 
 
 def attempts_text(tasks: Tasks) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from shlex import quote
 
+from durun.model.plan import ROLLBACK
+from durun.model.state import RunState
 from durun.model.status import TASK_STATUSES, RunStatus, TaskStatus
 from durun.model.task import RunRecord, TaskKey, TaskState
+from durun.model.undo import undo_key
 from durun.model.values import Json
 from durun.views.people import answers, asked_lines
 from durun.views.text import counted, counts_text, duration, one_line, spoken, task_name, value_text
@@ -64,6 +67,8 @@ def next_commands(run_id: str, status: RunStatus, tasks: Mapping[TaskKey, TaskSt
     """The commands that an operator would type now; the first is the likeliest."""
     doubts = [key for key, task in tasks.items() if task.status == "in_doubt"]
     failed = [key for key, task in tasks.items() if task.status == "failed" and task.attempt and task.attempt.folder]
+    if status == "rollback_failed":
+        failed = [key for key in failed if key.step.endswith(ROLLBACK)]
     if status == "in_doubt" and doubts:
         return [
             logs_command(run_id, doubts[0]),
@@ -89,20 +94,16 @@ def _task_words(key: TaskKey) -> str:
     return key.step if key.target is None else f"{key.step} --target {quote(key.target)}"
 
 
-def closing(
-    record: RunRecord,
-    status: RunStatus,
-    tasks: Mapping[TaskKey, TaskState],
-    exit_code: int | None = None,
-    head: str = "",
-) -> list[str]:
-    """The lines at the end: what happened, the troubles, the outputs, the head to keep, the next commands."""
+def closing(state: RunState, status: RunStatus, exit_code: int | None = None, head: str = "") -> list[str]:
+    """The lines at the end: what happened, what is wrong or stands, the outputs, the head to keep, what is next."""
+    record, tasks = state.record, state.tasks
     lines = [headline(record, status)]
     if record.reason and status not in ("succeeded", "in_doubt"):
         lines.append(f"  {one_line(record.reason)}")
     lines += (f"  {line}" for line in troubles(tasks))
     if status == "waiting":
         lines += (f"  {line}" for line in asked_lines(tasks))
+    lines += (f"  {line}" for line in stands(state))
     lines += outputs(record.outputs)
     if head and status != "interrupted":
         lines.append(f"  head {head}")
@@ -110,6 +111,27 @@ def closing(
     if exit_code in (130, 143) and status == "interrupted":
         lines.append("  running steps go on; resume adopts what they did")
     return lines
+
+
+def stands(state: RunState) -> list[str]:
+    """A line for each effect that a rollback has left, at most so many."""
+    lines = [f"{task_name(key)} still stands: {_why(state, key)}" for key in state.standing[:SHOWN]]
+    left = len(state.standing) - len(lines)
+    return [*lines, f"… and {left} more still stand"] if left else lines
+
+
+_BECAME: Mapping[TaskStatus, str] = {
+    "failed": "its rollback failed",
+    "cancelled": "its rollback was cancelled",
+    "in_doubt": "its rollback is in doubt",
+}
+
+
+def _why(state: RunState, key: TaskKey) -> str:
+    rollback = state.tasks.get(undo_key(key))
+    if rollback is None:
+        return "it is in doubt" if state.tasks[key].status == "in_doubt" else "it has no rollback"
+    return _BECAME.get(rollback.status, "its rollback has not run")
 
 
 def outputs(values: Mapping[str, Json]) -> list[str]:

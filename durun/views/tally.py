@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from durun.model import event as ev
 from durun.model.event import Event, TaskEvent, key_of
-from durun.model.plan import Plan
+from durun.model.plan import ROLLBACK, Plan, undone_by
 from durun.model.state import RunState
 from durun.model.status import TaskStatus
 from durun.model.task import TaskKey
@@ -46,7 +46,8 @@ class StepTally:
             if self.counts[status]:
                 return status
         if self.done >= self.total:
-            return "skipped" if self.counts["skipped"] == self.total else "succeeded"
+            alike: tuple[TaskStatus, ...] = ("skipped", "rolled_back")
+            return next((status for status in alike if self.counts[status] == self.total), "succeeded")
         return "pending"
 
 
@@ -59,6 +60,7 @@ class Tally:
     def __init__(self, plan: Plan, state: RunState) -> None:
         leaves = [leaf for root in (*plan.roots, *plan.finals) for leaf in plan.leaves(root)]
         self.steps = {leaf: StepTally(leaf, plan.nodes[leaf].fan) for leaf in leaves}
+        self._plan = plan
         self._status: dict[TaskKey, TaskStatus] = {}
         for (step, _), resolved in state.resolved.items():
             self._resolve(step, len(resolved.index))
@@ -87,14 +89,23 @@ class Tally:
                 step.total = targets
 
     def _move(self, key: TaskKey, status: TaskStatus) -> None:
-        step = self.steps.get(key.step)
+        step = self.steps.get(key.step) or self._rollback(key)
         if step is None or (key.target is None and step.fan is not None and status == "pending"):
             return
         before = self._status.get(key)
         if before is not None:
             step.counts[before] -= 1
+        elif key.step.endswith(ROLLBACK):
+            step.total += 1
         step.counts[status] += 1
         self._status[key] = status
+
+    def _rollback(self, key: TaskKey) -> StepTally | None:
+        """The rollback of a step is listed once it has begun: how many of them there are is seen only then."""
+        node = self._plan.undo.get(undone_by(key.step))
+        if node is None:
+            return None
+        return self.steps.setdefault(key.step, StepTally(key.step, node.fan, total=0))
 
     @staticmethod
     def _at_work(step: StepTally, began_at: float, ended_at: float) -> None:

@@ -39,6 +39,10 @@ def line_of(event: Event, task: TaskState | None = None) -> Line:  # noqa: C901 
             return Line(f"{one_line(event.step)}: {counted(len(event.targets), 'target')}")
         case ev.CancelRequested():
             return Line(f"cancel asked for: {one_line(event.reason)}", wrong=True)
+        case ev.RollbackRequested():
+            return Line(f"rollback asked for{_because(event.reason)}", wrong=True)
+        case ev.RollbackStarted():
+            return Line(f"rolling back: {counted(event.tasks, 'task')} to undo, newest first", wrong=True)
         case ev.FinallyStarted():
             return Line("the steps are over; finally runs")
         case ev.RunParked():
@@ -89,6 +93,8 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
             return Line(f"{name} is repeated: safe by {event.proof}")
         case ev.TaskSettled():
             return Line(f"{name} settled as {event.resolution.replace('_', ' ')}: {one_line(event.reason)}")
+        case ev.TaskRolledBack():
+            return Line(f"{name} is rolled back")
         case ev.TaskCancelled():
             return Line(f"{name} cancelled: {one_line(event.reason)}", wrong=True)
 

@@ -8,9 +8,8 @@ from durun.engine.ledger import Ledger
 from durun.engine.local.prepare import Preparer
 from durun.language.expressions import ExpressionError, render
 from durun.model.clock import to_iso
+from durun.model.ending import exit_code_in, left_standing
 from durun.model.event import RunEnded, RunParked
-from durun.model.outcome import exit_code_of
-from durun.model.resume import failed_tasks
 from durun.model.runbook import Runbook
 from durun.model.status import RunStatus
 from durun.model.values import Json
@@ -39,10 +38,14 @@ class Closer:
                 outputs = {name: render(value, scope) for name, value in self._runbook.outputs.items()}
             except ExpressionError as error:
                 status, reason = "failed", f"outputs: {error.message}"
-        failed = {key: state.tasks[key] for key in failed_tasks(self._ledger.plan, state)}
-        last = {key: task for key, task in state.tasks.items() if key.round == state.record.round}
-        exit_code = exit_code_of(status, failed | last)
-        ended = RunEnded(status=status, exit_code=exit_code, outputs=outputs, reason=reason)
+        plan = self._ledger.plan
+        ended = RunEnded(
+            status=status,
+            exit_code=exit_code_in(plan, state, status),
+            outputs=outputs,
+            reason=reason,
+            standing=left_standing(plan, state),
+        )
         self._ledger.emit(ended)
 
     def _waiting_for(self) -> str:

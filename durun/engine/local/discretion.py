@@ -24,12 +24,17 @@ from durun.model.event import SealsDestroyed
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
+from durun.model.status import RunStatus
 from durun.model.task import TaskKey
 from durun.model.values import Json
 
 if TYPE_CHECKING:
     from durun.engine.local.secrecy import LocalSecrecy
     from durun.engine.local.session import Charge
+
+
+DONE_WITH: frozenset[RunStatus] = frozenset({"succeeded", "rolled_back"})
+"""Statuses of runs whose sealed values nobody needs any more."""
 
 
 def open_secrecy(config: Config, run_id: str, place: str, runbook: Runbook) -> LocalSecrecy | None:
@@ -58,7 +63,10 @@ def see_to_secrets(charge: Charge) -> list[str]:
     if secrecy is None:
         return []
     secrecy.ready()
-    secrecy.recall(state)
+    if state.destroyed:
+        secrecy.recall_if_possible(state)
+    else:
+        secrecy.recall(state)
     if any(not _over(step, state, plan) for step in runbook.keyring_steps):
         secrecy.require_keyring()
     wanted = {
@@ -77,16 +85,24 @@ def see_to_secrets(charge: Charge) -> list[str]:
 
 
 def _over(step: str, state: RunState, plan: Plan) -> bool:
-    """Whether nothing of the step is left to do. `finally` is to be run in every round."""
-    node = plan.nodes[step]
+    """Whether nothing of the step is left to do. `finally` is to be run in every round.
+
+    A rollback may have to be done until its step is rolled back; and once a run is rolled back, only these are left.
+    """
+    node = plan.node(step)
     if node.final:
         return False
+    if node.undoes is None and (state.record.rollback_requested or state.record.rollback_code is not None):
+        return True
     keys: list[str | None] = [None]
     if node.fan is not None:
         resolved = state.resolved.get((node.fan, 0))
         if resolved is None:
             return False
         keys = list(resolved.index)
+    if node.undoes is not None:
+        undone = (state.tasks.get(TaskKey(node.undoes, key)) for key in keys)
+        return all(task is not None and task.status == "rolled_back" for task in undone)
     tasks = (state.tasks.get(TaskKey(leaf, key)) for leaf in plan.leaves(step) for key in keys)
     return all(task is not None and task.status in ("succeeded", "skipped") for task in tasks)
 
@@ -104,16 +120,16 @@ def mark(secrecy: LocalSecrecy | None) -> None:
 
 
 def destroy_seals(journal: Journal, clock: Clock, secrecy: LocalSecrecy | None, state: RunState) -> None:
-    """The run has succeeded: remove its sealed values, and record it once they are gone. Raises StorageFailed."""
+    """The run has succeeded, or is rolled back: remove its sealed values, and record it once they are gone.
+
+    Raises StorageFailed.
+    """
     if secrecy is None:
-        return
-    if journal.events(state.record.id, types=("seals_destroyed",)):
-        secrecy.vault.unmark()
         return
     values = len(state.created.sealed) + sum(len(task.sealed) for task in state.tasks.values())
     values += sum(len(found.index) for found in state.resolved.values() if found.sealed is not None)
     secrecy.vault.destroy()
-    if values:
+    if values and not state.destroyed:
         append_newest(journal, clock, state.record.id, lambda _: SealsDestroyed(values=values))
     secrecy.vault.unmark()
 
@@ -136,7 +152,7 @@ def finish_destroying(config: Config, journal: Journal, clock: Clock) -> None:
     """
     for run_id in marked(config.home):
         with suppress(DurunError):
-            if journal.record(run_id).status == "succeeded":
+            if journal.record(run_id).status in DONE_WITH:
                 _finish(config, journal, clock, run_id)
 
 

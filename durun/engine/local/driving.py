@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from durun.config import Config
 from durun.engine.api import Observer, Outcome
 from durun.engine.beginning import Beginning
-from durun.engine.local.discretion import close, destroy_seals, forget_files, mark, open_secrecy
+from durun.engine.local.discretion import DONE_WITH, close, destroy_seals, forget_files, mark, open_secrecy
 from durun.engine.local.files import remove_folder
 from durun.engine.local.folder import STOP
 from durun.engine.local.hands import take as take_hands
@@ -82,7 +82,7 @@ class Driver:
         secrecy, state = session.secrecy, session.ledger.state
         if outcome.status in ENDED:
             forget_files(secrecy, state)
-        if outcome.status == "succeeded":
+        if outcome.status in DONE_WITH:
             remove_folder(session.run_folder / "work")
             destroy_seals(self._journal, self._clock, secrecy, state)
         outcome = outcome._replace(head=session.signing.head(outcome.run_id))

@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from durun.config import Config
-from durun.engine.api import CancelRequest, DecideRequest, Observer, Outcome, ResumeRequest, SettleRequest, StartRequest
+from durun.engine.api import (
+    CancelRequest,
+    DecideRequest,
+    Observer,
+    Outcome,
+    ResumeRequest,
+    RollbackRequest,
+    SettleRequest,
+    StartRequest,
+)
 from durun.engine.beginning import Beginning
 from durun.engine.changes import changes_of
 from durun.engine.local.discretion import close, open_secrecy, seal_inputs, see_to_secrets
@@ -28,6 +37,7 @@ from durun.engine.requests import (
     refuse_final,
     refuse_resume,
     refuse_start,
+    rollback_wished,
     settled,
     stored_runbook,
 )
@@ -42,7 +52,7 @@ from durun.model.event import Event, Stamped, SurroundingsAccepted
 from durun.model.outcome import exit_code_of
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
-from durun.model.status import FINAL
+from durun.model.status import FINAL, RESUMABLE
 from durun.model.task import TaskKey
 from durun.model.values import Json
 
@@ -56,7 +66,7 @@ class LocalEngine:
         self._clock = clock
         self._driver = Driver(config, journal, clock)
 
-    # -- the four verbs ---------------------------------------------------------------------------------------
+    # -- the verbs --------------------------------------------------------------------------------------------
 
     def start(self, request: StartRequest, observer: Observer) -> Outcome:
         """Create a run and drive it."""
@@ -121,6 +131,28 @@ class LocalEngine:
             return self._drive_if_free(request.run_id, lambda _: Beginning("settle", request.by), observer)
         return Outcome(record.id, record.status, 0)
 
+    def rollback(self, request: RollbackRequest, observer: Observer) -> Outcome:
+        """Ask that what a run did be undone, and undo it where nobody drives the run."""
+
+        def wish(state: RunState) -> Event:
+            return rollback_wished(state, request, stored_runbook(state))
+
+        record = self._journal.record(request.run_id)
+        lock = RunLock(self._config.run_lock(record.id), self._clock)
+        make_run_folder(self._config.run_folder(record.id))
+        try:
+            lock.acquire()
+        except Busy:
+            append_newest(self._journal, self._clock, record.id, wish)
+            return Outcome(record.id, record.status, 0, driver="other", holder=lock.holder() or {})
+        try:
+            event = wish(read_state(self._journal, record.id))
+            resume = ResumeRequest(record.id, request.by, accept_env=request.accept_env)
+            with telling_holder(self._config, self._journal):
+                return self._take_up(resume, observer, event)
+        finally:
+            lock.release()
+
     def _settled(self, state: RunState, request: SettleRequest) -> Event:
         def seal(values: Mapping[str, Json]) -> Mapping[str, Json]:
             with self._driver.secrecy(state, stored_runbook(state)) as secrecy:
@@ -134,7 +166,7 @@ class LocalEngine:
         def begin(state: RunState) -> Beginning:
             return cancelling(state, request)
 
-        if self._journal.record(request.run_id).status == "failed":
+        if self._journal.record(request.run_id).status in RESUMABLE:
             # It is over, and given up on. Only if somebody is just resuming it, that process is asked.
             outcome = self._drive_if_free(request.run_id, begin, observer)
             if outcome.driver == "self":
@@ -144,7 +176,7 @@ class LocalEngine:
 
     # -- driving ----------------------------------------------------------------------------------------------
 
-    def _take_up(self, request: ResumeRequest, observer: Observer) -> Outcome:
+    def _take_up(self, request: ResumeRequest, observer: Observer, wish: Event | None = None) -> Outcome:
         state = read_state(self._journal, request.run_id)
         refuse_resume(self._journal, state.record)
         runbook = stored_runbook(state)
@@ -172,6 +204,9 @@ class LocalEngine:
             self._say_what_differs(state, observer)
         plan = make_plan(runbook, state.created.inputs, env, request.run_id)
         beginning = Beginning("resume", request.by, request.fresh, events, request.park)
+        if wish is not None:
+            fresh = state.record.rollback_code is not None
+            beginning = Beginning("rollback", request.by, fresh, [*events, wish])
         with self._driver.secrecy(state, runbook) as secrecy:
             charge = Charge(state, plan, runbook, secrecy)
             for line in see_to_secrets(charge):

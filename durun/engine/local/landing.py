@@ -69,7 +69,7 @@ class Landing:
         how: How = "adopted" if flight.adopted else "ran"
         codes = ExitCodes(step.ok_exit_codes, step.ambiguous_exit_codes)
         ended = self._with_reason(flight, ended, codes.ok)
-        event = judge(key, self._ledger.plan.nodes[key.step], codes, ended, how)
+        event = judge(key, self._ledger.plan.node(key.step), codes, ended, how)
         if event is not None:
             self._ledger.emit(event._replace(log=self._results.log(key, flight.folder, event.log)))
         elif step.verify is not None and step.verify.after:

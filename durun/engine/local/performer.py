@@ -13,7 +13,16 @@ from durun.engine.local.starting import Starter
 from durun.engine.local.wire import Order, RedactOrder
 from durun.engine.targets import Targets
 from durun.model import decide as todo
-from durun.model.event import FinallyStarted, TaskCancelled, TaskFailed, TaskRepeated, TaskRetried, TaskSucceeded
+from durun.model.ending import rollback_started
+from durun.model.event import (
+    FinallyStarted,
+    TaskCancelled,
+    TaskFailed,
+    TaskRepeated,
+    TaskRetried,
+    TaskRolledBack,
+    TaskSucceeded,
+)
 from durun.model.runbook import Runbook
 
 
@@ -55,6 +64,15 @@ class Performer:
                 self._ledger.emit(failed)
             case todo.Stop(key):
                 self.outbox.stop(key, flights)
+            case todo.NoteUndone(key):
+                self._ledger.emit(TaskRolledBack(**key._asdict()))
+            case todo.TimeUp() | todo.Grant() | todo.Deny() | todo.StopWaiting():
+                self._end_wait(command)
+            case _:
+                self._perform_for_run(command)
+
+    def _end_wait(self, command: todo.TimeUp | todo.Grant | todo.Deny | todo.StopWaiting) -> None:
+        match command:
             case todo.TimeUp(key):
                 self._ledger.emit(TaskSucceeded(**key._asdict(), how="ran"))
             case todo.Grant(key, outputs, reason):
@@ -62,12 +80,15 @@ class Performer:
             case todo.Deny(key, code, reason):
                 self._ledger.emit(TaskFailed(**key._asdict(), code=code, reason=reason, how="ran", retryable=False))
             case todo.StopWaiting(key):
-                self._ledger.emit(TaskCancelled(**key._asdict(), reason="stopped by a cancel"))
+                why = "rollback" if self._ledger.state.record.rollback_requested else "cancel"
+                self._ledger.emit(TaskCancelled(**key._asdict(), reason=f"stopped by a {why}"))
             case _:
-                self._perform_for_run(command)
+                assert_never(command)
 
     def _perform_for_run(self, command: todo.RunCommand) -> None:
         match command:
+            case todo.BeginRollback(cause):
+                self._ledger.emit(rollback_started(self._ledger.plan, self._ledger.state, cause))
             case todo.BeginFinally(status):
                 record, plan = self._ledger.state.record, self._ledger.plan
                 started = FinallyStarted(round=record.round, status=status, tasks=plan.task_count(plan.finals))

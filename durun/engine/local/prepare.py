@@ -15,12 +15,12 @@ from durun.engine.local.surroundings import base_environment, inherited_names
 from durun.engine.local.wire import Discretion
 from durun.engine.secrecy import NO_SECRETS, Rendered, render_discreetly, told_of
 from durun.engine.tasks import Tasks
-from durun.errors import StorageFailed
+from durun.errors import SecretUnavailable, StorageFailed
 from durun.language.expressions import ExpressionError, render
 from durun.language.plain import to_text
 from durun.model.clock import Clock
 from durun.model.duration import parse_duration
-from durun.model.plan import Plan
+from durun.model.plan import Plan, undone_by
 from durun.model.runbook import Call, Runbook
 from durun.model.state import RunState
 from durun.model.task import TaskKey
@@ -185,7 +185,24 @@ class Preparer(Tasks):
         if inherited is None:
             inherited = self._inherited[wanted] = self._inherit(wanted)
         seen = {name: os.environ[name] for name in process.inherit if name in os.environ}
-        return {**inherited, **seen} | ({} if key.target is None else _target_env(self.values.target(key)))
+        env = {**inherited, **seen} | ({} if key.target is None else _target_env(self.values.target(key)))
+        return env if (done := undone_by(key.step)) == key.step else env | self._given_outputs(done, key, process)
+
+    def _given_outputs(self, step: str, key: TaskKey, process: Process) -> dict[str, str]:
+        """The outputs of the step that is undone. The secret ones are gone once a run has succeeded.
+
+        Raises SecretUnavailable if a script reads such a one; a rollback that does not does without.
+        """
+        outputs, gone = self.values.outputs(step, key.target, key.round), frozenset[str]()
+        if self.values.state.destroyed:
+            gone = self.values.steps[step].secret_outputs
+        for name in gone:
+            if process.script is not None and f"OUTPUT_{name.upper()}" in process.script:
+                raise SecretUnavailable(
+                    f"the secret output `{name}` of {step} is gone: sealed values are destroyed when a run succeeds",
+                    "let the rollback find it elsewhere, such as under `secrets:`, or undo this by hand",
+                )
+        return {f"OUTPUT_{name.upper()}": to_text(outputs[name]) for name in outputs if name not in gone}
 
     def _inherit(self, wanted: tuple[str, ...]) -> dict[str, str]:
         created = self.values.state.created
@@ -207,6 +224,10 @@ class Preparer(Tasks):
         }
         if key.target is not None:
             facts["DURUN_TARGET_KEY"] = key.target
+        if (done := undone_by(key.step)) != key.step:
+            task = self.values.state.tasks.get(key._replace(step=done))
+            if task is not None and task.attempt is not None:
+                facts["DURUN_STEP_IDEMPOTENCY_KEY"] = task.attempt.key
         if record.final_status is not None:
             facts["DURUN_RUN_STATUS"] = record.final_status
         if created.files:

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from contract_engines.memory_drive import Drive
 from contract_engines.memory_world import Clock, MemoryWorld
 
-from durun.engine.api import CancelRequest, DecideRequest, Observer, Outcome, ResumeRequest, SettleRequest, StartRequest
+from durun.engine.api import (
+    CancelRequest,
+    DecideRequest,
+    Observer,
+    Outcome,
+    ResumeRequest,
+    RollbackRequest,
+    SettleRequest,
+    StartRequest,
+)
 from durun.engine.beginning import Beginning
 from durun.engine.changes import changes_of, tasks_added
 from durun.engine.ledger import Ledger
@@ -20,6 +29,7 @@ from durun.engine.requests import (
     refuse_final,
     refuse_resume,
     refuse_start,
+    rollback_wished,
     settled,
     stored_runbook,
 )
@@ -33,7 +43,7 @@ from durun.model import event as ev
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
-from durun.model.status import FINAL
+from durun.model.status import FINAL, RESUMABLE
 
 
 class MemoryEngine:
@@ -105,11 +115,28 @@ class MemoryEngine:
             return self._drive_if_free(request.run_id, lambda _: Beginning("settle", request.by), observer)
         return Outcome(record.id, record.status, 0)
 
+    def rollback(self, request: RollbackRequest, observer: Observer) -> Outcome:
+        def wish(state: RunState) -> ev.Event:
+            return rollback_wished(state, request, stored_runbook(state))
+
+        try:
+            with self._world.driving(request.run_id):
+                state = read_state(self._journal, request.run_id)
+                event, runbook = wish(state), stored_runbook(state)
+                refuse_resume(self._journal, state.record)
+                plan = make_plan(runbook, state.created.inputs, {}, request.run_id)
+                beginning = Beginning("rollback", request.by, state.record.rollback_code is not None, [event])
+                return self._drive(state, plan, runbook, beginning, observer)
+        except Busy:
+            append_newest(self._journal, self._clock, request.run_id, wish)
+            status = self._journal.record(request.run_id).status
+            return Outcome(request.run_id, status, 0, driver="other", holder={})
+
     def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:
         def begin(state: RunState) -> Beginning:
             return cancelling(state, request)
 
-        if self._journal.record(request.run_id).status == "failed":
+        if self._journal.record(request.run_id).status in RESUMABLE:
             # It is over, and given up on. Only if somebody is just resuming it, that process is asked.
             outcome = self._drive_if_free(request.run_id, begin, observer)
             if outcome.driver == "self":

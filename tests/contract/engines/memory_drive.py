@@ -23,6 +23,7 @@ from durun.language.outputs import OutputError, collect_outputs
 from durun.language.targets import TargetError
 from durun.model import decide as do
 from durun.model import event as ev
+from durun.model.ending import exit_code_in, left_standing, rollback_started
 from durun.model.outcome import Exit, ExitCodes, answer_of, exit_code_of, judge
 from durun.model.plan import FREE_REPEATS
 from durun.model.runbook import Call, Runbook, TargetsRun
@@ -203,6 +204,10 @@ class Drive:
                 emit(ev.TaskFailed(**key._asdict(), code=code, reason=reason, retryable=False))
             case do.StopWaiting(key):
                 emit(ev.TaskCancelled(**key._asdict(), reason="stopped by a cancel"))
+            case do.NoteUndone(key):
+                emit(ev.TaskRolledBack(**key._asdict()))
+            case do.BeginRollback(cause):
+                emit(rollback_started(self._ledger.plan, self._ledger.state, cause))
             case do.Stop(key):
                 self._stops += [flight.nonce for flight in flights if flight.key == key]
             case do.BeginFinally(status):
@@ -302,8 +307,9 @@ class Drive:
                 outputs = {name: render(value, scope) for name, value in self._runbook.outputs.items()}
             except ExpressionError as error:
                 status, reason = "failed", error.message
-        code = exit_code_of(status, state.tasks)
-        self._ledger.emit(ev.RunEnded(status=status, exit_code=code, outputs=outputs, reason=reason))
+        plan = self._ledger.plan
+        code, left = exit_code_in(plan, state, status), left_standing(plan, state)
+        self._ledger.emit(ev.RunEnded(status=status, exit_code=code, outputs=outputs, reason=reason, standing=left))
 
     # -- what has ended ----------------------------------------------------------------------------------------
 
@@ -321,7 +327,7 @@ class Drive:
     def _attempt(self, flight: Flight, ended: Exit) -> None:
         key, step = flight.key, self._tasks.step(flight.key)
         codes = ExitCodes(step.ok_exit_codes, step.ambiguous_exit_codes)
-        event = judge(key, self._ledger.plan.nodes[key.step], codes, ended, flight.how)
+        event = judge(key, self._ledger.plan.node(key.step), codes, ended, flight.how)
         if event is not None:
             self._ledger.emit(event)
         elif step.verify is not None and step.verify.after:

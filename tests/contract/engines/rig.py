@@ -21,6 +21,7 @@ from durun.engine.api import (
     Engine,
     Outcome,
     ResumeRequest,
+    RollbackRequest,
     SettleRequest,
     Source,
     StartRequest,
@@ -146,6 +147,9 @@ class Rig:
 
     def cancel(self) -> Outcome:
         return self._witnessed(lambda: self.engine.cancel(CancelRequest(self.run, "enough", BY), self.witness))
+
+    def rollback(self) -> Outcome:
+        return self._witnessed(lambda: self.engine.rollback(RollbackRequest(self.run, "undo it", BY), self.witness))
 
     def _witnessed(self, verb: Callable[[], Outcome]) -> Outcome:
         self.witness.told = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from durun.model import event as ev
+from durun.model.status import FINAL
 from simulation.plans import PlanMaker
 from simulation.promises import Promises
 from simulation.runner import BY, Crash, Runner
@@ -34,7 +35,7 @@ class History:
                 self.weather.calm()
             self._session()
             self.promises.whole(self.store)
-            if self.store.record.status in ("succeeded", "cancelled"):
+            if self.store.record.status in FINAL and not self._regrets():
                 return self.store.record.status
         raise Broken(f"still {self.store.record.status} after {SESSIONS} sessions")
 
@@ -49,12 +50,20 @@ class History:
     def _session(self) -> None:
         runner = Runner(self.world, self.store, self.promises, park=self.rng.random() < 0.3)
         try:
-            runner.drive(give_up=self.weather.requests > 0 and self.rng.random() < 0.1)
+            given_up = self.weather.requests > 0 and self.rng.random() < 0.1
+            runner.drive(given_up, undo=self.store.record.status in FINAL or (given_up and self._can_undo()))
         except Crash:
             self.promises.trace.append("     -- crash --")
             self._aftermath()
             return
         self._between(runner)
+
+    def _can_undo(self) -> bool:
+        return bool(self.plan.undo) and self.store.record.final_status is None and self.rng.random() < 0.5
+
+    def _regrets(self) -> bool:
+        """Somebody wants undone what has ended."""
+        return self.store.record.status != "rolled_back" and bool(self.plan.undo) and self.rng.random() < 0.2
 
     def _aftermath(self) -> None:
         """What the supervisor does while nobody watches."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from durun.model.doubt import stuck
-from durun.model.plan import Node, Plan
+from durun.model.plan import Node, Plan, undone_by
 from durun.model.retry import will_retry
 from durun.model.state import RunState
-from durun.model.task import TaskKey
+from durun.model.task import TaskKey, TaskState
 from simulation.world import Broken
 
 
@@ -43,8 +43,61 @@ class Oracle:
         self._seen: dict[tuple[str, str | None], View] = {}
 
     @property
+    def rolling_back(self) -> bool:
+        return self.state.record.rollback_code is not None and not self.final
+
+    @property
     def roots(self) -> tuple[str, ...]:
-        return self.plan.finals if self.final else self.plan.roots
+        return self.plan.finals if self.final else () if self.rolling_back else self.plan.roots
+
+    # -- a rollback -----------------------------------------------------------------------------------------
+
+    def to_undo(self) -> dict[TaskKey, float]:
+        """The tasks that stand and that their rollbacks are meant for, and since when."""
+        return {
+            key: task.changed_at
+            for key, task in self.state.tasks.items()
+            if key.round == 0 and key.step in self.plan.undo and self._meant(self.plan.undo[key.step], task)
+        }
+
+    @staticmethod
+    def _meant(node: Node, task: TaskState) -> bool:
+        begun = any(attempt.status != "never_began" for attempt in task.attempts)
+        if task.status in ("failed", "cancelled", "pending"):
+            return begun and "failed" in node.when
+        if task.status == "in_doubt":
+            return task.gone and "in_doubt" in node.when
+        return task.status == "succeeded" and ("found" if task.how == "found" else "succeeded") in node.when
+
+    def undoing(self, key: TaskKey) -> View:
+        """How the rollback of a task stands."""
+        return self._task(self.plan.undo[key.step], key.target)
+
+    def bars(self) -> list[TaskKey]:
+        """The doubts about which nobody knows whether there is something to undo."""
+        there = self.to_undo()
+        return [key for key, task in self.state.tasks.items() if task.status == "in_doubt" and key not in there]
+
+    def check_undo(self, undo: TaskKey) -> None:
+        """Whether it is this rollback's turn: all that came later has had it, but the other targets of a fan-out."""
+        key = undo._replace(step=undone_by(undo.step))
+        there = self.to_undo()
+        promise(self.rolling_back and key in there, f"{undo} undoes what is not to be undone")
+        fan = self.plan.undo[key.step].fan
+        for other, since in there.items():
+            beside = fan is not None and self.plan.undo[other.step].fan == fan
+            if beside and other.target != key.target:
+                continue
+            later = since > there[key] if beside else self._place(other) > self._place(key)
+            promise(not later or self.undoing(other).over, f"{undo} before {other}, which is newer")
+
+    def _place(self, key: TaskKey) -> float:
+        """When a task was done; of a fan-out, when the newest of all its tasks was that are, or were, to be undone."""
+        fan = self.plan.undo[key.step].fan
+        if fan is None:
+            return self.state.tasks[key].changed_at
+        found = {other for other, task in self.state.tasks.items() if task.status == "rolled_back"} | {*self.to_undo()}
+        return max(self.state.tasks[one].changed_at for one in found if self.plan.undo[one.step].fan == fan)
 
     def view(self, name: str, target: str | None) -> View:
         if (name, target) not in self._seen:
@@ -119,6 +172,9 @@ class Oracle:
 
     def check_move(self, key: TaskKey) -> None:
         """Whether something new may be done for this task, by what stands around it."""
+        if self.plan.is_rollback(key.step):
+            self.check_undo(key)
+            return
         promise(key.round == self.round, f"{key} of another round")
         node: Node | None = self.plan.nodes[key.step]
         while node is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from durun.model.plan import FanOutPolicy, Node, Plan, Retry, Share, VerifyPolicy
+from durun.model.plan import ROLLBACK, FanOutPolicy, Node, Plan, Retry, Share, VerifyPolicy
 
 
 class PlanMaker:
@@ -22,7 +22,17 @@ class PlanMaker:
     def make(self) -> Plan:
         roots = self.siblings(self.rng.choice([1, 2, 3, 4, 5]), 0, None, None, final=False)
         finals = self.siblings(self.rng.choice([1, 2]), 1, None, None, final=True) if self.chance(0.35) else ()
-        return Plan(self.nodes, roots, finals, self.rng.choice([1, 2, 3, 8]))
+        plan = Plan(self.nodes, roots, finals, self.rng.choice([1, 2, 3, 8]))
+        return plan._replace(undo=self.undo(plan), roll_back=self.chance(0.4)) if self.chance(0.5) else plan
+
+    def undo(self, plan: Plan) -> dict[str, Node]:
+        """Rollbacks of some of the steps."""
+        share = self.rng.choice([0.3, 0.7, 1.0])
+        return {name: self.rollback(self.nodes[name]) for name in plan.all_leaves(plan.roots) if self.chance(share)}
+
+    def rollback(self, node: Node) -> Node:
+        when = ("succeeded", *(word for word in ("failed", "in_doubt", "found") if self.chance(0.3)))
+        return Node(f"{node.id}{ROLLBACK}", fan=node.fan, undoes=node.id, when=when, **self.leaf())
 
     def siblings(self, count: int, depth: int, parent: str | None, fan: str | None, final: bool) -> tuple[str, ...]:
         names: list[str] = []

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from durun.model import decide as do
 from durun.model import event as ev
-from durun.model.plan import FREE_REPEATS, Node, Plan
+from durun.model.plan import FREE_REPEATS, ROLLBACK, Node, Plan, undone_by
 from durun.model.progress import Progress
 from durun.model.state import RunState
 from durun.model.status import FINAL
@@ -48,7 +48,9 @@ class Promises:
         self._round = 1
         self._finally: set[int] = set()
         self._folds = 0
-        self._cancelled = False
+        self._cancelled = self._undo = False
+        self._undoing: int | None = None
+        self._undone: set[TaskKey] = set()
 
     # -- a turn ---------------------------------------------------------------------------------------------
 
@@ -68,18 +70,21 @@ class Promises:
         oracle = Oracle(self.plan, state)
         if moves:
             promise(oracle.final or not self._cancelled, "a cancelled run starts something")
+            promise(oracle.final or oracle.rolling_back or not self._undo, "a run to be undone starts something")
         for key in moves:
             oracle.check_move(key)
         self._check_new_targets(oracle, moves)
         self._check_waits(oracle, state, commands, now)
         for command in commands:
-            if isinstance(command, (do.End, do.Park, do.BeginFinally)):
+            if isinstance(command, (do.End, do.Park, do.BeginFinally, do.BeginRollback)):
                 self._check_rest(oracle, state, command)
 
     def _check_new_targets(self, oracle: Oracle, moves: list[TaskKey]) -> None:
         fans: dict[str, set[str]] = {}
         for key in moves:
-            fan = self.plan.nodes[key.step].fan
+            fan = self.plan.node(key.step).fan
+            if self.plan.is_rollback(key.step):
+                continue
             if key.target is not None and fan is not None and not oracle.begun(self.plan.nodes[fan], key.target):
                 fans.setdefault(fan, set()).add(key.target)
         for fan, new in fans.items():
@@ -94,15 +99,19 @@ class Promises:
         for key in over:
             promise(self._until[key] <= now, f"{key} waits until {self._until[key]}, and it is {now}")
             oracle.check_beside(key)
-        if oracle.stopped or (self._cancelled and not oracle.final):
+        if oracle.stopped or oracle.rolling_back or ((self._cancelled or self._undo) and not oracle.final):
             return
         for key, task in state.tasks.items():
             if task.status == "waiting" and key.round == oracle.round and self._until[key] <= now:
                 promise(key in over or not oracle.goes_on(key), f"{key} waits on after {self._until[key]}")
 
     def _check_rest(self, oracle: Oracle, state: RunState, command: do.Command) -> None:
+        if oracle.rolling_back:
+            self._check_undone(oracle, state, command)
+            return
         views = [oracle.view(name, None) for name in oracle.roots]
-        doubts = any(task.status == "in_doubt" for task in state.tasks.values())
+        left_behind = oracle.final and state.record.rollback_code is not None
+        doubts = any(task.status == "in_doubt" and (key.round or not left_behind) for key, task in state.tasks.items())
         promise(not any(view.busy for view in views), f"{command} while something runs")
         if isinstance(command, do.Park):
             open_waits = [
@@ -115,8 +124,14 @@ class Promises:
             )
             self._check_asked(state) if command.status == "in_doubt" else None
             return
-        promise(not doubts, f"{command} with a doubt")
         record = state.record
+        if isinstance(command, do.BeginRollback):
+            promise(not oracle.bars(), f"{command} with doubts that bar it: {oracle.bars()}")
+            failed = self.plan.roll_back and not self._cancelled and any(view.severity for view in views)
+            promise(not oracle.final and (self._undo or failed), f"{command}, and nobody wants it")
+            return
+        promise(oracle.final or not self._undo, f"{command} instead of a rollback")
+        promise(not doubts, f"{command} with a doubt")
         if oracle.final:
             bad = any(not view.good for view in views)
             promise(all(view.over for view in views), "the run ends before its finally steps")
@@ -127,13 +142,31 @@ class Promises:
             promise(not waits, f"a cancelled run waits: {waits}")
         else:
             expected = "succeeded" if all(view.good for view in views) else "failed"
+            promise(expected == "succeeded" or not self.plan.roll_back, f"{command} instead of a rollback")
             promise(expected == "succeeded" or any(view.severity for view in views), "failed without a failure")
         promise(command.status == expected, f"{command}, not {expected}")
 
-    def _check_asked(self, state: RunState) -> None:
+    def _check_undone(self, oracle: Oracle, state: RunState, command: do.Command) -> None:
+        """The rollback is over when each task that is to be undone has had its turn."""
+        views = [oracle.undoing(key) for key in oracle.to_undo()]
+        promise(not any(view.busy for view in views), f"{command} while something runs")
+        promise(self._cancelled or all(view.over for view in views), f"{command} before all had its turn")
+        if any(view.doubt for view in views):
+            promise(command == do.Park("in_doubt"), f"{command} with a doubt")
+            self._check_asked(state, rollbacks=True)
+            return
+        bad = any(not view.good for view in views)
+        expected = "cancelled" if self._cancelled else "rollback_failed" if bad else "rolled_back"
+        promise(getattr(command, "status", None) == expected, f"{command}, not {expected}")
+        if expected == "rolled_back":
+            promise(not views, f"rolled back, and there are {list(oracle.to_undo())}")
+
+    def _check_asked(self, state: RunState, *, rollbacks: bool = False) -> None:
         """A run does not park before its verifies were asked, in every session anew."""
         for key, task in state.tasks.items():
-            node = self.plan.nodes[key.step]
+            node = self.plan.node(key.step)
+            if rollbacks != self.plan.is_rollback(key.step):
+                continue
             if task.status == "in_doubt" and task.gone and node.on_in_doubt == "verify" and node.verify is not None:
                 promise(
                     task.answer is not None and task.asked_in == self._session,
@@ -151,9 +184,9 @@ class Promises:
         ]  # fmt: skip
         promise(len(busy) <= self.plan.max_parallel, f"max_parallel {self.plan.max_parallel}: {busy}")
         for command in commands:
-            fan = self.plan.nodes[command.key.step].fan if isinstance(command, do.Start) else None
+            fan = self.plan.node(command.key.step).fan if isinstance(command, do.Start) else None
             if fan is not None:
-                at_work = {k.target for k in busy if self.plan.nodes[k.step].fan == fan and self._acts(state, k)}
+                at_work = {k.target for k in busy if self.plan.node(k.step).fan == fan and self._acts(state, k)}
                 limit = self.plan.nodes[fan].fan_out.max_parallel
                 promise(len(at_work) <= limit, f"{fan}: max_parallel {limit}: {at_work}")
 
@@ -182,9 +215,15 @@ class Promises:
                 self._session = event.session
             case ev.RoundStarted():
                 self._round = event.round
-                self._cancelled = False
+                self._cancelled = self._undo = False
             case ev.CancelRequested():
-                self._cancelled = True
+                self._cancelled, self._undo = True, False
+            case ev.RollbackRequested():
+                self._cancelled, self._undo = False, True
+            case ev.RollbackStarted():
+                promise(not self._undoing, "a second rollback begins")
+                promise(event.tasks == len(Oracle(self.plan, store.state()).to_undo()), f"{event} counts wrongly")
+                self._undo, self._undoing = False, event.tasks
             case ev.FinallyStarted():
                 promise(event.round == self._round, "finally of another round")
                 promise(event.round not in self._finally, f"finally twice in round {event.round}")
@@ -192,18 +231,28 @@ class Promises:
             case ev.RunEnded():
                 promise(not self.plan.finals or self._round in self._finally, "ended without finally")
                 codes = {"succeeded": {0}, "cancelled": {12}, "failed": {1, 4}}
+                codes |= {"rolled_back": {0, 1, 4}, "rollback_failed": {1}}
                 promise(event.exit_code in codes[event.status], f"{event.status} with exit code {event.exit_code}")
-                unstarted = any(t.status == "failed" and t.code == "not_started" for t in store.tasks.values())
-                promise((event.exit_code == 4) == (event.status == "failed" and unstarted), "exit code 4")
+                unstarted = any(
+                    task.status == "failed" and task.code == "not_started" and self._counts(key)
+                    for key, task in store.tasks.items()
+                )
+                if self._undoing is None:
+                    promise((event.exit_code == 4) == (event.status == "failed" and unstarted), "exit code 4")
             case _:
                 pass
 
     def _task_event(self, event: ev.TaskEvent, at: float) -> None:
         key = ev.key_of(event)
+        if isinstance(event, ev.TaskRolledBack):
+            undo = key._replace(step=f"{key.step}{ROLLBACK}")
+            promise(undo in self._finished and key not in self._undone, f"{event}, and its rollback has not succeeded")
+            self._undone.add(key)
+            return
         promise(key not in self._finished, f"{key} had finished: {event}")
         promise((key.round == 0) == (self._round not in self._finally) or not isinstance(event, ev.TaskStarted),
                 f"{event} outside its time")  # fmt: skip
-        node = self.plan.nodes[key.step]
+        node = self.plan.node(key.step)
         match event:
             case ev.TaskSucceeded() | ev.TaskSkipped():
                 self._finished.add(key)
@@ -239,6 +288,7 @@ class Promises:
             case ev.TaskSettled():
                 self._licence[key] = "settled" if event.resolution == "not_done" else ""
                 self._failures[key] += 1000 if event.resolution == "failed" else 0
+                self._finished |= {key} if event.resolution == "done" else set()
             case _:
                 pass
 
@@ -256,10 +306,15 @@ class Promises:
     def _retried(self, key: TaskKey, node: Node, event: ev.TaskRetried) -> None:
         if event.fresh:
             promise(key.round == 0, f"{key} of finally gets a fresh budget")
-            promise(not self._forgiven(key.step), f"{key} is forgiven, and gets a fresh budget")
+            forgiven = not self.plan.is_rollback(key.step) and self._forgiven(key.step)
+            promise(not forgiven, f"{key} is forgiven, and gets a fresh budget")
             self._failures[key] = self._fences[key] = 0
         promise(self._failures[key] < node.retry.max_attempts, f"{key} retried without a budget")
         self._licence[key] = "fresh" if event.fresh else "retry"
+
+    def _counts(self, key: TaskKey) -> bool:
+        """Whether a failure of the task makes the run failed."""
+        return key.round == self._round if key.round else not self._forgiven(undone_by(key.step))
 
     def _forgiven(self, step: str) -> bool:
         node = self.plan.nodes[step]
@@ -280,6 +335,7 @@ class Promises:
         promise(record.counts == dict(counts), f"counts: {record.counts}, not {counts}")
         total = sum(self._total(name, 0, state) for name in self.plan.roots)
         total += sum(self._total(name, round_, state) for name in self.plan.finals for round_ in self._finally)
+        total += self._undoing or 0
         promise(record.total == total, f"total: {record.total}, not {total}")
         self._check_group(record, counts)
         if self.always_honest:
@@ -302,5 +358,5 @@ class Promises:
 
     def _check_effects(self) -> None:
         for key, count in self.world.effects.items():
-            free = self.plan.nodes[key.step].idempotent or key in self._given_up
+            free = self.plan.node(key.step).idempotent or key in self._given_up
             promise(count <= 1 or free, f"{key} had its effect {count} times")

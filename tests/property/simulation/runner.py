@@ -6,10 +6,12 @@ from typing import Any
 
 from durun.model import decide as do
 from durun.model import event as ev
-from durun.model.outcome import ExitCodes, answer_of, exit_code_of, judge
+from durun.model.ending import exit_code_in, rollback_started
+from durun.model.outcome import ExitCodes, answer_of, judge
 from durun.model.plan import FREE_REPEATS
 from durun.model.progress import Progress
 from durun.model.resume import failed_tasks
+from durun.model.status import ENDED, RESUMABLE
 from durun.model.task import TaskKey
 from simulation.promises import Promises
 from simulation.store import Store
@@ -89,23 +91,26 @@ class Runner:
 
     # -- the beginning --------------------------------------------------------------------------------------
 
-    def take_up(self, give_up: bool) -> None:
+    def take_up(self, give_up: bool, undo: bool) -> None:
         """Begin a session: a fresh budget where the run had failed, then every attempt left open is settled.
 
-        Or `give_up` on a failed run: cancel it.
+        Or `give_up` on a failed run: cancel it. Or `undo` it.
         """
         record = self.state.record
-        failed = failed_tasks(self.plan, self.state) if record.status == "failed" and not give_up else []
+        fresh = record.status in RESUMABLE and not give_up and (not undo or record.rollback_code is not None)
+        failed = failed_tasks(self.plan, self.state) if fresh or (undo and record.rollback_code is not None) else []
         self.emit(
             ev.SessionStarted(
                 session=record.sessions + 1, reason="resume", pid=1, host="h", boot_id="b", pid_namespace="p",
                 mount_id="m", by=BY,
             )
         )  # fmt: skip
-        if record.status == "failed":
+        if record.status in ENDED:
             self.emit(ev.RoundStarted(round=record.round + 1, by=BY))
-            if give_up:
+            if give_up and not undo:
                 self.emit(ev.CancelRequested(reason="given up", by=BY))
+        if undo:
+            self.emit(ev.RollbackRequested(reason="undo it", by=BY))
         for key in failed:
             self.emit(ev.TaskRetried(**about(key), due=self.world.now, fresh=True))
         while not self.commit():
@@ -145,9 +150,9 @@ class Runner:
 
     # -- the loop -------------------------------------------------------------------------------------------
 
-    def drive(self, give_up: bool = False) -> None:
+    def drive(self, give_up: bool = False, undo: bool = False) -> None:
         """Drive the run until it ends, parks or is interrupted. Raises Crash."""
-        self.take_up(give_up)
+        self.take_up(give_up, undo)
         for _ in range(TURNS):
             if self.turn():
                 return
@@ -183,7 +188,7 @@ class Runner:
         """Somebody appends a request, or presses Ctrl-C."""
         if not self.world.chance(self.world.weather.requests):
             return
-        kind = self.world.rng.choice(["cancel", "settle", "settle", "drain", "leave"])
+        kind = self.world.rng.choice(["cancel", "settle", "settle", "drain", "leave", "undo"])
         if kind == "drain":
             self.draining = True
         elif kind == "leave" and self.commit():
@@ -192,12 +197,19 @@ class Runner:
             raise Crash
         elif kind == "cancel":
             self.promises.foreign(self.store, ev.CancelRequested(reason="enough", by=BY), self.world.now)
+        elif kind == "undo" and self.plan.undo and self.store.record.final_status is None:
+            self.promises.foreign(self.store, ev.RollbackRequested(reason="undo it", by=BY), self.world.now)
         elif kind == "settle":
             self.settle_one()
 
     def settle_one(self) -> bool:
         """An operator ends one of the recorded doubts."""
-        doubts = [key for key, task in self.store.tasks.items() if task.status == "in_doubt" and task.gone]
+        undoing = self.store.record.rollback_code is not None
+        doubts = [
+            key
+            for key, task in self.store.tasks.items()
+            if task.status == "in_doubt" and task.gone and (not undoing or key.round or self.plan.is_rollback(key.step))
+        ]
         if not doubts:
             return False
         key = self.world.rng.choice(doubts)
@@ -246,18 +258,22 @@ class Runner:
                 self.stop(key)
             case do.TimeUp(key):
                 self.emit(ev.TaskSucceeded(**about(key), how="ran"))
-            case do.StopWaiting(key):
-                self.emit(ev.TaskCancelled(**about(key), reason="stopped by a cancel"))
+            case do.NoteUndone(key):
+                self.emit(ev.TaskRolledBack(**about(key)))
             case _:
                 self.perform_for_run(command)
 
     def perform_for_run(self, command: do.Command) -> None:
         match command:
+            case do.StopWaiting(key):
+                self.emit(ev.TaskCancelled(**about(key), reason="stopped by a cancel"))
+            case do.BeginRollback(cause):
+                self.emit(rollback_started(self.plan, self.state, cause))
             case do.BeginFinally(status):
                 count = self.plan.task_count(self.plan.finals)
                 self.emit(ev.FinallyStarted(round=self.state.record.round, status=status, tasks=count))
             case do.End(status):
-                self.emit(ev.RunEnded(status=status, exit_code=exit_code_of(status, self.state.tasks)))
+                self.emit(ev.RunEnded(status=status, exit_code=exit_code_in(self.plan, self.state, status)))
             case do.Park(status):
                 self.emit(ev.RunParked(status=status, reason="doubt"))
             case _:
@@ -265,7 +281,8 @@ class Runner:
 
     def condition_holds(self, key: TaskKey) -> bool:
         task = self.state.tasks.get(key)
-        said = True if task is not None and task.attempts else self.world.condition(key)
+        sure = (task is not None and task.attempts) or self.plan.is_rollback(key.step)
+        said = True if sure else self.world.condition(key)
         if said is None:
             self.emit(ev.TaskFailed(**about(key), code="condition", reason="no such name", retryable=False))
         elif not said:
@@ -341,7 +358,7 @@ class Runner:
             self.report_answer(process)
 
     def report_attempt(self, process: Process, how: ev.How) -> None:
-        key, node = process.key, self.plan.nodes[process.key.step]
+        key, node = process.key, self.plan.node(process.key.step)
         event = judge(key, node, ExitCodes(), process.end, how)
         if event is not None:
             self.emit(event)

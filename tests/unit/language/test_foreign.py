@@ -26,6 +26,12 @@ HEADS = {
         9,
         5,
     ),
+    "rollback": (
+        "durun: 1\nname: x\nsteps:\n- id: a\n  run: x\n  rollback:\n    run: x\n    idempotent: true\n",
+        "    %s: x\n",
+        9,
+        5,
+    ),
     "targets": ("durun: 1\nname: x\nsteps:\n- id: a\n  run: x\n  targets:\n    file: x\n", "    %s: x\n", 8, 5),
     "an input": ("durun: 1\nname: x\nsteps: [{id: a, run: x}]\ninputs:\n  i:\n    type: string\n", "    %s: x\n", 7, 5),
     "an output": ("durun: 1\nname: x\nsteps:\n- id: a\n  run: x\n  outputs:\n    o:\n", "      %s: x\n", 8, 7),

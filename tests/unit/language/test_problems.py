@@ -215,7 +215,7 @@ WRONG_FILES = {
     "no steps": ("durun: 1\nname: x\n", 1, 1, "a runbook needs `steps:`"),
     "empty steps": ("durun: 1\nname: x\nsteps:\n", 3, 1, "`steps` must be a list of steps, not empty"),
     "an unknown key": ("durun: 1\nname: x\nsteps: [{id: a, run: x}]\ninput: {}\n", 4, 1, "unknown key `input`"),
-    "rollback": ("durun: 1\nname: x\nsteps: [{id: a, run: x}]\non_failure: rollback\n", 4, 13, "must be stop"),
+    "rollback": ("durun: 1\nname: x\nsteps: [{id: a, run: x}]\non_failure: undo\n", 4, 13, "must be stop or rollback"),
     "needs in finally": (
         "durun: 1\nname: x\nsteps: [{id: a, run: x}]\nfinally:\n- {id: b, run: x, needs: []}\n", 5, 19, "run in order",
     ),

@@ -54,6 +54,9 @@ steps:
     outputs: {x: {type: integer, from: stdout}, y: {json: a.b}, z: null, w: {secret: true}}
     verify: {run: x, done_on: [0], not_done_on: [1], timeout: 1s, before: true, after: false, settle: 1s, env: {A: b},
              secret_files: {F: b}}
+    rollback: {run: x, when: [succeeded, failed, in_doubt, found], env: {A: b}, secret_files: {F: b}, shell: sh,
+               stdin: x, working_directory: /, timeout: 1m, retry: {delay: 1s}, verify: {run: x, not_done_on: [1]},
+               idempotent: {ttl: 1h}}
     idempotent: {ttl: 24h}
     ok_exit_codes: [0, 9]
     ambiguous_exit_codes: [7]
@@ -144,7 +147,9 @@ def described(schema: dict, name: str) -> str:
     return schema.get("description", "")
 
 
-@pytest.mark.parametrize("place", ["runbook", "step", "verify", "retry", "output", "source", "secret", "generate"])
+@pytest.mark.parametrize(
+    "place", ["runbook", "step", "verify", "rollback", "retry", "output", "source", "secret", "generate"]
+)
 def test_every_key_is_described_for_editors(place):
     schema = document_schema() if place == "runbook" else document_schema()["$defs"][place]
     assert [name for name, part in schema["properties"].items() if not described(part, name)] == []

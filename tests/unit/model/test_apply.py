@@ -20,6 +20,7 @@ REPEATED = ev.TaskRepeated(step="a", proof="verify")
 SKIPPED = ev.TaskSkipped(step="a", reason="if")
 CANCELLED = ev.TaskCancelled(step="a", reason="stopped")
 NEVER_BEGAN = ev.TaskNeverBegan(step="a", attempt=1, reason="fenced")
+ROLLED_BACK = ev.TaskRolledBack(step="a")
 ASKED = ev.ProbeStarted(step="a", purpose="in_doubt", folder=2, nonce="p", session=1)
 ANSWERED = ev.ProbeAnswered(step="a", purpose="in_doubt", answer="not_done")
 
@@ -31,17 +32,21 @@ def settled(resolution: str) -> ev.TaskSettled:
 EVERY = {
     "skipped": SKIPPED, "started": STARTED, "never_began": NEVER_BEGAN, "asked": ASKED, "succeeded": SUCCEEDED,
     "failed": FAILED, "retried": RETRIED, "in_doubt": DOUBTED, "repeated": REPEATED, "settled": settled("done"),
-    "cancelled": CANCELLED,
+    "cancelled": CANCELLED, "rolled_back": ROLLED_BACK,
 }  # fmt: skip
 
 WAYS = {
-    "pending": ([], {"skipped", "started", "asked", "succeeded", "failed"}),
+    "pending": ([], {"skipped", "started", "asked", "succeeded", "failed", "rolled_back"}),
     "running": ([STARTED], {"never_began", "asked", "succeeded", "failed", "in_doubt", "cancelled"}),
-    "succeeded": ([STARTED, SUCCEEDED], set()),
+    "succeeded": ([STARTED, SUCCEEDED], {"rolled_back"}),
+    "rolled_back": ([STARTED, SUCCEEDED, ROLLED_BACK], set()),
     "skipped": ([SKIPPED], set()),
-    "cancelled": ([STARTED, CANCELLED], set()),
-    "failed": ([STARTED, FAILED], {"retried"}),
-    "in_doubt": ([STARTED, DOUBTED], {"asked", "succeeded", "failed", "in_doubt", "repeated", "settled"}),
+    "cancelled": ([STARTED, CANCELLED], {"retried", "rolled_back"}),
+    "failed": ([STARTED, FAILED], {"retried", "rolled_back"}),
+    "in_doubt": (
+        [STARTED, DOUBTED],
+        {"asked", "succeeded", "failed", "in_doubt", "repeated", "settled", "rolled_back"},
+    ),
 }
 
 

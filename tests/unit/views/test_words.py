@@ -15,7 +15,7 @@ SAMPLES = {
     "answer": "done", "purpose": "in_doubt", "proof": "verify", "resolution": "done", "status": "failed", "how": "ran",
     "session": 1, "pid": 1, "round": 1, "attempt": 1, "folder": 1, "tasks": 1, "due": 0.0, "expected": 1.0,
     "until": 2.0, "kind": "time", "verdict": "approve",
-    "found": 2.0,
+    "found": 2.0, "cause": "failed",
     "exit_code": 1, "by": {}, "inputs": {}, "surroundings": {}, "names": ["A"], "changes": ["b"], "targets": [],
 }  # fmt: skip
 
@@ -39,7 +39,7 @@ def test_what_went_wrong_is_marked():
     wrong = {kind.__name__ for kind in get_args(Event) if line_of(sample(kind)).wrong}
     assert wrong == {
         "TaskFailed", "TaskInDoubt", "TaskCancelled", "CancelRequested", "ClockJumped", "DecisionRefused",
-        "RequestWithdrawn",
+        "RequestWithdrawn", "RollbackRequested", "RollbackStarted",
     }  # fmt: skip
 
 

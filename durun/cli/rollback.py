@@ -1,0 +1,51 @@
+"""`durun rollback`: undo what a run did."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from durun.app import open_app
+from durun.cli.arguments import JsonOption, Option, QuietOption, ReasonOption, RunArgument
+from durun.cli.drive import choose_view, drive
+from durun.cli.pick import find_run
+from durun.config import whoami
+from durun.engine.api import Observer, Outcome, RollbackRequest
+from durun.views.json import dump
+
+
+def command(
+    run: RunArgument,
+    reason: ReasonOption = "",
+    accept_env: Annotated[
+        list[str] | None,
+        Option("--accept-env", metavar="NAME", help="Accept this difference to the start.", shown=False),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> int:
+    """Undo what a run did, newest first: what runs is waited for, nothing new is started, each `rollback` is run."""
+    outcomes: list[Outcome] = []
+    with open_app() as app:
+        app.tidy()
+        run_id = find_run(app, run, changes=True)
+        request = RollbackRequest(run_id, reason, whoami(), tuple(accept_env or ()))
+
+        def work(observer: Observer) -> Outcome:
+            outcomes.append(app.engine().rollback(request, observer))
+            return outcomes[0]
+
+        code = drive(choose_view(app, as_json, quiet), work)
+    if outcomes[0].driver == "other":
+        sys.stdout.write(_json(outcomes[0]) if as_json else _text(outcomes[0]))
+    return code
+
+
+def _json(outcome: Outcome) -> str:
+    line = {"schema": 1, "event": "rollback_requested", "run": outcome.run_id, "status": outcome.status}
+    return dump({**line, "driver": outcome.driver, "holder": outcome.holder})
+
+
+def _text(outcome: Outcome) -> str:
+    pid = (outcome.holder or {}).get("pid", "?")
+    return f"run {outcome.run_id}: rollback asked for; process {pid} does it\n"

@@ -1,0 +1,57 @@
+"""Reads `rollback`: how a step is undone, as a step of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from durun.language.calls import read_call
+from durun.language.diagnostics import Path
+from durun.language.http import call_of, is_safe, read_request
+from durun.language.retry import read_retry
+from durun.language.values import Reader
+from durun.language.verify import read_verify, under
+from durun.model.runbook import Call, Rollback, Step
+from durun.model.values import Json
+
+
+def read_rollback(
+    reader: Reader, raw: Mapping[str, Json], path: Path, step: Step, timeout: Json, retry: Mapping[str, Json]
+) -> Rollback | None:
+    """What undoes a step, with the step's env, secret files, shell and working directory under its own.
+
+    `timeout` and `retry` are the default ones. None: it does nothing.
+    """
+    given = [key for key in ("run", "http") if key in raw]
+    if not given or step.call is None:
+        reader.problem("`rollback` needs `run:` or `http:`", path, "write `run:`, or `http: {url: …}`", at_key=True)
+        return None
+    if len(given) > 1:
+        message = "a rollback does one thing, and this one has `run` and `http`"
+        reader.problem(message, (*path, "http"), "keep one of them", at_key=True)
+    idempotent = raw.get("idempotent", given[0] == "http" and is_safe(raw["http"]))
+    call = under(step.call, _call(reader, raw, path, step.call, timeout, repeatable=bool(idempotent)))
+    verify = read_verify(reader, raw["verify"], (*path, "verify"), call, {}) if "verify" in raw else None
+    ttl = idempotent.get("ttl") if isinstance(idempotent, dict) else None
+    undoing = Step(
+        id="",
+        line=reader.locator.line(path),
+        call=call,
+        retry=read_retry(reader, {**retry, **raw.get("retry", {})}, (*path, "retry")),
+        verify=verify,
+        idempotent=bool(idempotent),
+        idempotent_ttl=None if ttl is None else reader.seconds(ttl, (*path, "idempotent", "ttl")),
+        on_in_doubt="verify" if verify is not None else "rerun" if idempotent else "ask",
+        inherit_env=step.inherit_env,
+        redact=step.redact,
+    )
+    return Rollback(undoing, tuple(raw.get("when", ("succeeded",))))
+
+
+def _call(reader: Reader, raw: Mapping[str, Json], path: Path, step: Call, timeout: Json, *, repeatable: bool) -> Call:
+    if "run" in raw:
+        return read_call(reader, raw, path, step.shell, timeout)
+    for key in ("shell", "stdin", "secret_files", "working_directory"):
+        if key in raw:
+            reader.problem(f"`{key}` goes with `run`, not with `http`", (*path, key), at_key=True)
+    action = read_request(reader, {"url": "", **raw["http"]}, (*path, "http"), repeatable=repeatable)
+    return call_of(reader, action, raw, path, step.shell, timeout)

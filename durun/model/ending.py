@@ -1,0 +1,35 @@
+"""How a run ends, or turns to be rolled back: the same in every engine."""
+
+from __future__ import annotations
+
+from durun.model.event import RollbackStarted
+from durun.model.outcome import exit_code_of
+from durun.model.plan import Plan
+from durun.model.resume import failed_tasks
+from durun.model.state import RunState
+from durun.model.status import RunStatus
+from durun.model.undo import standing, to_undo, undo_key
+
+
+def exit_code_in(plan: Plan, state: RunState, status: RunStatus) -> int:
+    """The exit code of a run that ends with this status now."""
+    failed = {key: state.tasks[key] for key in failed_tasks(plan, state)}
+    last = {key: task for key, task in state.tasks.items() if key.round == state.record.round}
+    return exit_code_of(status, failed | last, state.record.rollback_code)
+
+
+def rollback_started(plan: Plan, state: RunState, cause: RunStatus) -> RollbackStarted:
+    """The steps are over, and what stands is undone.
+
+    It ends with the exit code of its cause, unless somebody has asked for it.
+    """
+    new = [key for key in to_undo(plan, state) if undo_key(key) not in state.tasks]
+    code = 0 if state.record.rollback_requested else exit_code_in(plan, state, cause)
+    return RollbackStarted(cause=cause, exit_code=code, tasks=len(new))
+
+
+def left_standing(plan: Plan, state: RunState) -> list[list[str | None]]:
+    """Of a run that was rolled back, the tasks (step, target) whose effects are left."""
+    if state.record.rollback_code is None:
+        return []
+    return [[key.step, key.target] for key in standing(plan, state)]

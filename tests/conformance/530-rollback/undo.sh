@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "undone by the copy of the start" >>"$EFFECTS"
