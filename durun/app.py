@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from durun.config import Config, load_config
 from durun.journal.api import Journal
 from durun.journal.claim import RunLock
-from durun.journal.reading import read_created, read_state
+from durun.journal.reading import moment, read_created, read_state
 from durun.journal.sqlite import open_journal
 from durun.model.clock import Clock, SystemClock
 from durun.model.event import RunCreated
@@ -91,7 +91,8 @@ class App(NamedTuple):
             # What a `finally` of an earlier round waited for, nobody waits for any more.
             round_ = record.round if record.final_status is not None else 0
             waits = [t.waiting for k, t in self.journal.tasks(record.id).items() if t.waiting and k.round == round_]
-            return any(_is_over(wait, self.clock.now()) for wait in waits)
+            now = moment(self.journal, self.clock, record)
+            return any(_is_over(wait, now) for wait in waits)
         settled = record.status == "in_doubt" and not record.counts.get("in_doubt")
         return settled or self.status(record) == "interrupted"
 

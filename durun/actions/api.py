@@ -28,6 +28,7 @@ class Process(NamedTuple):
     inherit: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     grace: float = 0.0
+    globs: tuple[str, ...] = ()
 
 
 class Done(NamedTuple):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from durun.actions import assertion, generate, http, people, run, secret, wait
+from durun.actions import assertion, collect, generate, http, people, run, secret, wait
 from durun.actions.api import Action
 
 ACTIONS: Mapping[str, Action] = {
     "run": run.prepare,
     "assert": assertion.prepare,
+    "collect": collect.prepare,
     "http": http.prepare,
     "generate": generate.prepare,
     "secret": secret.prepare,

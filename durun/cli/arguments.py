@@ -49,6 +49,9 @@ _FILES = frozenset({"runbook", "runbooks", "inputs", "inputs_file", "attach"})
 """Parameters that name files, and inputs, which are refused by their names."""
 
 RunArgument = Annotated[str, Argument("RUN", "The run: its id, the beginning of it, or @last.")]
+RunbookOrRun = Annotated[
+    str, Argument("RUNBOOK|RUN", "A runbook's file, or a run: its id, the beginning of it, or @last.")
+]
 JsonOption = Annotated[bool, Option("--json", help="Write JSON, for programs.")]
 QuietOption = Annotated[bool, Option("--quiet", "-q", help="Write only what went wrong.")]
 ParkOption = Annotated[

@@ -30,6 +30,8 @@ COMMANDS: dict[str, Command] = {
     "history": Command("history", "look", "list the runs"),
     "show": Command("show", "look", "show one run: steps, targets, attempts, what it waits for"),
     "logs": Command("logs", "look", "print what steps wrote"),
+    "plan": Command("plan", "look", "show what a runbook or a run will do, and why; runs nothing"),
+    "graph": Command("graph", "look", "draw the steps of a runbook, or of a run with where each stands"),
     "validate": Command("validate", "write", "report every error in runbooks at once"),
     "secret set": Command("secret_set", "secret", "put a secret into your keyring"),
     "secret list": Command("secret_list", "secret", "list what durun has put into your keyring"),

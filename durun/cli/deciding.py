@@ -14,6 +14,7 @@ from durun.cli.verdict import decide
 from durun.config import answers_to, whoami
 from durun.engine.api import DecideRequest, ResumeRequest
 from durun.errors import Busy, NotAllowed, UsageError
+from durun.journal.reading import moment
 from durun.model.people import VERDICTS, conclusion, person
 from durun.model.runbook import Input
 from durun.model.status import ENDED
@@ -69,7 +70,7 @@ def _recorded(app: App, request: DecideRequest, resume: bool, as_json: bool) -> 
         sys.stdout.write(_told(request, waiting))
     sys.stdout.flush()
     record = app.journal.record(run_id)
-    if waiting is not None and conclusion(waiting, app.clock.now()) is None:
+    if waiting is not None and conclusion(waiting, moment(app.journal, app.clock, record)) is None:
         return 0
     if record.status in ENDED or not resume:
         _hint(f"next: durun resume {run_id}", as_json or record.status == "succeeded")

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option
+from durun.cli.report import width_of_terminal
 from durun.errors import UsageError
 from durun.journal.api import RunQuery
 from durun.model.status import DRIVEN, RUN_STATUSES, RunStatus
@@ -38,14 +39,8 @@ def command(
         if as_json:
             sys.stdout.write(dump(history_json(runs)))
         elif runs:
-            sys.stdout.write(history_text(runs, now, _width() if sys.stdout.isatty() else None))
+            sys.stdout.write(history_text(runs, now, width_of_terminal()))
     return 0
-
-
-def _width() -> int:
-    from shutil import get_terminal_size
-
-    return max(40, get_terminal_size().columns)
 
 
 def list_runs(

@@ -15,6 +15,15 @@ INTERNAL_ERROR = 70
 """EX_SOFTWARE of sysexits.h."""
 
 
+def width_of_terminal() -> int | None:
+    """How many columns there are to write in; None off a terminal, where nothing is cut or broken."""
+    if not sys.stdout.isatty():
+        return None
+    from shutil import get_terminal_size
+
+    return max(40, get_terminal_size().columns)
+
+
 def wants_json(arguments: Sequence[str]) -> bool:
     """Whether `--json` was given, known before the arguments are parsed, for errors in the arguments themselves."""
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from durun.engine.api import Source
 from durun.errors import UsageError
+from durun.language.inputs import given_inputs, read_inputs_file
 from durun.language.load import load, read_file
 from durun.model.event import RunCreated
+from durun.model.runbook import Runbook
+from durun.model.values import Json
 
 
 def open_source(path: str, quiet: bool = False) -> Source:
@@ -26,6 +32,11 @@ def open_source(path: str, quiet: bool = False) -> Source:
     return Source(loaded.runbook, path, folder)
 
 
+def is_file(word: str) -> bool:
+    """Whether the word means a runbook's file rather than a run."""
+    return "/" in word or word.endswith((".yaml", ".yml")) or Path(word).is_file()
+
+
 def file_of(created: RunCreated) -> Path:
     """Where the runbook of a run stood when the run was started."""
     return Path(created.place) / Path(created.file).name
@@ -38,3 +49,15 @@ def differs_now(created: RunCreated) -> bool:
     except OSError:
         return False
     return hashlib.sha256(raw).hexdigest() != created.digest
+
+
+def given_so_far(runbook: Runbook, pairs: Sequence[str], file: str | None) -> Mapping[str, Json]:
+    """The inputs that are not secret, of a runbook that is only looked at: those that it requires may be missing."""
+    optional = {name: declared._replace(required=False) for name, declared in runbook.inputs.items()}
+    asked = runbook._replace(inputs=optional)
+    return given_inputs(pairs, None if file is None else read_inputs_file(file, runbook), asked).plain
+
+
+def scope_of(runbook: Runbook, inputs: Mapping[str, Json]) -> dict[str, Any]:
+    """What expressions may ask before there is a run."""
+    return {"inputs": inputs, "env": {name: os.environ[name] for name in runbook.env_names if name in os.environ}}

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 
 from durun.actions.api import Question
 from durun.engine.api import DecideRequest, Outcome
-from durun.engine.requests import append_newest, moment
+from durun.engine.requests import append_newest
 from durun.errors import NotAllowed, NotCounted
 from durun.journal.api import Journal
+from durun.journal.reading import moment
 from durun.model.clock import Clock
 from durun.model.event import DecisionRefused, TaskDecided, TaskWaiting
 from durun.model.people import VERDICTS, Claim, rule
@@ -54,7 +55,7 @@ def decide(journal: Journal, clock: Clock, request: DecideRequest) -> Outcome:
     """Record a decision, for whoever drives the run. Raises NoSuchRun, NotAllowed; NotCounted, and that is recorded."""
 
     def made(state: RunState) -> TaskDecided | DecisionRefused:
-        return decided(state, request, moment(journal, clock, state))
+        return decided(state, request, moment(journal, clock, state.record))
 
     event = append_newest(journal, clock, request.run_id, made)
     if isinstance(event, DecisionRefused):

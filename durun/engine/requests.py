@@ -10,7 +10,7 @@ from durun.engine.beginning import Beginning
 from durun.errors import GroupHeld, NotAllowed
 from durun.journal.api import Journal, RunQuery, SequenceConflict
 from durun.journal.lookup import group_held, there_already
-from durun.journal.reading import read_state
+from durun.journal.reading import moment, read_state
 from durun.language.inputs import digest_of
 from durun.language.load import load
 from durun.model.clock import Clock
@@ -31,16 +31,10 @@ def append_newest(journal: Journal, clock: Clock, run_id: str, make: Callable[[R
         state = read_state(journal, run_id)
         event = make(state)
         try:
-            journal.append(run_id, state.record.sequence, [event], moment(journal, clock, state))
+            journal.append(run_id, state.record.sequence, [event], moment(journal, clock, state.record))
         except SequenceConflict:
             continue
         return event
-
-
-def moment(journal: Journal, clock: Clock, state: RunState) -> float:
-    """The time, but never before the newest event's: nothing gets more time because a clock was set back."""
-    newest = journal.events(state.record.id, after=state.record.sequence - 1)
-    return max([clock.now(), *(stamped.at for stamped in newest)])
 
 
 def inputs_digest(request: StartRequest) -> str:

@@ -139,4 +139,4 @@ class _Context:
 
 def definition_of(step: Step) -> str:
     """A digest of what a step does: equal as long as nothing that matters to its effect was changed."""
-    return hashlib.sha256(repr(step.call).encode(errors="surrogatepass")).hexdigest()
+    return hashlib.sha256(f"{step.call!r}{step.collects}".encode(errors="surrogatepass")).hexdigest()

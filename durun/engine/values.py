@@ -49,13 +49,14 @@ class _View(Mapping[str, Any]):
 
 
 class Values:
-    """The values of one run, for any of its tasks."""
+    """The values of one run, for any of its tasks. `evidence_place` is the folder of its evidence, if there is one."""
 
     def __init__(self, state: RunState, plan: Plan, runbook: Runbook, secrecy: Secrecy = NO_SECRETS) -> None:
         self.state = state
         self.plan = plan
         self.runbook = runbook
         self.secrecy = secrecy
+        self.evidence_place = ""
         self.steps: Mapping[str, Step] = {step.id: step for step in (*runbook.every_step(), *runbook.rollbacks())}
 
     def scope(self, key: TaskKey | None, extra: Mapping[str, Json] | None = None) -> dict[str, Any]:
@@ -117,6 +118,16 @@ class Values:
         if task is None:
             return {}
         return _Sealed(self, task.outputs, task.sealed) if task.sealed else task.outputs
+
+    def evidence(self, step_id: str, target: str | None, round_: int) -> Mapping[str, Json]:
+        """The evidence of the newest attempt of a task that left any, by name."""
+        task = self.state.tasks.get(TaskKey(step_id, target, round_))
+        taken = [attempt.evidence for attempt in task.attempts if attempt.evidence] if task is not None else []
+        items = taken[-1]["items"] if taken else {}
+        return {
+            name: {"path": f"{self.evidence_place}/{item['sha256']}", "sha256": item["sha256"]}
+            for name, item in items.items()
+        }
 
     def failed_steps(self) -> list[str]:
         """The ids of the steps that stand failed, in doubt or cancelled, in file order."""
@@ -207,7 +218,7 @@ class _Steps(_View):
 
 
 class _Step(_View):
-    """`outputs` and `status` of one task, or of a group for one target."""
+    """`outputs`, `evidence` and `status` of one task, or of a group for one target."""
 
     __slots__ = ("_round", "_step", "_target", "_values")
 
@@ -218,9 +229,11 @@ class _Step(_View):
         self._round = round_
 
     def names(self) -> tuple[str, ...]:
-        return ("outputs", "status")
+        return ("evidence", "outputs", "status")
 
     def __getitem__(self, name: str) -> Any:
+        if name == "evidence":
+            return self._values.evidence(self._step, self._target, self._round)
         if name == "outputs":
             return self._values.outputs(self._step, self._target, self._round)
         if name == "status":
@@ -229,7 +242,7 @@ class _Step(_View):
 
 
 class _FannedStep(_Step):
-    """A step of a fan-out seen from outside: it has `targets`, and no outputs of its own."""
+    """A step of a fan-out seen from outside: it has `targets`, and no outputs or evidence of its own."""
 
     __slots__ = ()
 
@@ -237,10 +250,10 @@ class _FannedStep(_Step):
         super().__init__(values, step, None, round_)
 
     def names(self) -> tuple[str, ...]:
-        return ("outputs", "status", "targets")
+        return ("evidence", "outputs", "status", "targets")
 
     def __getitem__(self, name: str) -> Any:
-        if name == "outputs":
+        if name in ("evidence", "outputs"):
             return {}
         if name == "targets":
             return _Targets(self._values, self._step, self._round)

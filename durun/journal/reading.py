@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from durun.journal.api import Journal
+from durun.model.clock import Clock
 from durun.model.event import RunCreated
 from durun.model.state import LANDMARKS, RunState
+from durun.model.task import RunRecord
 
 
 def read_state(journal: Journal, run_id: str) -> RunState:
@@ -21,3 +23,9 @@ def read_created(journal: Journal, run_id: str) -> RunCreated:
     """What a run was asked for, under its newest runbook: much less to read than its state. Raises NoSuchRun."""
     asked = journal.events(run_id, types=("run_created", "runbook_changed"))
     return RunState.from_projection(journal.record(run_id), {}, asked).created
+
+
+def moment(journal: Journal, clock: Clock, record: RunRecord) -> float:
+    """The time, but never before the run's newest event: nothing gets more time because a clock was set back."""
+    newest = journal.events(record.id, after=record.sequence - 1)
+    return max([clock.now(), *(stamped.at for stamped in newest)])

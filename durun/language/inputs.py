@@ -81,6 +81,11 @@ def given_inputs(
     return found
 
 
+def missing_inputs(runbook: Runbook, given: Mapping[str, Json]) -> list[str]:
+    """The inputs that a run can't do without and that are not given; a secret one can still be asked for."""
+    return [name for name, one in runbook.inputs.items() if one.required and not one.secret and name not in given]
+
+
 def to_ask(file_values: Mapping[str, Json] | None, runbook: Runbook) -> dict[str, Input]:
     """The secret inputs that a run can't do without and nobody has given: whoever sits at a terminal is asked."""
     declared = runbook.inputs.items()

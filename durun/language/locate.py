@@ -5,6 +5,7 @@ from __future__ import annotations
 from durun.language.diagnostics import Diagnostic, Path, Place, Problem
 from durun.language.source import Node
 
+_COLLECTED = ("run", "http")
 _INHERITED = frozenset({"timeout", "retry", "shell", "on_in_doubt"})
 _ESCAPES = {"x": 4, "u": 6, "U": 10}
 
@@ -73,8 +74,15 @@ class Locator:
 
 
 def _candidates(path: Path) -> list[Path]:
-    """Where a value may have come from: a verify or rollback has its step's env, a step the runbook's defaults."""
+    """Where a value may have come from.
+
+    A verify or rollback has its step's env, a step the runbook's defaults; and what is collected stands one deeper.
+    """
     found = [path]
+    for index, part in enumerate(path):
+        if part in _COLLECTED and path[:index].count("verify") == 0:
+            found.append((*path[:index], "collect", *path[index:]))
+            break
     for own in ("verify", "rollback"):
         found += [tuple(part for part in one if part != own) for one in found if own in one]
     for index, part in enumerate(path):

@@ -246,21 +246,23 @@ class _Checker:
         match path[2]:
             case "status":
                 return _too_deep(path, 3, "string")
-            case "outputs" if elsewhere:
+            case "outputs" | "evidence" if elsewhere:
                 rest = written(("x", *path[2:]))[1:]
                 return (
-                    f"`{step.id}` has an outcome per target, so it has no `outputs` of its own here",
+                    f"`{step.id}` has an outcome per target, so it has no `{path[2]}` of its own here",
                     f"write `steps.{step.id}.targets['KEY']{rest}`",
                 )
             case "outputs":
                 return self._outputs(path, 3, step)
+            case "evidence" if not elsewhere:
+                return _evidence(path, 3, step)
             case "targets" if elsewhere:
                 return self._targets(path, step)
             case "targets" if fan is None:
                 return f"step `{step.id}` has no `targets`", f"write `steps.{step.id}.outputs.NAME`"
             case "targets":
                 return "the other targets are not at their end yet", f"write `steps.{step.id}.outputs.NAME`"
-        known = ("outputs", "status", "targets") if elsewhere else ("outputs", "status")
+        known = ("outputs", "status", "targets") if elsewhere else ("outputs", "status", "evidence")
         return f"a step has no `{_part(path[2])}`", did_you_mean(_part(path[2]), known) or f"it has {_listed(known)}"
 
     def _targets(self, path: tuple[PathPart, ...], step: Step) -> Finding | None:
@@ -269,9 +271,12 @@ class _Checker:
             return None
         if path[4] == "outputs":
             return self._outputs(path, 5, step)
+        if path[4] == "evidence":
+            return _evidence(path, 5, step)
         if path[4] == "status":
             return _too_deep(path, 5, "string")
-        hint = did_you_mean(_part(path[4]), ("outputs", "status")) or "it has `outputs` and `status`"
+        known = ("outputs", "status", "evidence")
+        hint = did_you_mean(_part(path[4]), known) or f"it has {_listed(known)}"
         return f"a target of a step has no `{_part(path[4])}`", hint
 
     @staticmethod
@@ -286,6 +291,22 @@ class _Checker:
             fix = f"declare it under the `outputs` of `{step.id}`"
             return f"step `{step.id}` declares no output `{name}`", did_you_mean(name, known) or fix
         return _too_deep(path, at + 1, step.outputs[name].type) if name in step.outputs else None
+
+
+def _evidence(path: tuple[PathPart, ...], at: int, step: Step) -> Finding | None:
+    """`….evidence['NAME'].path` or `.sha256`; the names of files are known only when they are taken."""
+    if not step.has_evidence:
+        return f"step `{step.id}` leaves no evidence", "`collect` does, and a `run` that writes into $DURUN_EVIDENCE"
+    if len(path) <= at:
+        return None
+    name = path[at]
+    only = step.collects if step.call is not None and step.call.action.kind != "collect" else ""
+    if only and name is not None and name != only and step.call is not None and step.call.action.kind == "http":
+        return f"step `{step.id}` has no evidence `{name}`", f"it is called `{only}`"
+    if len(path) > at + 1 and path[at + 1] not in ("path", "sha256", None):
+        key = _part(path[at + 1])
+        return f"evidence has no `{key}`", did_you_mean(key, ("path", "sha256")) or "it has `path` and `sha256`"
+    return _too_deep(path, at + 2, "string") if len(path) > at + 2 else None
 
 
 def _too_deep(path: tuple[PathPart, ...], at: int, declared: object) -> Finding | None:

@@ -56,6 +56,7 @@ _MAPPINGS: Final = frozenset(
         "approval",
         "manual",
         "concurrency",
+        "collect",
         "rollback",
     }
     | {"the runbook", "a secret", "keyring", "command", "put", "delete"}

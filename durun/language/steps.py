@@ -11,6 +11,8 @@ from typing import Any, Final, NamedTuple, cast
 
 from durun.errors import DurunError
 from durun.language.calls import DEFAULT_SHELL, read_call, read_keyring, read_targets
+from durun.language.collect import ALSO as COLLECT_ALSO
+from durun.language.collect import FILES, Collected, files_call, read_collect
 from durun.language.declarations import read_outputs
 from durun.language.diagnostics import Path
 from durun.language.expressions import expressions_in, references, render
@@ -41,7 +43,7 @@ from durun.model.runbook import (
 )
 from durun.model.values import Json
 
-ACTIONS: Final = ("run", "http", "assert", "generate", "secret", "wait", "approval", "manual", "steps")
+ACTIONS: Final = ("run", "http", "collect", "assert", "generate", "secret", "wait", "approval", "manual", "steps")
 _FAN_OUT: Final = ("target_key", "max_parallel", "serial", "max_failures", "secret_fields")
 _OF_EVERY_STEP: Final = frozenset(
     {"id", "name", "description", "needs", "if", "continue_on_error", "controls", "files", "targets"}
@@ -52,6 +54,7 @@ _ALSO: Final[Mapping[str, frozenset[str]]] = {
     "secret": frozenset({"timeout", "retry", "rollback"}),
     "http": frozenset({"env", "inherit_env", "timeout", "retry", "outputs", "verify", "idempotent", "on_in_doubt"})
     | {"redact", "rollback"},
+    "collect": COLLECT_ALSO,
 }
 """What an action permits beside the keys of every step; `run` permits all."""
 _LACKING: Final[Mapping[str, tuple[str, ...]]] = {
@@ -141,6 +144,10 @@ class StepReader:
             return step._replace(call=Call(action, around.shell), outputs=fields)
         if kind in ("assert", "generate", "wait"):
             return step._replace(call=Call(self._pure(kind, item, path), around.shell))
+        if kind == "collect":
+            collected = read_collect(reader, item.get("collect"), raw, (*path, "collect"))
+            step = step._replace(collects=collected.name)
+            return self._command(step, {**item, **item.get("collect", {})}, path, around, collected.kind, collected)
         return self._command(step, item, path, around, kind)
 
     def _with_rollback(self, step: Step, item: dict[str, Json], path: Path, around: Around) -> Step:
@@ -210,9 +217,18 @@ class StepReader:
         retry = read_retry(self._reader, {**(around.retry or {}), **item.get("retry", {})}, (*path, "retry"))
         return step._replace(call=call, verify=check, retry=retry, idempotent=True, on_in_doubt="verify")
 
-    def _command(self, step: Step, item: dict[str, Json], path: Path, around: Around, kind: str) -> Step:
+    def _command(
+        self,
+        step: Step,
+        item: dict[str, Json],
+        path: Path,
+        around: Around,
+        kind: str,
+        collected: Collected | None = None,
+    ) -> Step:
         reader = self._reader
-        idempotent = item.get("idempotent", kind == "http" and is_safe(item.get("http")))
+        repeatable = collected.repeatable if collected else kind == "http" and is_safe(item.get("http"))
+        idempotent = item.get("idempotent", repeatable)
         outputs = item.get("outputs", {})
         gives = sources(outputs) if kind == "http" else {}
         if kind == "http":
@@ -220,6 +236,8 @@ class StepReader:
                 reader, {"url": "", **item.get("http", {})}, (*path, "http"), repeatable=bool(idempotent), outputs=gives
             )
             call = call_of(reader, action, item, path, around.shell, around.timeout)
+        elif kind == FILES:
+            call = files_call(reader, item, path, around.shell, around.timeout)
         else:
             call = read_call(reader, {"run": "", **item}, path, around.shell, around.timeout)
         verify = read_verify(reader, item["verify"], (*path, "verify"), call, gives) if "verify" in item else None

@@ -71,7 +71,7 @@ class Taint:
             case ["targets"]:
                 rest = []
         match rest:
-            case ["status", *_]:
+            case ["status" | "evidence", *_]:
                 return ""
             case ["outputs", *names]:
                 return _named(names, secret)

@@ -262,6 +262,7 @@ def _end_attempt(
             exit_code=attempt.exit_code if exit_code is None else exit_code,
             how=getattr(event, "how", None),
             log=getattr(event, "log", None) or attempt.log,
+            evidence=getattr(event, "evidence", None) or attempt.evidence,
         )
         changes["attempts"] = (*task.attempts[:-1], closed)
     return changes

@@ -17,7 +17,8 @@ from durun.model.values import Json
 class Exit(NamedTuple):
     """How a process ended. `cause` is what made it end, `error` says why it was not started.
 
-    `leftover` are processes that could not be stopped, `said` is the reason that the process itself gave.
+    `leftover` are processes that could not be stopped, `said` is the reason that the process itself gave. `evidence` is
+    what was taken (see `Attempt`), `lost` why not all of it could be.
     """
 
     cause: Literal["exit", "timeout", "cancel", "not_started"]
@@ -27,6 +28,8 @@ class Exit(NamedTuple):
     leftover: tuple[int, ...] = ()
     log: Mapping[str, Json] | None = None
     said: str = ""
+    evidence: Json = None
+    lost: str = ""
 
 
 class ExitCodes(NamedTuple):
@@ -38,6 +41,9 @@ class ExitCodes(NamedTuple):
 
 NOT_STARTED = "not_started"
 """The code of a failure to start a step at all."""
+
+NO_EVIDENCE = "evidence"
+"""The code of a step that is done, but whose evidence could not be taken."""
 
 NO_SECRET = "secret"
 """The code of a failure to have a secret that a step names."""
@@ -72,7 +78,9 @@ def _cut_short(key: TaskKey, node: Node, ended: Exit, how: How) -> TaskFailed | 
     if not node.idempotent:
         return _in_doubt(key, ended, how, reason)
     if ended.cause == "cancel":
-        return TaskCancelled(**_task(key), reason=reason, exit_code=ended.exit_code, log=ended.log)
+        return TaskCancelled(
+            **_task(key), reason=reason, exit_code=ended.exit_code, log=ended.log, evidence=ended.evidence
+        )
     return _failed(key, ended, how, "timeout" if ended.cause == "timeout" else "signal", reason)
 
 
@@ -89,6 +97,7 @@ def _failed(key: TaskKey, ended: Exit, how: How, code: str, reason: str, *, retr
         exit_code=ended.exit_code,
         retryable=retryable,
         log=ended.log,
+        evidence=ended.evidence,
     )
 
 
@@ -101,6 +110,7 @@ def _in_doubt(key: TaskKey, ended: Exit, how: How, reason: str, pid: int | None 
         gone=pid is None,
         pid=pid,
         log=ended.log,
+        evidence=ended.evidence,
     )
 
 

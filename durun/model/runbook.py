@@ -171,7 +171,8 @@ class Step(NamedTuple):
     """One step: a leaf with a `call`, or a group with `steps`.
 
     `needs` holds siblings' ids (the step before it where the file says nothing). `outputs` are a leaf's
-    declared outputs, `group_outputs` a group's own. `line` is where it stands in the file, from 1.
+    declared outputs, `group_outputs` a group's own. `line` is where it stands in the file, from 1. `collects`: its call
+    stands under `collect`; the name of the evidence that its stdout is, or `files` for files.
     """
 
     id: str
@@ -196,7 +197,13 @@ class Step(NamedTuple):
     inherit_env: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
     redact: bool = False
+    collects: str = ""
     rollback: Rollback | None = None
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether an attempt may leave evidence."""
+        return bool(self.collects) or (self.call is not None and self.call.action.kind == "run")
 
     @property
     def generated(self) -> Mapping[str, bool]:

@@ -43,7 +43,9 @@ class Attempt(NamedTuple):
     """One try of a task. Times are seconds since the epoch; `folder` is the number of its folder, 0 for none.
 
     `key` is the idempotency key, `request` the digest of what was asked for, `log` what was written
-    (`{"stdout": {"bytes", "sha256", "cut"}, "stderr": …}`, and `redacted` where it was) or None.
+    (`{"stdout": {"bytes", "sha256", "cut"}, "stderr": …}`, and `redacted` where it was) or None. `evidence` is what was
+    taken, or None: `{"host", "user", "uid", "command", "utc_offset", "items": {NAME: {"sha256", "bytes", "source",
+    "taken_at"}}}`, with `modified_at` of a file, `redacted` where it was, and `problems` where not all could be taken.
     """
 
     number: int
@@ -59,6 +61,7 @@ class Attempt(NamedTuple):
     reason: str = ""
     how: How | None = None
     log: Json = None
+    evidence: Json = None
 
 
 class Probe(NamedTuple):

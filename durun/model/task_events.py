@@ -126,7 +126,7 @@ class ProbeAnswered(NamedTuple):
 
 
 class TaskSucceeded(NamedTuple):
-    """The task is done, for good. `sealed`: its secret outputs, each with its seal."""
+    """The task is done, for good. `sealed`: its secret outputs, each with its seal; `evidence`: see `Attempt`."""
 
     step: str
     how: How
@@ -137,6 +137,7 @@ class TaskSucceeded(NamedTuple):
     reason: str = ""
     log: Json = None
     sealed: Mapping[str, Json] = {}
+    evidence: Json = None
 
 
 class TaskFailed(NamedTuple):
@@ -151,6 +152,7 @@ class TaskFailed(NamedTuple):
     exit_code: int | None = None
     retryable: bool = True
     log: Json = None
+    evidence: Json = None
 
 
 class TaskRetried(NamedTuple):
@@ -178,6 +180,7 @@ class TaskInDoubt(NamedTuple):
     gone: bool = True
     pid: int | None = None
     log: Json = None
+    evidence: Json = None
 
 
 class TaskRepeated(NamedTuple):
@@ -211,6 +214,7 @@ class TaskCancelled(NamedTuple):
     round: int = 0
     exit_code: int | None = None
     log: Json = None
+    evidence: Json = None
 
 
 class TaskRolledBack(NamedTuple):

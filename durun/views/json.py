@@ -121,6 +121,7 @@ def _attempt(attempt: Attempt) -> dict[str, Json]:
         "reason": attempt.reason,
         "idempotency_key": attempt.key,
         "log": attempt.log,
+        "evidence": attempt.evidence,
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from durun.model.event import Stamped
+from durun.model.evidence import Evidence, evidence_of
 from durun.model.state import RunState
 from durun.model.status import FINAL, TASK_STATUSES, RunStatus
 from durun.model.task import RunRecord, TaskKey, TaskState
@@ -21,6 +22,7 @@ from durun.views.text import (
     local_time,
     one_line,
     pad,
+    size,
     spoken,
     task_name,
     value_text,
@@ -60,7 +62,26 @@ def show_text(
     lines += (f"  {_standing('pending')}{one_line(step)}" for step in to_come[:_LISTED])
     if not every and state.record.pending > len(to_come[:_LISTED]):
         lines.append(f"  {_standing('pending')}{counted(state.record.pending, 'task')} to come")
+    in_order = (member for members in steps.values() for member in members)
+    lines += _evidence_lines(list(evidence_of(in_order)), every)
     return "\n".join(lines) + "\n"
+
+
+def _evidence_lines(pieces: Sequence[Evidence], every: bool) -> list[str]:
+    """Each piece with its SHA-256: `sha256sum` gives the same of the file of that name in the run's `evidence/`."""
+    if not pieces:
+        return []
+    shown = pieces if every else pieces[:_LISTED]
+    sizes = [size(piece.size) for piece in shown]
+    width = max(map(len, sizes))
+    lines = ["", f"evidence: {counted(len(pieces), 'piece')}"]
+    for piece, text in zip(shown, sizes, strict=True):
+        more = " (redacted)" if piece.redacted else ""
+        about = f"{one_line(piece.name)}  of {one_line(str(piece.key))}{more}"
+        lines.append(f"  {piece.sha256}  {text:>{width}}  {about}")
+    if len(pieces) > len(shown):
+        lines.append(f"  … {len(pieces) - len(shown)} more: --step STEP")
+    return lines
 
 
 def not_begun(state: RunState) -> list[str]:

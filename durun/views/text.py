@@ -83,6 +83,16 @@ def fit(text: str, width: int) -> str:
     return "".join(kept) + "…"
 
 
+def wrapped(line: str, width: int | None) -> str:
+    """A line broken between words so that it fits, what follows set in by four; None: as it is."""
+    if width is None or width_of(line) <= width:
+        return line
+    from textwrap import wrap
+
+    inner = " " * (len(line) - len(line.lstrip()) + 4)
+    return "\n".join(wrap(line, width, subsequent_indent=inner, break_long_words=False, break_on_hyphens=False))
+
+
 def pad(text: str, width: int) -> str:
     """`text` with spaces up to `width` columns."""
     return text + " " * (width - width_of(text))
@@ -125,6 +135,16 @@ def _squeeze(widths: list[int], width: int, shrink: int, drop: Sequence[int]) ->
     over = excess(widths[shrink])
     if over > 0:
         widths[shrink] = max(0, widths[shrink] - over)
+
+
+def size(count: int) -> str:
+    """A number of bytes: `512 B`, `1.5 kB`, `3.2 GB`."""
+    number, unit = float(count), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if number < 1000 or unit == "TB":
+            break
+        number /= 1000
+    return f"{count} B" if unit == "B" else f"{number:.1f} {unit}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from crash_harness import Bench, Ran
 
+from durun.config import whoami
+from durun.model.people import name_of
+
 DAY = 24 * 3600.0
 STEPS = """
 steps:
@@ -52,3 +55,60 @@ def test_a_wait_of_two_days_is_left_and_taken_up_by_cron(at_home: Bench) -> None
     assert bench.effects() == {"before": 1, "after": 1}
     assert cron(bench, "resume", "--all", "--park", days=3)[:2] == (0, "")
     bench.check()
+
+
+ASKED = """
+steps:
+  - {id: before, run: 'eval "$MARK"'}
+  - id: ok
+    approval: {message: Now?, approvers: [root, "${{ env.ME }}"], allow_requester: true, timeout: 48h}
+  - {id: after, run: 'eval "$MARK"'}
+"""
+
+
+def asked(bench: Bench) -> str:
+    """A run that waits for people, parked without any process; its id."""
+    bench.env["ME"] = name_of(whoami())
+    assert bench("run", str(bench.write(ASKED))).code == 5
+    bench.quiet()
+    return bench.last() or ""
+
+
+def test_an_approval_after_two_days_and_cron_goes_on(at_home: Bench) -> None:
+    bench = at_home
+    run = asked(bench)
+    for days in (0.5, 1.9):
+        assert cron(bench, "resume", "--all", days=days)[:2] == (0, "")
+    assert cron(bench, "approve", run, "--no-resume", days=1.95).code == 0
+    ran = cron(bench, "resume", "--all", days=2.5)
+    assert ran.code == 0, ran
+    assert bench.effects() == {"before": 1, "after": 1}
+    assert cron(bench, "resume", "--all", days=3)[:2] == (0, "")
+    bench.check()
+
+
+@pytest.mark.fault(26)
+def test_an_approval_expires_when_the_clock_is_set_forward_and_does_not_come_back_with_it(at_home: Bench) -> None:
+    bench = at_home
+    run = asked(bench)
+    late = cron(bench, "approve", run, "--json", days=400)
+    assert late.code == 6 and "expired" in late.err
+    assert len(bench.events("decision_refused")) == 1
+    back = cron(bench, "approve", run, days=0)
+    assert back.code == 6, back
+    ran = cron(bench, "resume", "--all", days=0)
+    assert ran.code == 6, ran
+    assert (bench.show()["status"], bench.task("ok")["status"]) == ("failed", "failed")
+    assert bench.effects() == {"before": 1}
+    bench.check()
+
+
+@pytest.mark.fault(26)
+def test_an_approval_is_not_extended_when_the_clock_is_set_back(at_home: Bench) -> None:
+    bench = at_home
+    run = asked(bench)
+    until = bench.show()["waiting_for"]["tasks"][0]["until"]
+    assert cron(bench, "resume", run, days=-10).code == 5
+    assert bench.show()["waiting_for"]["tasks"][0]["until"] == until
+    assert cron(bench, "resume", "--all", days=2.1).code == 6
+    assert "expired at" in bench.task("ok")["reason"]

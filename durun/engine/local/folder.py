@@ -2,7 +2,8 @@
 
 `attempts/<number>/` in the run's folder holds `gate` (see `records`), `log` (from the first byte that the step
 writes to stdout or stderr), and `output` (what the step writes to `$DURUN_OUTPUT`; in a run that has secrets a pipe,
-and what came through it is in `sealed`). Standard library only: the supervisor is built on this, and every step pays
+and what came through it is in `sealed`), and of its evidence `evidence`, `stdout` and
+`evidence.json` (see `supervisor.taking`). Standard library only: the supervisor is built on this, and every step pays
 for it: so the files in it are plain strings.
 """
 
@@ -57,6 +58,26 @@ def output_path(folder: Path) -> str:
 def sealed_path(folder: Path) -> str:
     """What the attempt wrote to `$DURUN_OUTPUT` (and, held back, to its streams), sealed; absent if that is nothing."""
     return f"{folder}/sealed"
+
+
+def evidence_path(folder: Path) -> str:
+    """The attempt's `$DURUN_EVIDENCE`; absent once what was left there is taken."""
+    return f"{folder}/evidence"
+
+
+def stdout_path(folder: Path) -> str:
+    """What the attempt wrote to stdout, where that is evidence; absent once it is taken."""
+    return f"{folder}/stdout"
+
+
+def manifest_path(folder: Path) -> str:
+    """What was taken as evidence of the attempt; absent if that is nothing."""
+    return f"{folder}/evidence.json"
+
+
+def store_path(run_folder: Path) -> str:
+    """Where the evidence of a run is, each piece under its SHA-256."""
+    return f"{run_folder}/evidence"
 
 
 def seal_context(folder: Path) -> str:

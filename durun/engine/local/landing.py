@@ -16,7 +16,7 @@ from durun.errors import DurunError, SecretUnavailable, StorageFailed
 from durun.language.expressions import ExpressionError
 from durun.language.outputs import OutputError
 from durun.model.event import ProbeAnswered, TaskFailed, TaskInDoubt, TaskNeverBegan, TaskSucceeded
-from durun.model.outcome import NOT_STARTED, Exit, ExitCodes, answer_of, judge
+from durun.model.outcome import NO_EVIDENCE, NOT_STARTED, Exit, ExitCodes, answer_of, judge
 from durun.model.plan import FREE_REPEATS
 from durun.model.runbook import Verify
 from durun.model.status import Answer, How
@@ -44,9 +44,9 @@ class Landing:
 
     def land(self, flight: Flight, record: ExitRecord) -> None:
         """Emit what this end means; nothing, if an operator's word was faster. Raises StorageFailed."""
-        ended = _exit(record)
         if not self._awaited(flight):
             return
+        ended = self._exit(flight.folder, record)
         if flight.kind == "attempt":
             self._attempt(flight, ended)
         elif flight.kind == "targets":
@@ -71,7 +71,10 @@ class Landing:
         ended = self._with_reason(flight, ended, codes.ok)
         event = judge(key, self._ledger.plan.node(key.step), codes, ended, how)
         if event is not None:
-            self._ledger.emit(event._replace(log=self._results.log(key, flight.folder, event.log)))
+            reason = f"{event.reason}; {ended.lost}" if ended.lost else event.reason
+            self._ledger.emit(event._replace(log=self._results.log(key, flight.folder, event.log), reason=reason))
+        elif ended.lost:
+            self._fail(flight, ended, how, NO_EVIDENCE, ended.lost)
         elif step.verify is not None and step.verify.after:
             self._check_after(key, step.verify, ended, how)
         else:
@@ -88,16 +91,7 @@ class Landing:
         try:
             outputs = self._results.outputs(key, flight.folder)
         except OutputError as error:
-            failed = TaskFailed(
-                **key._asdict(),
-                code="outputs",
-                reason=error.message,
-                how=how,
-                exit_code=ended.exit_code,
-                retryable=False,
-                log=self._results.log(key, flight.folder, ended.log),
-            )
-            self._ledger.emit(failed)
+            self._fail(flight, ended, how, "outputs", error.message)
             return
         succeeded = TaskSucceeded(
             **key._asdict(),
@@ -106,8 +100,23 @@ class Landing:
             sealed=outputs.sealed,
             exit_code=ended.exit_code,
             log={**(ended.log or {}), **outputs.log} if outputs.log else ended.log,
+            evidence=ended.evidence,
         )
         self._ledger.emit(succeeded)
+
+    def _fail(self, flight: Flight, ended: Exit, how: How, code: str, reason: str) -> None:
+        """The process ended well, but did not give what it should have given."""
+        failed = TaskFailed(
+            **flight.key._asdict(),
+            code=code,
+            reason=reason,
+            how=how,
+            exit_code=ended.exit_code,
+            retryable=False,
+            log=self._results.log(flight.key, flight.folder, ended.log),
+            evidence=ended.evidence,
+        )
+        self._ledger.emit(failed)
 
     def _check_after(self, key: TaskKey, verify: Verify, ended: Exit, how: How) -> None:
         try:
@@ -115,7 +124,14 @@ class Landing:
         except (ExpressionError, SecretUnavailable) as error:
             reason = f"verify can't be asked: {error.message}"
             self._ledger.emit(
-                TaskInDoubt(**key._asdict(), reason=reason, how=how, exit_code=ended.exit_code, log=ended.log)
+                TaskInDoubt(
+                    **key._asdict(),
+                    reason=reason,
+                    how=how,
+                    exit_code=ended.exit_code,
+                    log=ended.log,
+                    evidence=ended.evidence,
+                )
             )
 
     def never_began(self, key: TaskKey, reason: str) -> None:
@@ -130,6 +146,9 @@ class Landing:
 
     def in_doubt(self, key: TaskKey, reason: str, *, gone: bool = True, pid: int | None = None) -> None:
         """Nobody can tell what became of the newest attempt."""
+        attempt = self._ledger.state.tasks[key].attempt
+        if attempt is not None and (left := self._results.left(attempt.folder)):
+            reason = f"{reason}; evidence that it may have left was not taken, and is in {left}"
         self._ledger.emit(TaskInDoubt(**key._asdict(), reason=reason, gone=gone, pid=pid))
 
     # -- probes -----------------------------------------------------------------------------------------------
@@ -163,7 +182,7 @@ class Landing:
         match answer:
             case "done":
                 records = read_gate(attempt_folder(self._run_folder, attempt.folder))
-                ended = _exit(records.exit) if records and records.exit else Exit("exit")
+                ended = self._exit(attempt.folder, records.exit) if records and records.exit else Exit("exit")
                 how: How = "ran" if attempt.session == self._ledger.state.record.sessions else "adopted"
                 self._succeeded(Flight(key, attempt.folder, "attempt"), ended, how)
             case "not_done":
@@ -197,6 +216,13 @@ class Landing:
         except DurunError as error:
             failed = TaskFailed(**flight.key._asdict(), code="targets", reason=error.message, exit_code=ended.exit_code)
             self._ledger.emit(failed)
+
+    def _exit(self, folder: int, record: ExitRecord) -> Exit:
+        ended = _exit(record)
+        if not record.evidence and not record.lost:
+            return ended
+        evidence, lost = self._results.evidence(folder, record)
+        return ended._replace(evidence=evidence, lost=lost)
 
 
 def _exit(record: ExitRecord) -> Exit:

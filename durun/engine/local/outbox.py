@@ -6,7 +6,7 @@ import os
 from typing import Literal, NamedTuple
 
 from durun.engine.local.prepare import Launch
-from durun.engine.local.wire import Order, StartOrder, StopOrder
+from durun.engine.local.wire import Collect, Order, StartOrder, StopOrder
 from durun.model.task import Purpose, TaskKey
 
 
@@ -49,9 +49,19 @@ class Outbox:
         self._new_stops = set()
 
     def start(
-        self, flight: Flight, nonce: str, launch: Launch, *, redact: bool = False, cap: int | None = None
+        self,
+        flight: Flight,
+        nonce: str,
+        launch: Launch,
+        *,
+        redact: bool = False,
+        cap: int | None = None,
+        collect: Collect | None = None,
     ) -> None:
-        """Start a process for a task. `redact`: keep nothing that it writes; `cap`: bytes of stdout, if unusual."""
+        """Start a process for a task.
+
+        `redact`: keep nothing that it writes; `cap`: bytes of stdout, if unusual; `collect`: what of it is evidence.
+        """
         order = StartOrder(
             flight.folder,
             nonce,
@@ -63,6 +73,7 @@ class Outbox:
             redact=redact or launch.mute,
             stop_grace=self._stop_grace,
             discretion=launch.discretion,
+            collect=collect,
         )
         self.orders.append(order if cap is None else order._replace(output_cap=cap))
         self.new_flights.append(flight)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durun.actions.api import Process, Work
 from durun.engine.local.files import FOLDER
+from durun.engine.local.folder import store_path
 from durun.engine.local.surroundings import base_environment, inherited_names
 from durun.engine.local.wire import Discretion
 from durun.engine.secrecy import NO_SECRETS, Rendered, render_discreetly, told_of
@@ -36,7 +37,8 @@ PROBE_TIMEOUT = 60.0
 class Launch(NamedTuple):
     """A process that is ready to be started. `request` is the digest of all that was asked of it, but its secrets.
 
-    `mute`: it is given a secret that is too short to be found in what it writes.
+    `mute`: it is given a secret that is too short to be found in what it writes. `globs`: in place of a process, these
+    files are taken.
     """
 
     argv: list[str]
@@ -47,6 +49,12 @@ class Launch(NamedTuple):
     request: str
     discretion: Discretion | None = None
     mute: bool = False
+    globs: tuple[str, ...] = ()
+
+    @property
+    def discreet(self) -> bool:
+        """Whether nothing of what it writes may be kept in clear, and therefore nothing as evidence."""
+        return self.mute or (self.discretion is not None and self.discretion.held)
 
 
 class Preparer(Tasks):
@@ -65,6 +73,7 @@ class Preparer(Tasks):
         self.local = local
         self._runbook = runbook
         self._run_folder = run_folder
+        self.values.evidence_place = store_path(run_folder)
         self._work = str(run_folder / "work")
         self._scripts: dict[tuple[str, str], str] = {}
         self._inherited: dict[tuple[str, ...], dict[str, str]] = {}
@@ -108,6 +117,8 @@ class Preparer(Tasks):
         said = self._said(call, process, explicit, given) | {"stdin": stdin.told}
         if files:
             said["secret_files"] = {name: rendered.told for name, rendered in files.items()}
+        if process.globs:
+            said["globs"] = list(process.globs)
         if process.reads:
             said["reads"] = {name: _digest(Path(cwd) / name) for name in process.reads}
         request = hashlib.sha256(json.dumps(said, sort_keys=True).encode(errors="surrogatepass")).hexdigest()
@@ -122,7 +133,7 @@ class Preparer(Tasks):
         if process.grace and timeout is not None:
             env["DURUN_TIMEOUT"] = str(timeout)
             timeout += process.grace
-        launch = Launch(argv, env, cwd, stdin.value, timeout, request)
+        launch = Launch(argv, env, cwd, stdin.value, timeout, request, globs=process.globs)
         return self._discreet(launch, key, kind, {name: to_text(file.value) for name, file in files.items()})
 
     def _stdin(self, call: Call, process: Process, scope: Mapping[str, Any]) -> Rendered:

@@ -45,7 +45,8 @@ class ExitRecord(NamedTuple):
     `exit_code` or `signal` is the main process's, both None if it was not started or could not be killed. Times
     are seconds since the epoch. `log` has for each stream that wrote anything `{"bytes", "sha256", "cut"}`, and
     `redacted` if it was. `synced`: all that the attempt left is on the disk. `leftover`: pids that could not be killed.
-    `error`: why it was not started, or what durun could not do.
+    `error`: why it was not started, or what durun could not do. `evidence`: the SHA-256 of the list of what was taken;
+    `lost`: why it could not be.
     """
 
     nonce: str
@@ -58,6 +59,8 @@ class ExitRecord(NamedTuple):
     log: Mapping[str, Mapping[str, Any]] = {}
     synced: bool = False
     leftover: tuple[int, ...] = ()
+    evidence: str = ""
+    lost: str = ""
 
 
 class Records(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import os
+from collections.abc import Collection
 
 from durun.errors import CannotStart, NotAllowed
 from durun.model.runbook import Requires
@@ -17,11 +18,16 @@ def check_requirements(requires: Requires, path: str) -> None:
             f"the runbook requires {_list(missing)}, which PATH does not have",
             f"install {_list(missing)}, or set PATH; PATH is {path}",
         )
-    if requires.groups and not _mine() & set(requires.groups):
+    if not may_run(requires.groups):
         raise NotAllowed(
             f"the runbook may only be run by members of {_list(list(requires.groups))}",
             "ask somebody who is, or to be added to the group; a new group counts from the next login",
         )
+
+
+def may_run(groups: Collection[str]) -> bool:
+    """Whether the caller is in one of these unix groups, or none is asked for."""
+    return not groups or not _mine().isdisjoint(groups)
 
 
 def _mine() -> set[str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from durun.engine.local.folder import attempt_folder, output_path
+from durun.engine.local.folder import attempt_folder, evidence_path, manifest_path, output_path, stdout_path
 from durun.engine.local.logs import read_stream
 from durun.engine.local.prepare import Preparer
+from durun.engine.local.records import ExitRecord
 from durun.language.outputs import MAX_STDOUT, OutputError, collect_outputs, said_reason
 from durun.model.runbook import Step
 from durun.model.task import TaskKey
@@ -53,6 +57,30 @@ class Results:
         Raises, where something is sealed, SecretUnavailable, StorageFailed.
         """
         return told
+
+    def evidence(self, folder: int, record: ExitRecord) -> tuple[Json, str]:
+        """What was taken as evidence of an attempt, and why that is not all of it (or "")."""
+        if record.lost:
+            return None, record.lost
+        try:
+            content = Path(manifest_path(attempt_folder(self._run_folder, folder))).read_bytes()
+        except OSError as error:
+            return None, f"the list of its evidence can't be read: {error.strerror}"
+        if hashlib.sha256(content).hexdigest() != record.evidence:
+            return None, "the list of its evidence was changed since it was written"
+        taken = json.loads(content)
+        return taken, "; ".join(taken.get("problems", ()))
+
+    def left(self, folder: int) -> str:
+        """Where something lies that an attempt left as evidence and nobody has taken; "" if there is nothing."""
+        attempt = attempt_folder(self._run_folder, folder)
+        stdout, folder_of_files = Path(stdout_path(attempt)), Path(evidence_path(attempt))
+        with suppress(OSError):
+            if stdout.exists():
+                return str(stdout)
+            if any(folder_of_files.iterdir()):
+                return str(folder_of_files)
+        return ""
 
     def said(self, folder: int) -> str:
         """The reason that a process gave for its end; empty if it gave none. Raises as `log` does."""

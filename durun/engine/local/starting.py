@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 from durun.actions.api import Done, Failed, Pause, Process, Question
 from durun.engine.ledger import Ledger
 from durun.engine.local.outbox import Flight, Outbox, new_nonce
 from durun.engine.local.prepare import Launch, Preparer
+from durun.engine.local.wire import Collect
 from durun.engine.people import asking
 from durun.errors import DurunError, SecretUnavailable
 from durun.language.expressions import ExpressionError
 from durun.model.event import TaskFailed, TaskSkipped, TaskStarted, TaskSucceeded, TaskWaiting
-from durun.model.outcome import NO_SECRET
+from durun.model.outcome import NO_EVIDENCE, NO_SECRET
+from durun.model.runbook import Step
 from durun.model.task import TaskKey
 from durun.model.values import Json
 
@@ -37,8 +41,11 @@ class Starter:
             if isinstance(work, Process):
                 number = self.next_attempt(key)
                 launch = self._preparer.launch(key, step.call, work, number)
+                if step.collects and launch.discreet:
+                    self._ledger.emit(_no_evidence(key))
+                    return
                 self._preparer.refuse_other(key, launch.request)
-                self._intent(key, launch, step.redact)
+                self._intent(key, launch, step)
             elif isinstance(work, Pause):
                 self._ledger.emit(TaskWaiting(**key._asdict(), kind="time", until=work.until(self._ledger.now)))
             elif isinstance(work, Question):
@@ -65,7 +72,7 @@ class Starter:
         task = self._ledger.state.tasks.get(key)
         return len(task.attempts) + 1 if task is not None else 1
 
-    def _intent(self, key: TaskKey, launch: Launch, redact: bool) -> None:
+    def _intent(self, key: TaskKey, launch: Launch, step: Step) -> None:
         record = self._ledger.state.record
         nonce, folder = new_nonce(), record.folders + 1
         self._ledger.emit(
@@ -79,7 +86,8 @@ class Starter:
                 request=launch.request,
             )
         )
-        self._outbox.start(Flight(key, folder, "attempt"), nonce, launch, redact=redact)
+        collect = None if step.redact or launch.discreet else collect_of(step, launch)
+        self._outbox.start(Flight(key, folder, "attempt"), nonce, launch, redact=step.redact, collect=collect)
 
     def _inline(self, key: TaskKey, work: Done | Failed) -> None:
         """Work that is over as soon as it is prepared: intent and outcome in one commit, and no effect outside."""
@@ -104,6 +112,26 @@ class Starter:
         """Seal what was made, before it counts. Raises StorageFailed, SecretUnavailable."""
         secret = {name: work.outputs[name] for name in work.secret}
         return self._preparer.secrecy.seal(f"sealed/made-{new_nonce()}", secret)
+
+
+def collect_of(step: Step, launch: Launch) -> Collect | None:
+    """What of an attempt is evidence: of a `run` also what it leaves in `$DURUN_EVIDENCE`."""
+    kind = step.call.action.kind if step.call is not None else ""
+    if kind not in ("run", "collect") and not step.collects:
+        return None
+    source = "stdout"
+    if kind == "http" and launch.stdin is not None:
+        asked = json.loads(launch.stdin)
+        source = f"{asked['method']} {str(asked['url']).partition('?')[0]}"
+    return Collect(step.collects if kind != "collect" else "", source, list(launch.globs))
+
+
+def _no_evidence(key: TaskKey) -> TaskFailed:
+    reason = (
+        "a secret that it gets is too short to be found in texts, so nothing that it writes can be kept as evidence "
+        "(use a longer secret, or give it to another step)"
+    )
+    return TaskFailed(**key._asdict(), code=NO_EVIDENCE, reason=reason, retryable=False)
 
 
 def failed(key: TaskKey, code: str, error: DurunError) -> TaskFailed:

@@ -44,12 +44,23 @@ class Discretion(NamedTuple):
     stdout: bool = False
 
 
+class Collect(NamedTuple):
+    """What is evidence of an attempt beside what it leaves in `$DURUN_EVIDENCE`.
+
+    `name`: its stdout, which is then no log, and comes from `source`. `globs`: these files; then there is no command.
+    """
+
+    name: str = ""
+    source: str = ""
+    globs: list[str] = []  # noqa: RUF012  (never changed)
+
+
 class StartOrder(NamedTuple):
     """Start an attempt. Its intent is committed.
 
     `env` is all that the step gets, but for the nonce, the place of its output and its secret files. `timeout` and
     `stop_grace` are seconds, `output_cap` bytes of stdout and stderr together. `redact`: keep no output, only its size
-    and digest. `discretion` is None where there is nothing secret.
+    and digest. `discretion` is None where there is nothing secret, `collect` where nothing may be evidence.
     """
 
     folder: int
@@ -63,6 +74,7 @@ class StartOrder(NamedTuple):
     redact: bool = False
     stop_grace: float = 5.0
     discretion: Discretion | None = None
+    collect: Collect | None = None
 
 
 class StopOrder(NamedTuple):
@@ -132,8 +144,9 @@ def decode(text: bytes | bytearray) -> Any:
     name, *fields = json.loads(text)
     if name == "Ended":
         return Ended(fields[0], _record(fields[1]), fields[2])
-    if name == "StartOrder" and fields[-1] is not None:
-        fields[-1] = Discretion(*fields[-1])
+    if name == "StartOrder":
+        *first, discretion, collect = fields
+        fields = [*first, discretion and Discretion(*discretion), collect and Collect(*collect)]
     return _KINDS[name](*fields)
 
 

@@ -6,13 +6,14 @@ from random import Random
 
 from durun.model import event as ev
 from durun.model.status import FINAL
+from simulation.foretold import Foretold
 from simulation.plans import PlanMaker
 from simulation.promises import Promises
 from simulation.runner import BY, Crash, Runner
 from simulation.store import Store
 from simulation.world import Broken, Weather, World
 
-STORMY, SESSIONS = 12, 60
+STORMY, SESSIONS = 12, 250
 GROUPS = ("g", None)
 RELEASES: tuple[tuple[str, ...], ...] = ((), ("failed",), ("waiting",), ("failed", "waiting"), ("waiting",))
 
@@ -49,6 +50,7 @@ class History:
 
     def _session(self) -> None:
         runner = Runner(self.world, self.store, self.promises, park=self.rng.random() < 0.3)
+        foretold = Foretold(self.plan, self.store, self.world.now) if self.weather.is_calm else None
         try:
             given_up = self.weather.requests > 0 and self.rng.random() < 0.1
             runner.drive(given_up, undo=self.store.record.status in FINAL or (given_up and self._can_undo()))
@@ -56,6 +58,8 @@ class History:
             self.promises.trace.append("     -- crash --")
             self._aftermath()
             return
+        if foretold is not None:
+            foretold.check()
         self._between(runner)
 
     def _can_undo(self) -> bool:
@@ -75,6 +79,9 @@ class History:
 
     def _between(self, runner: Runner) -> None:
         """What people do about a run that nobody drives."""
+        calm = self.weather.trouble == 0
+        while (calm or self.rng.random() < 0.6) and runner.decide_one():
+            pass
         self.world.advance(self.world.now + self.rng.choice([0, 5, 30, 60]))
         if self.store.record.status != "in_doubt":
             return

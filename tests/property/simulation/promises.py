@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from durun.model import decide as do
 from durun.model import event as ev
@@ -36,6 +36,7 @@ class Promises:
         self.turns = 0
         self.always_honest = world.weather.honest
         self._finished: set[TaskKey] = set()
+        self._withdrawn: set[TaskKey] = set()
         self._licence: dict[TaskKey, str] = {}
         self._nonce: dict[TaskKey, str] = {}
         self._failures: Counter[TaskKey] = Counter()
@@ -43,7 +44,9 @@ class Promises:
         self._answers: dict[TaskKey, Answered] = {}
         self._first: dict[TaskKey, float] = {}
         self._given_up: set[TaskKey] = set()
-        self._until: dict[TaskKey, float] = {}
+        self._until: dict[TaskKey, float | None] = {}
+        self._asked: dict[TaskKey, dict[str, Any]] = {}
+        self._said: dict[TaskKey, list[ev.TaskDecided]] = {}
         self._session = 0
         self._round = 1
         self._finally: set[int] = set()
@@ -98,12 +101,30 @@ class Promises:
         over = {command.key for command in commands if isinstance(command, do.TimeUp)}
         for key in over:
             promise(self._until[key] <= now, f"{key} waits until {self._until[key]}, and it is {now}")
+        for command in commands:
+            if isinstance(command, (do.Grant, do.Deny)):
+                over.add(command.key)
+                found = "yes" if isinstance(command, do.Grant) else command.code
+                promise(found == self._answer(command.key, now), f"{command}: {self._said[command.key]}")
+        for key in over:
             oracle.check_beside(key)
         if oracle.stopped or oracle.rolling_back or ((self._cancelled or self._undo) and not oracle.final):
             return
         for key, task in state.tasks.items():
-            if task.status == "waiting" and key.round == oracle.round and self._until[key] <= now:
+            if task.status == "waiting" and key.round == oracle.round and self._ready(key, now):
                 promise(key in over or not oracle.goes_on(key), f"{key} waits on after {self._until[key]}")
+
+    def _ready(self, key: TaskKey, now: float) -> bool:
+        return self._answer(key, now) != "" if key in self._asked else self._until[key] <= now
+
+    def _answer(self, key: TaskKey, now: float) -> str:
+        """What people have said to the newest question: `yes`, `denied`, `expired`, or nothing yet."""
+        said, until = self._said[key], self._until[key]
+        if any(one.verdict == "reject" for one in said):
+            return "denied"
+        if len({one.by["uid"] for one in said}) >= self._asked[key]["min_approvals"]:
+            return "yes"
+        return "expired" if until is not None and until <= now else ""
 
     def _check_rest(self, oracle: Oracle, state: RunState, command: do.Command) -> None:
         if oracle.rolling_back:
@@ -230,19 +251,21 @@ class Promises:
                 self._finally.add(event.round)
             case ev.RunEnded():
                 promise(not self.plan.finals or self._round in self._finally, "ended without finally")
-                codes = {"succeeded": {0}, "cancelled": {12}, "failed": {1, 4}}
-                codes |= {"rolled_back": {0, 1, 4}, "rollback_failed": {1}}
+                codes = {"succeeded": {0}, "cancelled": {12}, "failed": {1, 4, 6}}
+                codes |= {"rolled_back": {0, 1, 4, 6}, "rollback_failed": {1}}
                 promise(event.exit_code in codes[event.status], f"{event.status} with exit code {event.exit_code}")
-                unstarted = any(
-                    task.status == "failed" and task.code == "not_started" and self._counts(key)
-                    for key, task in store.tasks.items()
-                )
+                failed = {
+                    task.code for key, task in store.tasks.items() if task.status == "failed" and self._counts(key)
+                }
                 if self._undoing is None:
-                    promise((event.exit_code == 4) == (event.status == "failed" and unstarted), "exit code 4")
+                    unstarted = event.status == "failed" and "not_started" in failed
+                    denied = event.status == "failed" and bool(failed & {"denied", "expired"})
+                    promise((event.exit_code == 4) == unstarted, "exit code 4")
+                    promise((event.exit_code == 6) == (denied and not unstarted), "exit code 6")
             case _:
                 pass
 
-    def _task_event(self, event: ev.TaskEvent, at: float) -> None:
+    def _task_event(self, event: ev.TaskEvent, at: float) -> None:  # noqa: C901  (one case an event)
         key = ev.key_of(event)
         if isinstance(event, ev.TaskRolledBack):
             undo = key._replace(step=f"{key.step}{ROLLBACK}")
@@ -255,10 +278,19 @@ class Promises:
         node = self.plan.node(key.step)
         match event:
             case ev.TaskSucceeded() | ev.TaskSkipped():
+                promise(key not in self._asked or self._answer(key, at) == "yes", f"{key}: nobody has said yes")
                 self._finished.add(key)
             case ev.TaskWaiting():
-                promise(key not in self._until, f"{key} begins to wait anew")
+                promise(key not in self._until or key in self._withdrawn, f"{key} begins to wait anew")
                 self._until[key] = event.until
+                self._withdrawn.discard(key)
+                if event.asked is not None:
+                    self._asked[key], self._said[key] = event.asked, []
+            case ev.RequestWithdrawn():
+                self._withdrawn.add(key)
+            case ev.TaskDecided():
+                promise(event.nonce == self._asked[key]["nonce"], f"{event} counts, and something else is asked")
+                self._said[key].append(event)
             case ev.TaskStarted():
                 promise(self._licence.get(key, "new") != "", f"{key} starts, and its last attempt is not resolved")
                 promise(not self.world.lives(key), f"{key} starts while its last attempt lives")
@@ -271,6 +303,8 @@ class Promises:
                 promise(self._fences[key] <= FREE_REPEATS, f"{key} never began {self._fences[key]} times")
                 self._licence[key] = "never began"
             case ev.TaskFailed():
+                if key in self._asked:
+                    self._withdrawn.add(key)
                 self._failures[key] += 1 if event.retryable else 1000
                 self._given_up |= {key} if event.code in ("in_doubt", "verify") else set()
             case ev.TaskRetried():

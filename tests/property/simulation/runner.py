@@ -18,6 +18,7 @@ from simulation.store import Store
 from simulation.world import DONE, NOT_DONE, Broken, Process, World
 
 BY = {"uid": 1000}
+PEOPLE = ({"uid": 1}, {"uid": 2})
 TURNS = 3000
 
 
@@ -109,6 +110,9 @@ class Runner:
             self.emit(ev.RoundStarted(round=record.round + 1, by=BY))
             if give_up and not undo:
                 self.emit(ev.CancelRequested(reason="given up", by=BY))
+        for key, task in self.state.tasks.items():
+            if task.waiting is not None and task.waiting.asked and self.world.chance(self.world.weather.trouble * 0.1):
+                self.emit(ev.RequestWithdrawn(**about(key), reason="the runbook was changed"))
         if undo:
             self.emit(ev.RollbackRequested(reason="undo it", by=BY))
         for key in failed:
@@ -188,7 +192,8 @@ class Runner:
         """Somebody appends a request, or presses Ctrl-C."""
         if not self.world.chance(self.world.weather.requests):
             return
-        kind = self.world.rng.choice(["cancel", "settle", "settle", "drain", "leave", "undo"])
+        kinds = ["cancel", "settle", "settle", "drain", "leave", "undo", "decide", "decide", "decide"]
+        kind = self.world.rng.choice(kinds)
         if kind == "drain":
             self.draining = True
         elif kind == "leave" and self.commit():
@@ -201,6 +206,26 @@ class Runner:
             self.promises.foreign(self.store, ev.RollbackRequested(reason="undo it", by=BY), self.world.now)
         elif kind == "settle":
             self.settle_one()
+        elif kind == "decide":
+            self.decide_one()
+
+    def decide_one(self) -> bool:
+        """Somebody who may decides on something that is asked, is not too late, and has not said so yet."""
+        asked = [
+            (key, who, task.waiting.asked)
+            for key, task in self.store.tasks.items()
+            if task.waiting and task.waiting.asked and (task.waiting.until or self.world.now + 1) > self.world.now
+            for who in PEOPLE
+            if who not in [said.by for said in task.waiting.decisions]
+        ]
+        if not asked:
+            return False
+        key, who, question = self.world.rng.choice(asked)
+        verdict = "reject" if self.world.chance(self.world.weather.trouble * 0.3) else "approve"
+        seen = {"nonce": question["nonce"], "digest": question["digest"]}
+        event = ev.TaskDecided(**about(key), verdict=verdict, by=who, reason="r", fields={"by": who["uid"]}, **seen)
+        self.promises.foreign(self.store, event, self.world.now)
+        return True
 
     def settle_one(self) -> bool:
         """An operator ends one of the recorded doubts."""
@@ -238,7 +263,7 @@ class Runner:
 
     # -- commands -------------------------------------------------------------------------------------------
 
-    def perform(self, command: do.Command) -> None:
+    def perform(self, command: do.Command) -> None:  # noqa: C901  (one case a command)
         match command:
             case do.Start(key):
                 if self.condition_holds(key):
@@ -258,6 +283,12 @@ class Runner:
                 self.stop(key)
             case do.TimeUp(key):
                 self.emit(ev.TaskSucceeded(**about(key), how="ran"))
+            case do.Grant(key, outputs, reason):
+                self.emit(ev.TaskSucceeded(**about(key), how="ran", outputs=outputs, reason=reason))
+            case do.Deny(key, code, reason):
+                self.emit(ev.TaskFailed(**about(key), code=code, reason=reason, how="ran", retryable=False))
+            case do.StopWaiting(key):
+                self.emit(ev.TaskCancelled(**about(key), reason="stopped by a cancel"))
             case do.NoteUndone(key):
                 self.emit(ev.TaskRolledBack(**about(key)))
             case _:
@@ -265,8 +296,6 @@ class Runner:
 
     def perform_for_run(self, command: do.Command) -> None:
         match command:
-            case do.StopWaiting(key):
-                self.emit(ev.TaskCancelled(**about(key), reason="stopped by a cancel"))
             case do.BeginRollback(cause):
                 self.emit(rollback_started(self.plan, self.state, cause))
             case do.BeginFinally(status):
@@ -298,9 +327,16 @@ class Runner:
         if seconds is not None:
             self.emit(ev.TaskWaiting(**about(key), kind="time", until=self.world.now + seconds))
             return
+        question = self.world.question_of(key)
+        folder, nonce = self.folder()
+        if question is not None:
+            many, seconds = question
+            until = None if seconds is None else self.world.now + seconds
+            asked = {"min_approvals": many, "nonce": f"{nonce}/{key}", "digest": "d"}
+            self.emit(ev.TaskWaiting(**about(key), kind="approval", until=until, asked=asked))
+            return
         task = self.state.tasks.get(key)
         number = len(task.attempts) + 1 if task else 1
-        folder, nonce = self.folder()
         self.emit(
             ev.TaskStarted(
                 **about(key), attempt=number, folder=folder, nonce=nonce, session=self.state.record.sessions,

@@ -53,6 +53,11 @@ class Weather:
             crashes_left=rng.choice([1, 3, 6]),
         )
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether everything goes well."""
+        return self.honest and not (self.trouble or self.requests or (self.crash and self.crashes_left))
+
     def calm(self) -> None:
         """From now on everything goes well."""
         self.trouble = self.crash = self.requests = 0.0
@@ -73,6 +78,8 @@ class World:
         leaves = [name for name, node in plan.nodes.items() if node.leaf and node.fan_out is None]
         share = rng.choice([0.0, 0.0, 0.2, 0.5])
         self.waiting_steps = {name for name in leaves if rng.random() < share}
+        share = rng.choice([0.0, 0.0, 0.2, 0.5])
+        self.asking_steps = {name for name in leaves if rng.random() < share} - self.waiting_steps
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
@@ -93,6 +100,12 @@ class World:
         if key.step not in self.waiting_steps:
             return None
         return self._facts.setdefault(("wait", key), self.rng.choice([0.0, 1.0, 8.0, 40.0]))
+
+    def question_of(self, key: TaskKey) -> tuple[int, float | None] | None:
+        """How many people must say yes, and for how many seconds they may; None: nobody is asked."""
+        if key.step not in self.asking_steps:
+            return None
+        return self._facts.setdefault(("asks", key), (self.rng.choice([1, 1, 2]), self.rng.choice([None, 9.0, 100.0])))
 
     # -- processes ------------------------------------------------------------------------------------------
 

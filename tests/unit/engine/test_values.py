@@ -88,7 +88,8 @@ def test_outside_of_a_fan_out_its_steps_have_targets_and_no_outputs(told: Callab
     assert value(run, "steps.fan.targets | list", last) == ["x", "y"]
     steps = values_of(run).scope(last)["steps"]
     assert steps["one"]["outputs"] == {}
-    assert len(steps["one"]) == 3
+    assert steps["one"]["evidence"] == {}
+    assert len(steps["one"]) == 4
     with pytest.raises(KeyError):
         steps["one"]["targets"]["z"]
     with pytest.raises(ExpressionError):

@@ -77,6 +77,8 @@ steps:
   - {id: five, generate: {timestamp: null}}
   - {id: put, secret: {put: {service: s, username: u, value: "${{ secrets.b }}"}}}
   - {id: gone, secret: {delete: {service: s, username: u}}}
+  - {id: taken, collect: {files: [/etc/hosts, "${{ inputs.role }}"]}}
+  - {id: asked, collect: {run: [ps], as: ps.txt}}
   - {id: pause, wait: 5s}
   - {id: until, wait: {until: "2026-01-31T09:15:00Z"}}
   - id: agreed

@@ -115,9 +115,9 @@ STORED = {
     "session_started": "session reason pid host boot_id pid_namespace mount_id by",
     "surroundings_accepted": "names by",
     "targets_resolved": "step targets tasks round skipped sealed",
-    "task_cancelled": "step target round reason exit_code log",
-    "task_failed": "step target round code reason how exit_code retryable log",
-    "task_in_doubt": "step target round reason how exit_code gone pid log",
+    "task_cancelled": "step target round reason exit_code log evidence",
+    "task_failed": "step target round code reason how exit_code retryable log evidence",
+    "task_in_doubt": "step target round reason how exit_code gone pid log evidence",
     "task_never_began": "step target round attempt reason",
     "task_repeated": "step target round proof",
     "task_retried": "step target round due fresh",
@@ -127,7 +127,7 @@ STORED = {
     "task_started": "step target round attempt folder nonce session idempotency_key request",
     "task_decided": "step target round verdict by nonce digest reason fields attachments advisory",
     "task_waiting": "step target round kind until asked",
-    "task_succeeded": "step target round how outputs exit_code reason log sealed",
+    "task_succeeded": "step target round how outputs exit_code reason log sealed evidence",
 }
 
 

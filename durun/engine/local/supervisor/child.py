@@ -16,7 +16,8 @@ from durun.engine.local.supervisor.held import HeldLog
 from durun.engine.local.supervisor.ladder import Ladder
 from durun.engine.local.supervisor.log import AttemptLog, Cleaner
 from durun.engine.local.supervisor.outlet import Outlet
-from durun.engine.local.supervisor.spawn import NotStarted, spawn
+from durun.engine.local.supervisor.spawn import NotStarted, Spawned, spawn
+from durun.engine.local.supervisor.taking import Taking
 from durun.engine.local.wire import StartOrder
 
 DRAIN = 1.0
@@ -40,6 +41,7 @@ class Child:
         self.gate = gate
         self.log = _log_of(order, folder, cleaner)
         self.outlet: Outlet | None = None
+        self.evidence = Taking(order, order.collect, folder, cleaner) if order.collect is not None else None
         self.pid = 0
         self.pipes: dict[int, str] = {}
         self.stdin: int | None = None
@@ -58,8 +60,7 @@ class Child:
     def start(self) -> bool:
         """Start the process; False if that can't be: then the attempt is over already."""
         try:
-            more = self._prepare()
-            spawned = spawn(self.order, self.folder, more, self.outlet.held if self.outlet is not None else None)
+            spawned = self._spawn(self._prepare())
         except NotStarted as error:
             self.reason, self._error = "not_started", str(error)
             self._over = True
@@ -68,7 +69,7 @@ class Child:
         process = _look(spawned.pid)
         main = MainProcess(spawned.pid, process.started if process else 0)
         self._origin = self._origin._replace(main=(main.pid, main.started), group=main.pid)
-        self.pipes = {spawned.stdout: "stdout", spawned.stderr: "stderr"}
+        self.pipes = {pipe: name for pipe, name in zip(spawned[2:], ("stdout", "stderr"), strict=True) if pipe >= 0}
         self.stdin = spawned.stdin
         if self.order.timeout is not None:
             self.deadline = time.monotonic() + self.order.timeout
@@ -77,15 +78,28 @@ class Child:
             folders.write_process(self.gate, main)
         return True
 
-    def _prepare(self) -> dict[str, str]:
-        """Make the pipe for its output and its secret files; the variables that name these. Raises NotStarted."""
-        discretion = self.order.discretion
-        if discretion is None:
-            return {}
+    def _spawn(self, more: dict[str, str]) -> Spawned:
+        """Start the command; where there are only files to be taken, that is the process. Raises NotStarted."""
+        if self.evidence is None or not self.order.collect or not self.order.collect.globs:
+            return spawn(self.order, self.folder, more, self.outlet.held if self.outlet is not None else None)
         try:
-            if discretion.seal_key:
+            return Spawned(self.evidence.gather(), None, -1, -1)
+        except OSError as error:
+            raise NotStarted(f"the files can't be taken: {error.strerror}") from error
+
+    def _prepare(self) -> dict[str, str]:
+        """Make the folder for evidence, the pipe for its output and its secret files; the variables that name these.
+
+        Raises NotStarted.
+        """
+        discretion = self.order.discretion
+        try:
+            more = self.evidence.prepare() if self.evidence is not None else {}
+            if discretion is not None and discretion.seal_key:
                 self.outlet = Outlet(folders.output_path(self.folder))
-            return write_secret_files(self.order.nonce, discretion.files) if discretion.files else {}
+            if discretion is not None and discretion.files:
+                more |= write_secret_files(self.order.nonce, discretion.files)
+            return more
         except OSError as error:
             raise NotStarted(f"{error.filename or 'its secret files'}: {error.strerror}") from error
 
@@ -146,7 +160,9 @@ class Child:
             chunk = os.read(pipe, _CHUNK)
         except BlockingIOError:
             return True
-        if chunk:
+        if chunk and self.evidence is not None and self.evidence.takes_stdout and self.pipes[pipe] == "stdout":
+            self.evidence.write(chunk)
+        elif chunk:
             self.log.write(self.pipes[pipe], chunk)
         return bool(chunk)
 
@@ -181,7 +197,16 @@ class Child:
             self._error,
             self.log.finish(),
             leftover=self.ladder.leftover if self.ladder is not None else (),
+            evidence=self.evidence.digest if self.evidence is not None else "",
+            lost=self.evidence.lost if self.evidence is not None else "",
         )
+
+    def capture(self) -> bool:
+        """It is over: take its evidence. False if a capture has begun, which is to be waited for."""
+        if self.evidence is None or not self.pid or self.evidence.finish():
+            return True
+        self.drain_until = None
+        return False
 
 
 def _log_of(order: StartOrder, folder: Path, cleaner: Callable[[], Cleaner] | None) -> AttemptLog | HeldLog:

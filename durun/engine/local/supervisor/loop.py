@@ -106,10 +106,14 @@ class Supervisor:
             if pid == 0:
                 return
             child = self._by_pid.pop(pid, None)
-            if child is not None:
+            if child is None:
+                continue
+            if pid == child.pid:
                 child.on_exit(os.waitstatus_to_exitcode(status))
                 self._tick = 0.0
-                self._finish_if_ended(child)
+            elif child.evidence is not None:
+                child.evidence.captured(os.waitstatus_to_exitcode(status))
+            self._finish_if_ended(child)
 
     # Orders
 
@@ -292,13 +296,18 @@ class Supervisor:
         number = child.order.folder
         if not child.ended or self._children.get(number) is not child or self._ending is None:
             return
+        if not child.capture():
+            assert child.evidence is not None
+            self._by_pid[child.evidence.pid] = child
+            return
         self._close_stdin(child)
         if child.outlet is not None and child.pid:
             self._selector.unregister(child.outlet.reading)
         child.tidy()
         record = child.record()
         unsealed = self._ending.seal(child)
-        problem = unsealed or self._ending.write_record(child, record)
+        refused = child.evidence.refused if child.evidence is not None else ""
+        problem = unsealed or self._ending.write_record(child, record) or refused
         child.log.close()
         os.close(child.gate)
         del self._children[number]

@@ -1,0 +1,126 @@
+"""`durun plan`: what a runbook would do, or what a run will do now. Runs nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from shlex import quote
+from typing import Annotated
+
+from durun.app import App, open_app
+from durun.cli.arguments import JsonOption, Option, RunbookOrRun
+from durun.cli.keyring import open_keyring
+from durun.cli.pick import find_run
+from durun.cli.report import width_of_terminal
+from durun.cli.sources import given_so_far, is_file, open_source, scope_of
+from durun.engine.local.requirements import may_run
+from durun.engine.requests import stored_runbook
+from durun.errors import UsageError
+from durun.foresight.foresee import Surroundings, of_run, of_runbook
+from durun.language.concurrency import group_name
+from durun.language.inputs import missing_inputs
+from durun.model.runbook import Runbook
+from durun.model.status import FINAL
+from durun.secrets.providers import Resolver
+from durun.views.json import dump
+from durun.views.plan import Foresight, Subject, open_tasks, plan_json, plan_text
+from durun.views.summary import next_commands
+from durun.views.text import counted, spoken, value_text
+
+_CUT = 60
+
+
+def command(
+    what: RunbookOrRun,
+    inputs: Annotated[
+        list[str] | None,
+        Option("--input", "-i", metavar="NAME=VALUE", help="An input of the runbook; may be repeated.", shown=False),
+    ] = None,
+    inputs_file: Annotated[
+        str | None, Option("--inputs", metavar="FILE", help="Inputs from a YAML or JSON file; - is stdin.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show what a runbook would do, or what a run will do now, and why. Runs nothing.
+
+    Told are also the secrets, commands and people it needs, and what can't be undone.
+    """
+    with open_app(read_only=True) as app:
+        if is_file(what):
+            subject, seen = _of_runbook(app, what, inputs or [], inputs_file)
+        elif inputs or inputs_file is not None:
+            raise UsageError(f"there is no file {what}, and the inputs of a run are fixed", "leave out its inputs")
+        else:
+            subject, seen = _of_run(app, find_run(app, what))
+    sys.stdout.write(dump(plan_json(subject, seen)) if as_json else plan_text(subject, seen, width_of_terminal()))
+    return 0
+
+
+def _of_runbook(app: App, file: str, pairs: list[str], inputs_file: str | None) -> tuple[Subject, Foresight]:
+    source = open_source(file)
+    runbook = source.runbook
+    inputs = given_so_far(runbook, pairs, inputs_file)
+    scope = scope_of(runbook, inputs)
+    with _around(source.place, os.environ.get("PATH", os.defpath)) as around:
+        seen = of_runbook(runbook, inputs, scope, around, app.clock.now())
+    lacking = missing_inputs(runbook, inputs)
+    against = [f"input `{name}` is not given" for name in lacking]
+    against += _refusals(runbook)
+    if not lacking and (group := group_name(runbook, inputs, scope["env"])) is not None:
+        holder = app.journal.group_holder(group)
+        against += [f"run {holder.id} ({spoken(holder.status)}) holds the group `{group}`"] if holder else []
+    given = "".join(f" -i {quote(pair)}" for pair in pairs) + (f" --inputs {quote(inputs_file)}" if inputs_file else "")
+    facts = [
+        ("runbook", f"{runbook.name} ({source.file})"),
+        ("about", runbook.description),
+        ("inputs", _shown(inputs)),
+        ("would do", counted(open_tasks(seen), "task") + "; nothing was run"),
+    ]
+    told = {"runbook": runbook.name, "file": source.file, "run": None, "status": None, "inputs": dict(inputs)}
+    return Subject(facts, against, [f"durun run {quote(file)}{given}"], told), seen
+
+
+def _of_run(app: App, run_id: str) -> tuple[Subject, Foresight]:
+    state = app.state(run_id)
+    status = app.status(state.record)
+    created, record = state.created, state.record
+    driven = status in ("running", "pending", "rolling_back")
+    next_ = next_commands(run_id, status, state.tasks)
+    runbook = stored_runbook(state)
+    with _around(created.place, created.surroundings.get("path", os.defpath)) as around:
+        seen = of_run(runbook, state, driven, around, app.clock.now())
+    over = status in FINAL
+    what = "it is being driven" if driven else "it has ended" if over else "told is what a resume would do"
+    facts = [
+        ("run", run_id),
+        ("runbook", f"{record.runbook} ({created.file})"),
+        ("status", f"{spoken(status)}; {what}"),
+        ("why", record.reason),
+        ("inputs", _shown(created.inputs)),
+        ("left to do", counted(open_tasks(seen), "task") + "; nothing was run"),
+    ]
+    told = {"runbook": record.runbook, "file": created.file, "run": run_id, "status": status, "inputs": created.inputs}
+    return Subject(facts, [] if over else _refusals(runbook), next_, told), seen
+
+
+@contextmanager
+def _around(place: str, path: str) -> Iterator[Surroundings]:
+    with open_keyring() as keyring:
+        resolver = Resolver(place, os.environ, keyring)
+        try:
+            yield Surroundings(place, path, keyring, resolver)
+        finally:
+            resolver.close()
+
+
+def _refusals(runbook: Runbook) -> list[str]:
+    groups = runbook.requires.groups
+    return [] if may_run(groups) else [f"only members of {', '.join(groups)} may run it"]
+
+
+def _shown(inputs: object) -> str:
+    pairs = inputs.items() if isinstance(inputs, dict) else ()
+    texts = [f"{name}={value_text(value)}" for name, value in pairs]
+    return ", ".join(text if len(text) <= _CUT else text[:_CUT] + "…" for text in texts)

@@ -1,0 +1,117 @@
+"""Puts together what is told beforehand, of a runbook that is to be started and of a run that is to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from durun.foresight.commands import missing_commands
+from durun.foresight.conditions import conditions
+from durun.foresight.effects import lasting
+from durun.foresight.people import asked_of_people
+from durun.foresight.resumed import take_up
+from durun.foresight.secrets import check_secrets
+from durun.foresight.targets import Listed, list_targets
+from durun.language.needed import secrets_by_step
+from durun.language.plan import make_plan
+from durun.model.forecast import OVER, Facts, Forecast, forecast
+from durun.model.plan import Plan
+from durun.model.runbook import Runbook
+from durun.model.state import RunState
+from durun.secrets.api import Keyring
+from durun.secrets.providers import Resolver
+from durun.views.plan import Fan, Foresight
+
+
+class Surroundings(NamedTuple):
+    """Where a run is, or would be, driven: the folder of its runbook, PATH, and what has the secrets."""
+
+    place: str
+    path: str
+    keyring: Keyring
+    resolver: Resolver
+
+
+def of_runbook(
+    runbook: Runbook, inputs: Mapping[str, Any], scope: Mapping[str, Any], around: Surroundings, now: float
+) -> Foresight:
+    """What a start would do. `scope` has inputs and env. Raises InvalidInput."""
+    plan = make_plan(runbook, inputs, scope["env"])
+    listed = list_targets(runbook, scope, around.place)
+    known = {name: entry.keys for name, entry in listed.items() if entry.keys is not None}
+    facts = Facts(None, known, conditions(runbook, plan, scope), False, now)
+    return _told(runbook, plan, tuple(forecast(plan, facts)), listed, scope, around)
+
+
+def of_run(runbook: Runbook, state: RunState, driven: bool, around: Surroundings, now: float) -> Foresight:
+    """What goes on, or what a resume would do. The state is folded on."""
+    created = state.created
+    scope = {"inputs": created.inputs, "env": created.surroundings["env"]}
+    plan = make_plan(runbook, created.inputs, scope["env"], state.record.id)
+    failed = {} if driven else take_up(state, plan, now)
+    listed = list_targets(runbook, scope, around.place, tuple(created.only_targets))
+    listed |= {step: Listed(tuple(found.index)) for (step, _), found in state.resolved.items() if step in plan.nodes}
+    known = {name: entry.keys for name, entry in listed.items() if entry.keys is not None}
+    facts = Facts(state, known, conditions(runbook, plan, scope), driven, now, failed)
+    return _told(runbook, plan, tuple(forecast(plan, facts)), listed, scope, around)
+
+
+def _told(
+    runbook: Runbook,
+    plan: Plan,
+    forecasts: tuple[Forecast, ...],
+    listed: Mapping[str, Listed],
+    scope: Mapping[str, Any],
+    around: Surroundings,
+) -> Foresight:
+    ahead = {one.step for one in forecasts if one.verdict not in OVER}
+    skipped = {one.step for one in forecasts if one.verdict == "will_be_skipped"}
+    wanted = _secrets_of(runbook, plan, ahead | skipped)  # asked for at the start, whatever an `if` says later
+    keyring, secrets = check_secrets(runbook, wanted, scope, around.resolver, around.keyring)
+    return Foresight(
+        forecasts=forecasts,
+        fans=[_fan(plan, name, entry) for name, entry in listed.items()],
+        inside={leaf: fan for leaf in plan.nodes if (fan := plan.nodes[leaf].fan) is not None},
+        keyring=keyring,
+        secrets=secrets,
+        missing=missing_commands(runbook, ahead, around.place, around.path) if ahead else [],
+        people=asked_of_people(runbook, ahead, scope),
+        lasting=lasting(runbook, ahead),
+        privileges=runbook.requires.privileges if ahead else (),
+        groups=runbook.requires.groups if ahead else (),
+    )
+
+
+def _secrets_of(runbook: Runbook, plan: Plan, ahead: set[str]) -> set[str]:
+    """The secrets that the steps ahead name, they or a group around them; all, where `env` gives any to every step."""
+    by_step = secrets_by_step(runbook)
+    named = set().union(*by_step.values()) if by_step else set()
+    if not ahead:
+        return set()
+    everywhere = set(runbook.secrets) - named
+    around = {name for leaf in ahead for name in _with_groups(plan, leaf)}
+    return everywhere.union(*(names for step, names in by_step.items() if step in around))
+
+
+def _with_groups(plan: Plan, leaf: str) -> list[str]:
+    names = [leaf]
+    while (parent := plan.nodes[names[-1]].parent) is not None:
+        names.append(parent)
+    return names
+
+
+def _fan(plan: Plan, name: str, listed: Listed) -> Fan:
+    policy = plan.nodes[name].fan_out
+    assert policy is not None
+    total = len(listed.keys) if listed.keys is not None else None
+    starts = policy.waves(total) if total else [0]
+    return Fan(
+        step=name,
+        keys=listed.keys,
+        why=listed.why,
+        wrong=listed.wrong,
+        max_parallel=policy.max_parallel,
+        max_failures=policy.max_failures.of(total) if total is not None else None,
+        waves=tuple(end - start for start, end in zip(starts, [*starts[1:], total], strict=True)) if total else (),
+        forgiving=plan.nodes[name].continue_on_error,
+    )

@@ -1,0 +1,39 @@
+"""Whom the steps ahead will ask: approvals, and what people are to do by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from durun.errors import DurunError
+from durun.language.expressions import render
+from durun.model.runbook import Runbook, Template
+from durun.model.values import Value
+from durun.views.plan import Asked
+
+
+def asked_of_people(runbook: Runbook, steps: Iterable[str], scope: Mapping[str, Any]) -> list[Asked]:
+    """Each with what is asked and of whom, as far as it can be told; `scope` has inputs and env."""
+    chosen = set(steps)
+    found = []
+    for step in runbook.every_step():
+        if step.id not in chosen or step.call is None or step.call.action.kind not in ("approval", "manual"):
+            continue
+        spec = step.call.action.spec
+        text = _told(spec.get("message", spec.get("instructions", "")), scope)
+        who = [_told(name, scope) for name in spec.get("approvers", ())] if _listed(spec) else []
+        found.append(Asked(step.id, step.call.action.kind, text, tuple(who)))
+    return found
+
+
+def _listed(spec: Mapping[str, Any]) -> bool:
+    return isinstance(spec.get("approvers", ()), list | tuple)
+
+
+def _told(value: Value, scope: Mapping[str, Any]) -> str:
+    """The text; where what it is made of is not known yet, as it is written."""
+    try:
+        return str(render(value, scope))
+    except DurunError:
+        parts = value.parts if isinstance(value, Template) else ()
+        return "".join(part if isinstance(part, str) else f"${{{{ {part.source} }}}}" for part in parts)

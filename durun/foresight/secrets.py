@@ -1,0 +1,56 @@
+"""Whether the secrets of a runbook can be had here. Each is asked for, and nothing of it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from durun.errors import SecretUnavailable
+from durun.language.expressions import expressions_in, references, render
+from durun.language.plain import ExpressionError
+from durun.model.runbook import Runbook, Secret
+from durun.secrets.api import Keyring
+from durun.secrets.providers import Resolver
+from durun.views.secrets import Checked, KeyringFound
+
+_LATER = {
+    "target": "it depends on the target, and is looked for when a step that needs it is reached",
+    "run": "it depends on the run, and is looked for when that starts",
+}
+
+
+def check_secrets(
+    runbook: Runbook, names: Iterable[str], scope: Mapping[str, Any], resolver: Resolver, keyring: Keyring
+) -> tuple[KeyringFound | None, list[Checked]]:
+    """These secrets, in the order of the file, and the keyring, if one of them is there. `scope` has inputs and env."""
+    wanted = set(names)
+    declared = [(name, secret) for name, secret in runbook.secrets.items() if name in wanted]
+    checked = [_check(name, secret, scope, resolver) for name, secret in declared]
+    if not any(entry.provider == "keyring" for entry in checked):
+        return None, checked
+    backend = keyring.backend()
+    return KeyringFound(backend.name, backend.why_not), checked
+
+
+def _check(name: str, secret: Secret, scope: Mapping[str, Any], resolver: Resolver) -> Checked:
+    named = [
+        reference.path
+        for expression in expressions_in(secret.spec)
+        for reference in references(expression)
+        if not reference.optional
+    ]
+    for root, why in _LATER.items():
+        if any(path[0] == root for path in named):
+            return Checked(name, secret.provider, "later", why)
+    missing = [path[1] for path in named if path[0] == "inputs" and path[1:2] and path[1] not in scope["inputs"]]
+    if missing:
+        why = f"it depends on input `{missing[0]}`, which is not given"
+        return Checked(name, secret.provider, "unavailable", why, f"give it with -i {missing[0]}=VALUE")
+    try:
+        resolver.get(name, secret.provider, render(secret.spec, scope))
+    except ExpressionError as error:
+        return Checked(name, secret.provider, "unavailable", error.message, error.hint)
+    except SecretUnavailable as error:
+        why = error.message.removeprefix(f"secret {name}: ")
+        return Checked(name, secret.provider, "unavailable", why, error.hint)
+    return Checked(name, secret.provider, "ok")

@@ -1,0 +1,123 @@
+"""Evidence is taken once: what was taken stays, and is never taken again, whoever is killed and when."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from crash_harness import Bench, Ran
+
+from durun.evidence import wrong_with
+from durun.model.evidence import evidence_of
+
+STEPS = """
+steps:
+  - id: table
+    collect: {run: 'eval "$MARK"; echo "taken $(wc -l < "$EFFECTS")"', as: table.txt}
+  - id: left
+    run: eval "$MARK"; echo "left $(wc -l < "$EFFECTS")" > "$DURUN_EVIDENCE/note"
+  - id: files
+    collect: {files: ["files/*"]}
+  - id: last
+    run: eval "$MARK"; cat "$TABLE" "$NOTE" "$FILE" > "$SEEN"
+    env:
+      SEEN: ${{ inputs.effects }}.seen
+      TABLE: ${{ steps.table.evidence['table.txt'].path }}
+      NOTE: ${{ steps.left.evidence.note.path }}
+      FILE: ${{ steps.files.evidence['files/a'].path }}
+"""
+POINTS = [
+    *(f"supervisor {point}.{when}" for point in ("taken", "capture", "captured") for when in ("before", "after")),
+    "supervisor exit.before",
+    "supervisor exit.after",
+    "runner reply.before",
+    "runner land.before",
+    "runner append.after",
+]
+
+
+def book(bench: Bench) -> str:
+    (bench.book / "files").mkdir()
+    (bench.book / "files" / "a").write_text("a file\n")
+    return str(bench.write(STEPS))
+
+
+def pieces(bench: Bench) -> dict[str, str]:
+    """Name and SHA-256 of all that the journal says was taken; what lies on the disk is that."""
+    found = list(evidence_of(bench.state().tasks.items()))
+    run_folder = bench.home / "runs" / (bench.last() or "")
+    assert [wrong for piece in found if (wrong := wrong_with(piece, run_folder))] == []
+    names = [piece.name for piece in found]
+    assert len(names) == len(set(names)), "something was taken twice"
+    return {piece.name: piece.sha256 for piece in found}
+
+
+def settle(bench: Bench) -> Ran:
+    """Go on as an operator does who looks at what was done; evidence that was in doubt may be taken anew."""
+    for _ in range(6):
+        before = pieces(bench)
+        ran = bench("resume", bench.last() or "")
+        assert before.items() <= pieces(bench).items(), "what was taken is not what it was"
+        if ran.code != 3:
+            return ran
+        for step, _target in bench.in_doubt():
+            if step not in ("table", "left"):
+                raise AssertionError(f"{step} is in doubt")
+            settled = bench("settle", bench.last() or "", step, "--not-done", "--reason", "its evidence is not there")
+            assert settled.code == 0, settled.err
+    raise AssertionError("in doubt for ever")
+
+
+@pytest.mark.fault(1, 3)
+@pytest.mark.parametrize("hit", [1, 2, 3])
+@pytest.mark.parametrize("at", POINTS)
+def test_evidence_is_taken_once(bench: Bench, at: str, hit: int) -> None:
+    name = book(bench)
+    sprung, ran = bench.crash("run", name, at=f"{at} {hit}")
+    assert sprung or hit > 1, "the point is not reached at all: does it still have this name?"
+    if ran.code != 0:
+        ran = settle(bench)
+    assert ran.code == 0, ran
+    found = pieces(bench)
+    assert set(found) == {"table.txt", "note", "files/a"}
+    assert found["files/a"] == hashlib.sha256(b"a file\n").hexdigest()
+    seen = Path(f"{bench.effects_file}.seen").read_text().splitlines()
+    assert seen[2] == "a file"
+    assert [line.split()[0] for line in seen] == ["taken", "left", "a"]
+    bench.check()
+    bench.quiet()
+
+
+@pytest.mark.fault(1)
+def test_a_step_that_ends_without_a_runner_has_its_evidence_taken_and_adopted(bench: Bench) -> None:
+    fifo = bench.fifo()
+    script = f'eval "$MARK"; read x < {fifo}; echo late > "$DURUN_EVIDENCE/note"; echo said'
+    path = bench.write(f"steps:\n  - id: one\n    collect: {{run: {json.dumps(script)}, as: out}}\n")
+    runner = bench.start("run", str(path))
+    with fifo.open("w") as pipe:
+        bench.kill(runner.pid)
+        pipe.write("\n")
+    bench.finish(runner)
+    bench.quiet()
+    assert bench("resume", bench.last() or "").code == 0
+    assert bench.task("one")["how"] == "adopted"
+    assert set(pieces(bench)) == {"note", "out"}
+    assert bench.effects() == {"one": 1}
+
+
+@pytest.mark.fault(3)
+def test_evidence_that_a_killed_supervisor_left_is_said_to_be_there(bench: Bench) -> None:
+    path = bench.write(
+        """steps:
+  - id: one
+    run: 'eval "$MARK"; echo x > "$DURUN_EVIDENCE/note"; kill -9 $PPID; sleep 100'
+"""
+    )
+    ran = bench("run", str(path))
+    bench.kill(*bench.steps())
+    assert ran.code == 3
+    reason = bench.task("one")["reason"]
+    assert "evidence that it may have left was not taken, and is in " in reason
+    assert (Path(reason.rpartition(" is in ")[2]) / "note").read_text() == "x\n"

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from durun.model import event as ev
+
+BOOK = """\
+durun: 1
+name: patch-all
+steps:
+  - id: patch
+    targets: {run: ./hosts}
+    max_parallel: 8
+    max_failures: 50
+    steps:
+      - {id: apply, run: "true", on_in_doubt: %(doubt)s%(more)s}
+      - {id: look, run: "true"}
+  - {id: tell, run: "true"}
+"""
+
+
+def book(doubt="ask", more=""):
+    return BOOK % {"doubt": doubt, "more": f", {more}" if more else ""}
+
+
+@pytest.fixture
+def patching(recorded):
+    """A run of 10,000 hosts that a crash has left in the middle."""
+
+    def record(text, *events, hosts=10_000):
+        keys = [f"host-{number:05}" for number in range(hosts)]
+        created = recorded.created(text=text, tasks=3, surroundings={"env": {}, "path": "/usr/bin:/bin"})
+        resolved = ev.TargetsResolved(step="patch", targets=[ev.Target(key, key) for key in keys], tasks=2 * hosts)
+        session = ev.SessionStarted(1, "start", 1, "h", "b", "p", "m", {})
+        recorded.many({"aaaa": [created, session, resolved, *events]})
+
+    return record
+
+
+def started(step, target, folder=1):
+    return ev.TaskStarted(
+        step=step, target=target, attempt=1, folder=folder, nonce="n", session=1, idempotency_key="k", request="r"
+    )
+
+
+def test_ten_thousand_targets_are_a_few_lines(durun, patching):
+    done = [f"host-{number:05}" for number in range(3000)]
+    ended = [ev.TaskSucceeded(step="apply", target=key, how="ran") for key in done]
+    failed = [
+        ev.TaskFailed(step="apply", target=f"host-{n:05}", code="exit", reason=f"no {n}") for n in range(3000, 3040)
+    ]
+    begun = [started("apply", key, n) for n, key in enumerate([*done, *(f"host-{n:05}" for n in range(3000, 3040))], 1)]
+    patching(book(), *begun, *ended, *failed)
+    lines = durun("plan", "aaaa").out.splitlines()
+    assert len(lines) < 40
+    assert "    done              apply  3000 targets" in lines
+    assert "    failed            apply  host-03000  no 3000" in lines
+    assert "    failed            apply  35 targets for other reasons" in lines
+    assert "    will run          apply  6960 targets" in lines
+    assert "    will run          look   9960 targets" in lines
+    assert "    blocked           look   1 target  apply[host-03000] has failed" in lines
+    told = json.loads(durun("plan", "aaaa", "--json").out)
+    assert len(told["tasks"]) == 20_001
+    assert told["tasks"][0] == {"step": "apply", "target": "host-00000", "verdict": "done", "why": ""}
+
+
+@pytest.mark.parametrize(
+    ("doubt", "more", "told"),
+    [
+        ("ask", "", "it is in doubt"),
+        ("fail", "", "it has failed"),
+        ("rerun", "idempotent: true", "it is repeated with the same key"),
+        ("verify", "verify: {run: 'true', not_done_on: [1]}", "verify is asked"),
+    ],
+)
+def test_what_ran_when_durun_was_lost_is_adopted_or_what_the_step_says(durun, patching, doubt, more, told):
+    patching(book(doubt, more), started("apply", "host-00001"), hosts=3)
+    out = durun("plan", "aaaa").out
+    assert "status     interrupted; told is what a resume would do" in out
+    assert f"will be adopted   apply  host-00001  it ran when durun was lost; if its end can't be told, {told}" in out
+
+
+def test_nothing_runs_after_a_cancel_was_asked_for(durun, patching):
+    patching(book(), ev.CancelRequested(reason="enough", by={}), hosts=3)
+    out = durun("plan", "aaaa").out
+    assert "will not run      apply  3 targets  a cancel was asked for" in out
+
+
+def test_a_fan_out_that_was_skipped_is_done_without_targets(durun, recorded):
+    text = "durun: 1\nname: x\nsteps:\n  - {id: a, targets: {run: ./hosts}, run: 'true'}\n  - {id: b, run: 'true'}\n"
+    created = recorded.created(text=text, surroundings={"env": {}, "path": "/bin"})
+    skipped = ev.TargetsResolved(step="a", targets=[], tasks=0, skipped=True)
+    recorded("aaaa", created, ev.SessionStarted(1, "start", 1, "h", "b", "p", "m", {}), skipped)
+    out = durun("plan", "aaaa").out
+    assert (
+        "  a: 0 targets, one after the other, stops at the first failure\n    done              a  no targets\n" in out
+    )
+    assert "will run          b" in out
