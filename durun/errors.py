@@ -83,6 +83,13 @@ class JournalDamaged(DurunError):
     exit_code = 7
 
 
+class BundleDamaged(DurunError):
+    """An exported bundle is not what was exported, or not signed by whom it should be."""
+
+    code = "bundle_damaged"
+    exit_code = 7
+
+
 class StorageFailed(DurunError):
     """The disk refused (full, read-only, broken): nothing more was started."""
 

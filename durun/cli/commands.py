@@ -39,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "secret check": Command("secret_check", "secret", "look whether every secret of a runbook can be had here"),
     "secret key": Command("secret_key", "secret", "show where durun's own keys are, or take them elsewhere"),
     "verify": Command("verify", "audit", "prove that nothing in the journal, a run or an exported bundle was changed"),
+    "export": Command("export", "audit", "write a run into a signed bundle that can be proved without durun"),
     "doctor": Command("doctor", "keep", "look whether durun is well here"),
 }
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated
 
 from durun.app import open_app
-from durun.audit.history import Place, prove
+from durun.audit.history import Place, Proof, prove
 from durun.audit.trust import Keys, read_heads, read_keys
 from durun.cli.arguments import Argument, JsonOption, Option, QuietOption
 from durun.cli.pick import find_run
-from durun.config import Config
+from durun.config import Config, load_config
+from durun.errors import UsageError
 from durun.secrets.keyrings import WorkerKeyring
 from durun.secrets.keys import SigningKey
 from durun.secrets.sign import key_id
@@ -21,7 +23,7 @@ from durun.views.json import dump
 
 
 def command(
-    run: Annotated[str | None, Argument("RUN", "The run; without it, every run.")] = None,
+    run: Annotated[str | None, Argument("RUN|BUNDLE", "The run, or an exported file; without it, every run.")] = None,
     head: Annotated[
         list[str] | None,
         Option("--head", metavar="HEX|FILE", help="A head that was kept elsewhere; may be repeated.", shown=False),
@@ -35,15 +37,38 @@ def command(
 ) -> int:
     """Prove that nothing was changed: the chain, the register, the signatures, the states, the files."""
     heads = read_heads(head or ())
-    with open_app(read_only=True) as app:
-        keys = read_keys(key) if key else own_keys(app.config)
-        run_id = None if run is None else find_run(app, run)
-        proof = prove(Place(app.journal, app.config.home / "runs"), run_id, keys, heads)
+    if run is not None and is_bundle(run):
+        what, proof = "bundle", _prove_bundle(Path(run), key, heads)
+    else:
+        what, proof = _prove_journal(run, key, heads)
     if as_json:
-        sys.stdout.write(dump(proof_json("journal" if run_id is None else "run", proof._asdict())))
+        sys.stdout.write(dump(proof_json(what, proof._asdict())))
     elif not quiet:
         sys.stdout.write(proof_text(proof._asdict()))
     return 0
+
+
+def is_bundle(word: str) -> bool:
+    """Whether the word names a file, and no run: no run has a dot or a slash in its id."""
+    return "." in word or "/" in word
+
+
+def _prove_bundle(path: Path, key: list[str] | None, heads: list[str]) -> Proof:
+    from durun.audit.opened import prove_bundle
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", "name a run, or a file that `durun export` has written") from None
+    return prove_bundle(content, read_keys(key) if key else own_keys(load_config(os.environ)), heads)
+
+
+def _prove_journal(run: str | None, key: list[str] | None, heads: list[str]) -> tuple[str, Proof]:
+    with open_app(read_only=True) as app:
+        keys = read_keys(key) if key else own_keys(app.config)
+        run_id = None if run is None else find_run(app, run)
+        place = Place(app.journal, app.config.home / "runs")
+        return "journal" if run_id is None else "run", prove(place, run_id, keys, heads)
 
 
 def own_keys(config: Config) -> Keys:

@@ -6,12 +6,16 @@ The runbooks, the values, the views and the points of the kills come from a seed
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import gzip
+import io
 import json
 import os
 import random
 import subprocess
 import sys
+import tarfile
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -110,6 +114,13 @@ class Watched:
         for more in (["show", run], ["show", run, "--events", "--json"], ["show", run, "--json"], ["logs", run]):
             assert self.call(*more, view=[]) == 0
         assert self.call("history", "--json", view=[]) == 0
+        bundle = self._bench.folder / "bundle.tar.gz"
+        assert self.call("export", run, "-o", str(bundle), view=[]) == 0
+        self._said.append((str(bundle), gzip.decompress(bundle.read_bytes())))
+        with tarfile.open(bundle) as files:
+            envelope = json.load(files.extractfile(f"durun-{run}/attestation.json") or io.BytesIO())
+        self._said.append(("attestation.json", base64.b64decode(envelope["payload"])))
+        assert self.call("verify", str(bundle), view=[]) == 0
 
     def end(self) -> None:
         """Nothing was seen, nowhere."""

@@ -1,0 +1,70 @@
+"""Takes a run out of a journal into a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+from durun.audit.archive import Packing, pack
+from durun.audit.bundle import Account, helpers, make
+from durun.audit.history import Place
+from durun.errors import JournalDamaged, NotAllowed
+from durun.journal.chain import RESTORE, prove, unseal
+from durun.journal.register import Entry
+from durun.secrets.sign import Ed25519Signer
+
+
+def export(place: Place, run_id: str, signer: Ed25519Signer, packing: Packing, scrub: Callable[[str], str]) -> bytes:
+    """The bundle of a run: its newest entry is signed first, if it is not.
+
+    `scrub` takes every secret that is known out of a text: what it would change is not exported. Raises NoSuchRun,
+    JournalDamaged, NotAllowed, StorageFailed.
+    """
+    account = gather(place, run_id, signer)
+    archive = make(account, signer, packing)
+    for name, content in archive.files.items():
+        text = content.decode("utf-8", "surrogateescape")
+        if scrub(text) != text:
+            raise NotAllowed(f"{name} would have a secret of the run in it", "nothing was exported")
+    return pack(archive, packing)
+
+
+def gather(place: Place, run_id: str, signer: Ed25519Signer) -> Account:
+    """All that is told of a run, its chain proved."""
+    journal = place.journal
+    links = journal.links(run_id)
+    (record, _), _ = prove(run_id, links)
+    events = unseal(links)
+    found = _helpers(place.runs / run_id, helpers(events))
+    return Account(record, links, events, _entries(place, run_id, signer), found)
+
+
+def _entries(place: Place, run_id: str, signer: Ed25519Signer) -> list[Entry]:
+    """The entries about the run, and from the newest of them on to the first that this key has signed."""
+    own = place.journal.entries(run_id)
+    if not own:
+        return []
+    place.journal.sign_with(signer)
+    later = place.journal.entries(after=own[-1].number - 1)
+    if not any(entry.key == signer.key for entry in later):
+        place.journal.sign()
+        later = place.journal.entries(after=own[-1].number - 1)
+    signed = next((number for number, entry in enumerate(later) if entry.key == signer.key), len(later) - 1)
+    # What another key has signed shows nothing to who has only this one.
+    chosen = [*own[:-1], *later[: signed + 1]]
+    return [entry if entry.key == signer.key else entry._replace(key=None, signature=None) for entry in chosen]
+
+
+def _helpers(folder: Path, digests: dict[str, str]) -> dict[str, bytes]:
+    """The helper files that are there. Raises JournalDamaged for one that was changed."""
+    found: dict[str, bytes] = {}
+    for name, digest in digests.items():
+        try:
+            content = (folder / name).read_bytes()
+        except OSError:
+            continue  # the bundle says that it was gone
+        if sha256(content).hexdigest() != digest:
+            raise JournalDamaged(f"{folder / name} is not the file that the run began with", RESTORE)
+        found[name] = content
+    return found
