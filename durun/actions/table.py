@@ -18,4 +18,5 @@ ACTIONS: Mapping[str, Action] = {
     "wait": wait.prepare,
     "approval": people.prepare_approval,
     "manual": people.prepare_manual,
+    "wait_for": wait.prepare_poll,
 }
