@@ -1,4 +1,4 @@
-"""An error as an operator or a program sees it."""
+"""The screen: how wide it is, and errors as an operator or a program sees them."""
 
 from __future__ import annotations
 
