@@ -48,17 +48,15 @@ class Failed(NamedTuple):
 class Pause(NamedTuple):
     """Nothing is to be started, and the step is done when a time has come.
 
-    `seconds` from when it is reached, or `at`, seconds since the epoch. With `every`, seconds, it is done when its
-    poll, asked so often, says so, and has failed when the time has come (neither of the two: never).
+    `seconds` from when it is reached, or `at`, seconds since the epoch (exactly one of the two).
     """
 
     seconds: float | None = None
     at: float | None = None
-    every: float | None = None
 
-    def until(self, now: float) -> float | None:
+    def until(self, now: float) -> float:
         """When it is over, for a step that is reached `now`; seconds since the epoch."""
-        return now + self.seconds if self.seconds is not None else self.at
+        return self.at if self.at is not None else now + (self.seconds or 0.0)
 
 
 class Question(NamedTuple):

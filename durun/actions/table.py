@@ -18,5 +18,4 @@ ACTIONS: Mapping[str, Action] = {
     "wait": wait.prepare,
     "approval": people.prepare_approval,
     "manual": people.prepare_manual,
-    "wait_for": wait.prepare_poll,
 }

@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "secret key": Command("secret_key", "secret", "show where durun's own keys are, or take them elsewhere"),
     "verify": Command("verify", "audit", "prove that nothing in the journal, a run or an exported bundle was changed"),
     "export": Command("export", "audit", "write a run into a signed bundle that can be proved without durun"),
+    "report": Command("report", "audit", "write a page about a run, or list which runs show which control"),
     "doctor": Command("doctor", "keep", "look whether durun is well here"),
 }
 

@@ -55,7 +55,6 @@ _MAPPINGS: Final = frozenset(
         "wait",
         "approval",
         "manual",
-        "wait_for",
         "concurrency",
         "collect",
         "rollback",

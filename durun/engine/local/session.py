@@ -13,13 +13,11 @@ from durun.engine.ledger import Ledger
 from durun.engine.local.files import read_listed
 from durun.engine.local.hands import Hands
 from durun.engine.local.landing import Landing
-from durun.engine.local.outbox import Outbox
 from durun.engine.local.performer import Performer
 from durun.engine.local.place import Place, here
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.recovery import Recovery
 from durun.engine.local.results import Results
-from durun.engine.local.sharing import others_of
 from durun.engine.local.signing import Signing
 from durun.engine.secrecy import NO_SECRETS
 from durun.engine.targets import Targets
@@ -69,13 +67,11 @@ class Session:
         self.secrecy = secrecy
         preparer = Preparer(state, plan, runbook, self.run_folder, clock, secrecy)
         self.targets = targets = Targets(self.ledger, preparer, self._read_listed)
-        results, outbox = self._results(preparer), Outbox(_stop_grace(), self.run_folder)
-        self.performer = Performer(self.ledger, preparer, runbook, targets, results, outbox)
-        asker, poller = self.performer.asker, self.performer.poller
-        self.landing = Landing(self.ledger, preparer, asker, poller, targets, results, self.run_folder)
+        self.performer = Performer(self.ledger, preparer, runbook, targets, _stop_grace())
+        results = self._results(preparer)
+        self.landing = Landing(self.ledger, preparer, self.performer.asker, targets, results, self.run_folder)
         self.recovery = Recovery(self.ledger, self.landing, self.run_folder, self._here)
         self.signing = Signing(config, journal)
-        self.others = others_of(config, state.record.id, journal, clock)
         self._make_work()
 
     def emit_start(self) -> None:

@@ -1,0 +1,85 @@
+"""`durun report`: a page about one run, or which runs are evidence for which control."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from durun import __version__
+from durun.app import App, open_app
+from durun.cli.arguments import Argument, JsonOption, Option
+from durun.cli.history import list_runs, parse_since
+from durun.cli.pick import find_run
+from durun.errors import StorageFailed, UsageError
+
+
+def command(
+    run: Annotated[str | None, Argument("RUN", "The run; not with --controls.")] = None,
+    output: Annotated[str | None, Option("--output", "-o", metavar="FILE", help="Where the page is written.")] = None,
+    controls: Annotated[bool, Option("--controls", help="List which runs are evidence for which control.")] = False,
+    since: Annotated[str | None, Option(help="With --controls: only runs started since: 90d, 12h, or a date.")] = None,
+    as_csv: Annotated[bool, Option("--csv", help="With --controls: write CSV.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Write a page about one run, or list which runs are evidence for which control."""
+    if controls:
+        if run is not None or output is not None or (as_csv and as_json):
+            raise UsageError("--controls is over many runs, in one format", "durun report --controls --since 90d --csv")
+        with open_app(read_only=True) as app:
+            sys.stdout.write(_controls(app, since, as_csv, as_json))
+        return 0
+    if run is None or output is None or as_csv or as_json or since is not None:
+        raise UsageError("a report is of one run, and written to a file", "durun report RUN -o report.html")
+    with open_app(read_only=True) as app:
+        text = _page(app, find_run(app, run))
+    _write(Path(output), text)
+    return 0
+
+
+def _page(app: App, run_id: str) -> str:
+    from durun.views.report.facts import Seal, Subject
+    from durun.views.report.page import page
+
+    state = app.state(run_id)
+    entries = app.journal.entries(run_id)
+    newest = entries[-1] if entries else None
+    seal = Seal(newest.digest, newest.key or "", newest.signature is not None) if newest else Seal("", "", False)
+    events = app.journal.events(run_id)
+    status = app.status(state.record)
+    return page(Subject(state, status, app.runbook(state), events, seal, app.clock.now(), __version__))
+
+
+def _controls(app: App, since: str | None, as_csv: bool, as_json: bool) -> str:
+    from durun.views.json import dump
+    from durun.views.report.controls import Entry, controls_csv, controls_json, controls_text, covered
+    from durun.views.report.steps import looks_of
+
+    now = app.clock.now()
+    begin = None if since is None else parse_since(since, now)
+    found = []
+    for record, status in list_runs(app, [], None, begin, None):
+        state = app.state(record.id)
+        runbook = app.runbook(state)
+        looks = looks_of(runbook, state)
+        for control, steps in covered(runbook):
+            standing = tuple((step, looks[step][0]) for step in steps)
+            found.append(Entry(control, record, status, standing, app.head(record.id)))
+    found.sort(key=lambda entry: entry.control)
+    if as_json:
+        return dump(controls_json(found, begin, now))
+    return controls_csv(found) if as_csv else controls_text(found)
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, and for the owner's eyes only."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise StorageFailed(f"{path}: {error.strerror}", "choose a folder that can be written to") from error
