@@ -32,6 +32,8 @@ COMMANDS: dict[str, Command] = {
     "logs": Command("logs", "look", "print what steps wrote"),
     "plan": Command("plan", "look", "show what a runbook or a run will do, and why; runs nothing"),
     "graph": Command("graph", "look", "draw the steps of a runbook, or of a run with where each stands"),
+    "new": Command("new", "write", "write a first runbook, which runs as it is"),
+    "schema": Command("schema", "write", "print the JSON Schema of runbooks, for editors"),
     "validate": Command("validate", "write", "report every error in runbooks at once"),
     "secret set": Command("secret_set", "secret", "put a secret into your keyring"),
     "secret list": Command("secret_list", "secret", "list what durun has put into your keyring"),
