@@ -65,13 +65,11 @@ _MAPPINGS: Final = frozenset(
 )
 
 
-SCHEMA_FILE: Final = FilePath(__file__).with_name("runbook.schema.json")
-
-
 @cache
 def document_schema() -> Mapping[str, Json]:
     """The JSON Schema of a runbook."""
-    schema: Mapping[str, Json] = json.loads(SCHEMA_FILE.read_text("utf-8"))
+    text = FilePath(__file__).with_name("runbook.schema.json").read_text("utf-8")
+    schema: Mapping[str, Json] = json.loads(text)
     return schema
 
 

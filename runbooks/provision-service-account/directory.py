@@ -9,6 +9,7 @@
     directory.py exact       it has the roles that were asked for, and no others
     directory.py enable      its token and the unlocking, in one change, if it has exactly its roles
     directory.py enabled     0: it logs in with its token; 3: it is locked; else: could not tell
+    Both read the token from standard input.
 
     directory.py disable     locked again
     directory.py revoke      without the role of this target
@@ -20,7 +21,7 @@ leave alone what is somebody else's, and are done where there is nothing.
 75: the directory was not reached, or had no time, and nothing happened.
 
 Environment: LDAP_URL (ldaps://, ldapi://, or ldap:// with StartTLS), LDAP_BIND_DN, LDAP_PASSWORD_FILE, SERVICES_BASE,
-ROLES_BASE, INPUT_ACCOUNT, INPUT_ROLES (JSON), CHANGE, TARGET (a role), TOKEN_FILE, DURUN_RUN_ID.
+ROLES_BASE, INPUT_ACCOUNT, INPUT_ROLES (JSON), CHANGE, TARGET (a role), DURUN_RUN_ID.
 """
 
 from __future__ import annotations
@@ -66,6 +67,11 @@ def _text(line: str) -> str:
     return base64.b64decode(value[1:]).decode() if value.startswith(":") else value.strip()
 
 
+def _token() -> str:
+    """What is on standard input."""
+    return sys.stdin.read() or die("there is no token on standard input")
+
+
 def _never_began(told: subprocess.CompletedProcess[str]) -> bool:
     """Whether it did not come to its work: it says what it is about to do only when it is logged in."""
     return not told.stdout and (told.returncode in UNKNOWN or told.stderr.startswith("ldap_start_tls:"))
@@ -85,8 +91,10 @@ class Directory:
     def _tool(
         self, program: str, *more: str, given: str = "", as_itself: bool = False
     ) -> subprocess.CompletedProcess[str]:
-        who, file = (self.dn, "TOKEN_FILE") if as_itself else (self._env["LDAP_BIND_DN"], "LDAP_PASSWORD_FILE")
-        argv = [program, "-x", "-H", self._env["LDAP_URL"], "-D", who, "-y", self._env[file], "-o", "nettimeout=10"]
+        """Have a tool of OpenLDAP work as our own account, or as the one that we make: then `given` is its token."""
+        who = self.dn if as_itself else self._env["LDAP_BIND_DN"]
+        file = "/dev/stdin" if as_itself else self._env["LDAP_PASSWORD_FILE"]
+        argv = [program, "-x", "-H", self._env["LDAP_URL"], "-D", who, "-y", file, "-o", "nettimeout=10"]
         argv += ["-ZZ"] if self._env["LDAP_URL"].startswith("ldap://") else []
         return subprocess.run([*argv, *more], input=given, capture_output=True, encoding="utf-8", check=False)
 
@@ -189,8 +197,8 @@ class Directory:
 
     # -- its way in ----------------------------------------------------------------------------------------------
 
-    def _logs_in(self) -> bool:
-        asked = self._tool("ldapwhoami", as_itself=True)
+    def _logs_in(self, token: str) -> bool:
+        asked = self._tool("ldapwhoami", given=token, as_itself=True)
         if asked.returncode not in (0, WRONG_PASSWORD):
             _no_answer(asked)
         return asked.returncode == 0
@@ -198,19 +206,20 @@ class Directory:
     def enable(self) -> None:
         """Its token and the unlocking. One change: OpenLDAP unlocks by itself whoever gets a new password."""
         self.exact()
+        token = _token()
         salt = secrets.token_bytes(16)
         # Chance of 256 bits can't be tried out, so a quick hash is enough; every OpenLDAP has this one.
-        digest = hashlib.sha1(Path(self._env["TOKEN_FILE"]).read_bytes() + salt, usedforsecurity=False).digest()
+        digest = hashlib.sha1(token.encode() + salt, usedforsecurity=False).digest()
         lines = [f"dn: {self.dn}", "changetype: modify", "replace: userPassword"]
         lines += [f"userPassword: {{SSHA}}{base64.b64encode(digest + salt).decode()}"]
         lines += ["-", "delete: pwdAccountLockedTime"]
         answer = self._change("\n".join(lines) + "\n", f"(&{self._ours}(pwdAccountLockedTime=*))", fine=(NOT_OURS,))
-        if answer == NOT_OURS and not self._logs_in():
+        if answer == NOT_OURS and not self._logs_in(token):
             die(f"{self.name} is not the locked account that this run has made")
 
     def enabled(self) -> int:
         """Whether it logs in."""
-        if self._logs_in():
+        if self._logs_in(_token()):
             return DONE
         if self._find(self.dn, "base", f"(&{self._ours}(pwdAccountLockedTime=*))", "uid"):
             return NOT_DONE

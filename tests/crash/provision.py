@@ -37,9 +37,9 @@ def trial(text: str) -> str:
     """The runbook with less patience, and without a second person."""
     book = yaml.safe_load(text)
     for step in book["steps"]:
-        if "http" in step:
-            step["timeout"] = "2s"
         for part in (step, step.get("rollback", {})):
+            if "http" in part:
+                part["timeout"] = "2s"
             if "retry" in part:
                 part["retry"]["delay"] = "10ms"
         if "approval" in step:

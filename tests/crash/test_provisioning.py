@@ -27,7 +27,7 @@ STRIDE = 4
 """Hits from one kill to the next."""
 SERVICE = ("", *DIES, *LATE)
 """What the service does meanwhile when it is asked next."""
-ENDINGS = ("all of it",)
+ENDINGS = ("all of it", "taken back")
 FAILED, IN_DOUBT, WAITS = 1, 3, 5
 AROUND = ("before", "after")
 RESUMED = [f"{point}.{when}" for point in ("take_over", "settle") for when in AROUND]
@@ -137,6 +137,14 @@ def test_a_service_that_dies_or_is_late(provision: Provision, request_: int, how
     provision.changes.set({request_: how}, honours=honours)
     end(provision)
     assert len(provision.changes.asked()) > asked + 2
+
+
+@pytest.mark.parametrize("request_", [2, 3], ids=["close", "withdraw"])
+@pytest.mark.parametrize("how", [*DIES, *LATE])
+def test_a_service_that_dies_or_is_late_when_all_is_taken_back(provision: Provision, request_: int, how: str) -> None:
+    provision.changes.set({request_: how}, honours=False, refuses="implemented")
+    end(provision)
+    assert len(provision.changes.asked()) > 3
 
 
 @pytest.mark.parametrize("first", DIES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from crash_harness import Ran, wait_until
-from crash_provision import Provision
+from crash_provision import TOKENS, Provision
 
 from daemons.keyring import needs_keyring
 from daemons.openldap import needs_openldap
@@ -54,8 +54,34 @@ def test_killed_in_the_middle_of_a_decision(provision: Provision, when: str) -> 
     assert provision.done == 1
 
 
+@pytest.mark.fault(19)
+def test_a_rollback_that_fails_stops_no_other_and_what_stands_is_listed(provision: Provision) -> None:
+    """The directory goes away while the last step waits for its answer, which is a no."""
+    run = waits(provision)
+    provision.changes.set({1: "answers late"}, refuses="implemented")
+    process = provision.start("approve", run)
+    wait_until(lambda: "PUT" in [asked.method for asked in provision.changes.asked()])
+    provision.directory.stop()
+    ran = provision.finish(process)
+    assert ran.code == FAILED, ran
+    assert provision.stored()[0].status == "rollback_failed"
+    for standing in ("create", "enable", *(f"roles[{role}]" for role in provision.roles)):
+        assert f"{standing} still stands: its rollback failed" in ran.out
+    assert ran.out.count("still stands") == 4
+    assert provision.account not in provision.keyring.all(TOKENS)
+    assert provision.changes.states(run) == ["withdrawn"]
+
+    provision.directory.start()
+    withdrawn = len(provision.changes.asked())
+    ran = provision("resume", run)
+    assert ran.code == FAILED, ran
+    provision.look()
+    assert (provision.stored()[0].status, provision.done) == ("rolled_back", 1)
+    assert len(provision.changes.asked()) == withdrawn
+
+
 @pytest.mark.fault(20)
-@pytest.mark.parametrize("goes_on", [True], ids=["resume"])
+@pytest.mark.parametrize("goes_on", [True, False], ids=["resume", "rollback"])
 def test_a_role_in_doubt_stops_everything_until_somebody_says_how_it_is(provision: Provision, goes_on: bool) -> None:
     """Everything of durun dies while the first role is given, and the directory with it: nobody can be asked."""
     run = waits(provision)
@@ -104,3 +130,14 @@ def test_an_approval_of_two_days(provision: Provision) -> None:
     assert cron(provision, "resume", "--all", "--quiet", days=2.1).code == 0
     provision.look()
     assert (provision.stored()[0].status, provision.done) == ("succeeded", 1)
+
+
+@pytest.mark.fault(26, 28)
+def test_an_approval_that_nobody_gives_takes_the_request_back(provision: Provision) -> None:
+    run = waits(provision)
+    assert cron(provision, "resume", "--all", "--quiet", days=6.9) == (0, "", "")
+    ran = provision("approve", run, env={"CRASH_CLOCK": f"{7.1 * DAY}"})
+    assert ran.code == DENIED, ran
+    assert cron(provision, "resume", "--all", "--quiet", days=7.2).code == DENIED
+    provision.look()
+    assert (provision.stored()[0].status, provision.done) == ("rolled_back", 1)

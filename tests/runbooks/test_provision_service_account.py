@@ -10,7 +10,6 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ import pytest
 from daemons.changes import Changes, changes  # noqa: F401
 from daemons.keyring import Keyring, needs_keyring, unlocked_keyring  # noqa: F401
 from daemons.openldap import PROVISIONER, ROLES, SERVICES, OpenLdap, needs_openldap
-from daemons.people import Person, people
 
 pytestmark = [needs_keyring, needs_openldap]
 
@@ -102,6 +100,15 @@ def test_an_account_is_made_when_it_is_approved(durun: Any, provision: Provision
     provision.whole(run)
 
 
+def test_what_is_denied_is_withdrawn(durun: Any, provision: Provision) -> None:
+    run = provision.start()
+    durun("reject", run, "--reason", "not this quarter", code=DENIED)
+    assert provision.status(run) == "rolled_back"
+    provision.nothing()
+    assert provision.changes.states(run) == ["withdrawn"]
+    assert not provision.directory.changes(provision.account)
+
+
 def test_a_name_that_is_taken_is_told_before_anything_is_asked_for(durun: Any, provision: Provision) -> None:
     dn = provision.directory.dn(provision.account)
     provision.directory.change(f"dn: {dn}\nchangetype: add\nobjectClass: account\n")
@@ -110,12 +117,34 @@ def test_a_name_that_is_taken_is_told_before_anything_is_asked_for(durun: Any, p
     assert provision.directory.account(provision.account) is not None
 
 
-@pytest.fixture
-def approver(provision: Provision, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    """Another user, whom the run asks, and who may say so in the state directory."""
-    if os.getuid() != 0:
-        pytest.skip("other users are made by root")
-    mark = f"drn{os.getpid()}"
-    with people(tmp_path_factory.mktemp("people"), f"{mark}g", f"{mark}a") as (person,):
-        provision.write(person.name)
-        yield person
+def test_more_rights_than_asked_for_and_there_is_no_account(durun: Any, provision: Provision) -> None:
+    run = provision.start()
+    group, dn = f"cn={provision.admins},{ROLES}", provision.directory.dn(provision.account)
+    provision.directory.change(f"dn: {group}\nchangetype: modify\nadd: member\nmember: {dn}\n")
+    assert "what nobody asked for" in durun("approve", run, code=FAILED)
+    assert provision.status(run) == "rolled_back"
+    provision.nothing()
+    assert provision.changes.states(run) == ["withdrawn"]
+
+
+def test_what_fails_last_takes_all_of_it_back(durun: Any, provision: Provision) -> None:
+    run = provision.start()
+    provision.changes.set(refuses="implemented")
+    assert "still stands" not in durun("approve", run, code=FAILED)
+    assert provision.status(run) == "rolled_back"
+    provision.nothing()
+    assert provision.changes.states(run) == ["withdrawn"]
+    done = provision.directory.changes(provision.account)
+    assert sorted(change.kind for change in done) == ["add", "delete", *["modify"] * 4]
+    durun("resume", run)
+    assert provision.directory.changes(provision.account) == done
+
+
+def test_an_account_that_is_no_longer_needed_is_taken_back(durun: Any, provision: Provision) -> None:
+    run = provision.start()
+    durun("approve", run)
+    provision.whole(run)
+    assert "still stands" not in durun("rollback", run, "--reason", "they left")
+    assert provision.status(run) == "rolled_back"
+    provision.nothing()
+    assert provision.changes.states(run) == ["implemented", "withdrawn"]

@@ -24,19 +24,21 @@ class Account(NamedTuple):
 
     server: OpenLdap
     name: str
+    token: str
     environment: dict[str, str]
 
     def __call__(self, what: str, code: int = 0, **env: str) -> str:
         """What the helper said; fails the test unless it ended with `code`."""
         told = subprocess.run(
-            [SCRIPT, what], env={**self.environment, **env}, capture_output=True, text=True, check=False
+            [SCRIPT, what],
+            env={**self.environment, **env},
+            input=self.token,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert told.returncode == code, (told.returncode, told.stdout, told.stderr)
         return told.stderr
-
-    @property
-    def token(self) -> str:
-        return Path(self.environment["TOKEN_FILE"]).read_text()
 
     def grant_all(self) -> None:
         for role in json.loads(self.environment["INPUT_ROLES"]):
@@ -57,17 +59,16 @@ def account(openldap: OpenLdap, tmp_path: Path) -> Account:
     mark = secrets.token_hex(4)
     roles = [f"{name}-{mark}" for name in ("readers", "writers")]
     openldap.new_roles(*roles, f"admins-{mark}")
-    password, token = tmp_path / "password", tmp_path / "token"
-    for file, value in ((password, openldap.password), (token, secrets.token_urlsafe(32))):
-        file.touch(mode=0o600)
-        file.write_text(value)
+    password = tmp_path / "password"
+    password.touch(mode=0o600)
+    password.write_text(openldap.password)
     environment = {
         "PATH": os.environ["PATH"], "LDAP_URL": openldap.url, "LDAPTLS_CACERT": str(openldap.ca),
         "LDAP_BIND_DN": PROVISIONER, "LDAP_PASSWORD_FILE": str(password), "SERVICES_BASE": SERVICES,
         "ROLES_BASE": ROLES, "INPUT_ACCOUNT": f"shop-{mark}", "INPUT_ROLES": json.dumps(roles), "CHANGE": "CHG1",
-        "TARGET": roles[0], "TOKEN_FILE": str(token), "DURUN_RUN_ID": mark,
+        "TARGET": roles[0], "DURUN_RUN_ID": mark,
     }  # fmt: skip
-    return Account(openldap, f"shop-{mark}", environment)
+    return Account(openldap, f"shop-{mark}", secrets.token_urlsafe(32), environment)
 
 
 def other_run(account: Account) -> Account:
