@@ -1,27 +1,38 @@
 """An archive that is the same, byte for byte, for the same files: sorted, without owners, with one time for all.
 
-So a proof packs what it has unpacked once more, and sees each byte that is not as durun wrote it, also between files.
+It is written and read as a stream: what is large never is in memory. A proof packs what it has read once more, and so
+sees each byte that is not as durun wrote it, also between files.
 """
 
 from __future__ import annotations
 
-import io
 import tarfile
-import zlib
-from collections.abc import Mapping
-from importlib import import_module
-from typing import Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, BinaryIO, NamedTuple, TypeAlias, cast
 
-from durun.errors import BundleDamaged, UsageError
+from durun.audit.packing import CHUNK, Packing, Stream, compressed, packing_in, unpacked
+from durun.errors import BundleDamaged
 
-Packing: TypeAlias = Literal["gzip", "zstd"]
+LARGE = "evidence/"
+"""The folder of files that are not kept in memory."""
+MOST_KEPT = 1 << 30
+"""Bytes of all other files: a small archive may claim to be a huge one."""
 
-MAGIC: Mapping[Packing, bytes] = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
-LARGEST = 4 << 30
-"""Bytes that an archive may have when it is unpacked: a small file may claim to be a huge one."""
-
-_GZIP = 16 + zlib.MAX_WBITS
+_BLOCK, _RECORD = 512, 10240
 _AGAIN = "get the bundle anew from where it was made"
+
+
+class Large(NamedTuple):
+    """A file that is not in memory. `path`: where it is to be read, when an archive is made."""
+
+    size: int
+    sha256: str
+    path: Path | None = None
+
+
+Content: TypeAlias = bytes | Large
 
 
 class Archive(NamedTuple):
@@ -29,71 +40,78 @@ class Archive(NamedTuple):
 
     folder: str
     time: int
-    files: Mapping[str, bytes]
+    files: Mapping[str, Content]
 
 
-def packing_of(name: str) -> Packing:
-    """How a file of this name is packed. Raises UsageError."""
-    if name.endswith((".tar.gz", ".tgz")):
-        return "gzip"
-    if name.endswith((".tar.zst", ".tzst")):
-        _zstd()
-        return "zstd"
-    raise UsageError(f"{name} is no name of a bundle", "name it FILE.tar.gz or FILE.tar.zst")
+def digest_of(content: Content) -> str:
+    """The SHA-256 of a file, in hex."""
+    return content.sha256 if isinstance(content, Large) else sha256(content).hexdigest()
 
 
-def packer(packing: Packing) -> str:
-    """The library that packs so, with its version: another one may choose other bytes for the same content."""
-    return f"zlib {zlib.ZLIB_RUNTIME_VERSION}" if packing == "gzip" else f"zstd {_zstd().zstd_version}"
+def pack(archive: Archive, packing: Packing) -> Iterator[bytes]:
+    """The archive as one file, piece by piece. Raises OSError, and BundleDamaged for a large file that was changed."""
+    return compressed(_tar(archive), packing)
 
 
-def pack(archive: Archive, packing: Packing) -> bytes:
-    """The archive as one file."""
-    return _compress(_tar(archive), packing)
-
-
-def unpack(content: bytes) -> tuple[Archive, Packing]:
+def unpack(file: BinaryIO) -> tuple[Archive, Packing]:
     """What is in an archive that is as `pack` writes it, but for its compression. Raises BundleDamaged, UsageError."""
-    packing: Packing | None = next((kind for kind, magic in MAGIC.items() if content.startswith(magic)), None)
-    if packing is None:
-        raise BundleDamaged("this is no bundle: neither gzip nor zstd", _AGAIN)
-    tar = _decompress(content, packing)
+    packing = packing_in(file)
     try:
-        archive = _read(tar)
+        archive = _read(Stream(unpacked(file, packing)))
     except (tarfile.TarError, ValueError, UnicodeError, OverflowError, EOFError) as error:
         raise BundleDamaged(f"the archive can't be read: {error}", _AGAIN) from error
-    again = _tar(archive)
-    if again != tar:
-        at = next((at for at, (one, other) in enumerate(zip(again, tar, strict=False)) if one != other), len(again))
-        raise BundleDamaged(f"the archive is not as durun writes it, from byte {at} of the unpacked one", _AGAIN)
+    _require_layout(archive, Stream(unpacked(file, packing)))
     return archive, packing
 
 
-def is_packed_as(content: bytes, archive: Archive, packing: Packing) -> bool:
-    """Whether the file is, byte for byte, what packing the archive here gives."""
-    return pack(archive, packing) == content
+def _layout(archive: Archive) -> Iterator[Content]:
+    """The archive from its first byte to the last: a Large stands for its content."""
+    length = 0
+    for name in sorted(archive.files):
+        content = archive.files[name]
+        entry = tarfile.TarInfo(f"{archive.folder}/{name}")
+        entry.size = content.size if isinstance(content, Large) else len(content)
+        entry.mtime, entry.mode = archive.time, 0o644
+        header, padding = entry.tobuf(tarfile.PAX_FORMAT, errors="surrogateescape"), bytes(-entry.size % _BLOCK)
+        yield from (header, content, padding)
+        length += len(header) + entry.size + len(padding)
+    end = 2 * _BLOCK
+    yield bytes(end + -(length + end) % _RECORD)
 
 
-def _tar(archive: Archive) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name in sorted(archive.files):
-            entry = tarfile.TarInfo(f"{archive.folder}/{name}")
-            entry.size, entry.mtime, entry.mode = len(archive.files[name]), archive.time, 0o644
-            tar.addfile(entry, io.BytesIO(archive.files[name]))
-    return out.getvalue()
+def _tar(archive: Archive) -> Iterator[bytes]:
+    for part in _layout(archive):
+        if isinstance(part, Large):
+            yield from _content(part)
+        else:
+            yield part
 
 
-def _read(tar: bytes) -> Archive:
-    files: dict[str, bytes] = {}
-    folders, times = set(), set()
-    with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as opened:
+def _content(part: Large) -> Iterator[bytes]:
+    assert part.path is not None
+    digest, size = sha256(), 0
+    with part.path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            yield chunk
+    if (size, digest.hexdigest()) != (part.size, part.sha256):
+        raise BundleDamaged(f"{part.path} was changed since it was taken", "nothing was exported")
+
+
+def _read(stream: Stream) -> Archive:
+    files: dict[str, Content] = {}
+    folders, times, kept = set(), set(), 0
+    with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|", errors="surrogateescape") as opened:
         for entry in opened:
-            stream = opened.extractfile(entry) if entry.isreg() else None
+            content = opened.extractfile(entry) if entry.isreg() else None
             folder, _, name = entry.name.partition("/")
-            if stream is None or not name or name in files or ".." in name.split("/"):
+            if content is None or not name or name in files or ".." in name.split("/"):
                 raise ValueError(f"{entry.name!r} does not belong into it")
-            files[name] = stream.read()
+            kept += 0 if name.startswith(LARGE) else entry.size
+            if kept > MOST_KEPT:
+                raise ValueError("it is too large")
+            files[name] = _large(content) if name.startswith(LARGE) else content.read()
             folders.add(folder)
             times.add(int(entry.mtime))
     if len(folders) != 1 or len(times) != 1:
@@ -101,35 +119,23 @@ def _read(tar: bytes) -> Archive:
     return Archive(folders.pop(), times.pop(), files)
 
 
-def _compress(content: bytes, packing: Packing) -> bytes:
-    if packing == "gzip":
-        packer = zlib.compressobj(9, zlib.DEFLATED, _GZIP)
-        return packer.compress(content) + packer.flush()
-    zstd = _zstd()
-    options = {zstd.CompressionParameter.compression_level: 19, zstd.CompressionParameter.checksum_flag: 1}
-    packed: bytes = zstd.compress(content, options=options)
-    return packed
+def _large(content: IO[bytes]) -> Large:
+    digest, size = sha256(), 0
+    while chunk := content.read(CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+    return Large(size, digest.hexdigest())
 
 
-def _decompress(content: bytes, packing: Packing) -> bytes:
-    error: type[Exception] = zlib.error if packing == "gzip" else _zstd().ZstdError
-    unpacker: Any = zlib.decompressobj(_GZIP) if packing == "gzip" else _zstd().ZstdDecompressor()
-    try:
-        unpacked: bytes = unpacker.decompress(content, LARGEST)
-    except error as problem:
-        raise BundleDamaged(f"the archive can't be unpacked: {problem}", _AGAIN) from problem
-    if not unpacker.eof:
-        raise BundleDamaged("the archive is cut off, or too large", _AGAIN)
-    if unpacker.unused_data:
+def _require_layout(archive: Archive, stream: Stream) -> None:
+    """Raise BundleDamaged unless the unpacked archive is, byte for byte, laid out as `pack` does."""
+    at = 0
+    for part in _layout(archive):
+        size = part.size if isinstance(part, Large) else len(part)
+        if isinstance(part, Large):
+            stream.skip(size)
+        elif stream.read(size) != part:
+            raise BundleDamaged(f"the archive is not as durun writes it, behind byte {at} of the unpacked one", _AGAIN)
+        at += size
+    if stream.read(1):
         raise BundleDamaged("there is something behind the end of the archive", _AGAIN)
-    return unpacked
-
-
-def _zstd() -> Any:
-    """The module of Python 3.14, or the same one for an older Python. Raises UsageError."""
-    for name in ("compression.zstd", "backports.zstd"):
-        try:
-            return import_module(name)
-        except ImportError:
-            continue
-    raise UsageError("zstd is not installed here", "install durun[zstd], or use a .tar.gz")

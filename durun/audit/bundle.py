@@ -7,6 +7,7 @@
 | `register/N.json`, `.sig` | the entries about the run, on to one that is signed |
 | `runbook.yaml`, `runbook-N.yaml` | the runbook of the start, and those that event N changed it to |
 | `files/…`, `files-S/…` | the helper files of these |
+| `evidence/SHA256` | what was taken as evidence, each piece once |
 | `manifest.json`, `SHA256SUMS` | what it is, and the digests of all files |
 | `key.pem`, `attestation.json` | the public key, and the signed statement about all files |
 """
@@ -15,18 +16,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
-from durun.audit.archive import Archive, Packing, packer
+from durun.audit.archive import Archive, Content, digest_of
+from durun.audit.packing import Packing, packer
 from durun.audit.statement import envelope
 from durun.journal.chain import Link, canonical
 from durun.journal.register import Entry
 from durun.model.clock import to_iso
 from durun.model.event import RunbookChanged, RunCreated, Stamped
-from durun.model.task import RunRecord
+from durun.model.evidence import Evidence, evidence_of
+from durun.model.task import RunRecord, TaskKey, TaskState
 from durun.model.values import Json
 from durun.secrets.sign import Ed25519Signer, to_pem
 
@@ -35,25 +37,30 @@ EVENTS, CHAIN = "events.jsonl", "chain.txt"
 
 
 class Account(NamedTuple):
-    """A run as it is told: its record, its events as stored and as read, its entries, its helper files by name."""
+    """A run as it is told: its record and tasks, its events as stored and as read, its entries, and its other files.
+
+    `helpers` and `evidence` are by name, as far as they are there.
+    """
 
     record: RunRecord
+    tasks: Mapping[TaskKey, TaskState]
     links: Sequence[Link]
     events: Sequence[Stamped]
     entries: Sequence[Entry]
     helpers: Mapping[str, bytes]
+    evidence: Mapping[str, Content]
 
 
 def make(account: Account, signer: Ed25519Signer, packing: Packing) -> Archive:
     """The bundle of a run, signed."""
     about = manifest(account, signer.key, packer(packing))
-    files = told(account) | {name: text.encode() for name, text in runbooks(account.events).items()}
-    files |= account.helpers
+    files: dict[str, Content] = {**told(account), **account.helpers, **account.evidence}
+    files |= {name: text.encode() for name, text in runbooks(account.events).items()}
     files[MANIFEST] = (json.dumps(about, ensure_ascii=True, indent=1, sort_keys=True) + "\n").encode()
     files[KEY] = to_pem(signer.public)
     files[GUIDE] = guide(account, signer.key)
     files[SUMS] = sums(files)
-    digests = {name: sha256(content).hexdigest() for name, content in files.items()}
+    digests = {name: digest_of(content) for name, content in files.items()}
     files[ATTESTATION] = envelope(digests, about, signer)
     return Archive(folder_of(account.record.id), int(account.events[-1].at), files)
 
@@ -63,9 +70,9 @@ def folder_of(run_id: str) -> str:
     return f"durun-{run_id}"
 
 
-def told(account: Account) -> dict[str, bytes]:
+def told(account: Account) -> dict[str, Content]:
     """The events and the entries."""
-    files = {
+    files: dict[str, Content] = {
         EVENTS: "".join(f"{link.body}\n" for link in account.links).encode(),
         CHAIN: "".join(f"{link.hash.hex()}\n" for link in account.links).encode(),
     }
@@ -110,6 +117,7 @@ def manifest(account: Account, key: str, packed_by: str) -> dict[str, Json]:
         "requested_by": created.by,
         "events": len(account.links),
         "chain": account.links[-1].hash.hex(),
+        "evidence": [_piece(piece) for piece in evidence_of(account.tasks.items())],
         "entries": [entry.number for entry in own],
         "head": own[-1].digest if own else None,
         "key": key,
@@ -117,18 +125,23 @@ def manifest(account: Account, key: str, packed_by: str) -> dict[str, Json]:
     }
 
 
+def _piece(piece: Evidence) -> dict[str, Json]:
+    told = {name: value for name, value in piece._asdict().items() if name not in ("key", "command")}
+    return {**told, "step": piece.key.step, "target": piece.key.target, "command": list(piece.command)}
+
+
 def own_entries(account: Account) -> list[Entry]:
     """The entries about the run itself, in order."""
     return [entry for entry in account.entries if entry.run == account.record.id]
 
 
-def sums(files: Mapping[str, bytes]) -> bytes:
+def sums(files: Mapping[str, Content]) -> bytes:
     """The text of `SHA256SUMS`, as sha256sum(1) writes it: names with a backslash or a line's end are escaped."""
     lines = []
     for name in sorted(files):
         escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
         mark = "" if escaped == name else "\\"
-        lines.append(f"{mark}{sha256(files[name]).hexdigest()}  {escaped}\n")
+        lines.append(f"{mark}{digest_of(files[name])}  {escaped}\n")
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 

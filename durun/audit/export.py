@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from durun.audit.archive import Packing, pack
+from durun.audit.archive import Content, Large, pack
 from durun.audit.bundle import Account, helpers, make
 from durun.audit.history import Place
+from durun.audit.packing import Packing
 from durun.errors import JournalDamaged, NotAllowed
 from durun.journal.chain import RESTORE, prove, unseal
 from durun.journal.register import Entry
+from durun.model.evidence import evidence_of
+from durun.model.task import TaskKey, TaskState
 from durun.secrets.sign import Ed25519Signer
 
 
-def export(place: Place, run_id: str, signer: Ed25519Signer, packing: Packing, scrub: Callable[[str], str]) -> bytes:
-    """The bundle of a run: its newest entry is signed first, if it is not.
+def export(
+    place: Place, run_id: str, signer: Ed25519Signer, packing: Packing, scrub: Callable[[str], str]
+) -> Iterator[bytes]:
+    """The bundle of a run, piece by piece: its newest entry is signed first, if it is not.
 
-    `scrub` takes every secret that is known out of a text: what it would change is not exported. Raises NoSuchRun,
+    `scrub` takes every secret that is known out of a text: what it would change is not exported (evidence had its own
+    redaction, before it was hashed). Raises NoSuchRun,
     JournalDamaged, NotAllowed, StorageFailed.
     """
     account = gather(place, run_id, signer)
     archive = make(account, signer, packing)
     for name, content in archive.files.items():
-        text = content.decode("utf-8", "surrogateescape")
+        text = "" if isinstance(content, Large) else content.decode("utf-8", "surrogateescape")
         if scrub(text) != text:
             raise NotAllowed(f"{name} would have a secret of the run in it", "nothing was exported")
     return pack(archive, packing)
@@ -34,10 +40,11 @@ def gather(place: Place, run_id: str, signer: Ed25519Signer) -> Account:
     """All that is told of a run, its chain proved."""
     journal = place.journal
     links = journal.links(run_id)
-    (record, _), _ = prove(run_id, links)
+    (record, tasks), _ = prove(run_id, links)
     events = unseal(links)
     found = _helpers(place.runs / run_id, helpers(events))
-    return Account(record, links, events, _entries(place, run_id, signer), found)
+    evidence = _evidence(place.runs / run_id, tasks)
+    return Account(record, tasks, links, events, _entries(place, run_id, signer), found, evidence)
 
 
 def _entries(place: Place, run_id: str, signer: Ed25519Signer) -> list[Entry]:
@@ -54,6 +61,12 @@ def _entries(place: Place, run_id: str, signer: Ed25519Signer) -> list[Entry]:
     # What another key has signed shows nothing to who has only this one.
     chosen = [*own[:-1], *later[: signed + 1]]
     return [entry if entry.key == signer.key else entry._replace(key=None, signature=None) for entry in chosen]
+
+
+def _evidence(folder: Path, tasks: Mapping[TaskKey, TaskState]) -> dict[str, Content]:
+    """The evidence that is there; when it is read, it is held against its digest."""
+    pieces = {piece.path: piece for piece in evidence_of(tasks.items()) if (folder / piece.path).is_file()}
+    return {name: Large(piece.size, piece.sha256, folder / name) for name, piece in pieces.items()}
 
 
 def _helpers(folder: Path, digests: dict[str, str]) -> dict[str, bytes]:

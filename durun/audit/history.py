@@ -13,10 +13,12 @@ from typing import NamedTuple
 from durun.audit.trust import Keys, prove_signatures, require_covered, require_heads
 from durun.engine.local.files import changed_files
 from durun.errors import JournalDamaged
+from durun.evidence import wrong_with
 from durun.journal.api import Journal, RunQuery
 from durun.journal.chain import RESTORE, Link
 from durun.journal.reading import read_created
 from durun.journal.register import BEGUN, PRUNED, Entry, damaged, prove_register
+from durun.model.evidence import evidence_of
 
 
 class Proof(NamedTuple):
@@ -121,11 +123,15 @@ def _prove_files(place: Place, run: str) -> list[str]:
     """Compare what lies in the run's folder with what its events say. Gives what could not be looked at."""
     created = read_created(place.journal, run)
     folder = place.runs / run
-    if not created.files:
+    pieces = list(evidence_of(place.journal.tasks(run).items()))
+    if not created.files and not pieces:
         return []
     if not folder.is_dir():
-        return [f"run {run}: its folder is gone, its helper files were not looked at"]
+        return [f"run {run}: its folder is gone, its files were not looked at"]
     copies = folder / created.files_folder
     for name in changed_files(created.files, copies):
         raise JournalDamaged(f"{copies / name} is not the file that run {run} began with", RESTORE)
+    for problem in (wrong_with(piece, folder) for piece in pieces):
+        if problem:
+            raise JournalDamaged(f"evidence of run {run}: {problem}", RESTORE)
     return []

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from itertools import pairwise
-from typing import Any
+from typing import Any, BinaryIO
 
-from durun.audit.archive import Archive, is_packed_as, packer, unpack
+from durun.audit.archive import Archive, Content, digest_of, unpack
 from durun.audit.bundle import (
     ATTESTATION,
     CHAIN,
@@ -27,35 +26,40 @@ from durun.audit.bundle import (
     told,
 )
 from durun.audit.history import Proof
+from durun.audit.packing import is_packed_as, packer
 from durun.audit.statement import open_envelope, pae, subjects
 from durun.audit.trust import Keys, require_heads
 from durun.errors import BundleDamaged, JournalDamaged
 from durun.journal.chain import Link, prove, unseal
 from durun.journal.register import Entry
+from durun.model.evidence import evidence_of
 from durun.secrets.sign import from_pem, key_id, verifies
 
 _AGAIN = "get the bundle anew from where it was made"
 
 
-def prove_bundle(content: bytes, keys: Keys, heads: Sequence[str]) -> Proof:
-    """Prove all of a bundle. Raises BundleDamaged, naming what is wrong; UsageError where zstd can't be had."""
-    archive, packing = unpack(content)
+def prove_bundle(file: BinaryIO, keys: Keys, heads: Sequence[str]) -> Proof:
+    """Prove all of a bundle, in a file that is read more than once.
+
+    Raises BundleDamaged, naming what is wrong; UsageError where zstd can't be had."""
+    archive, packing = unpack(file)
     try:
-        account = _account(archive)
+        small = {name: content for name, content in archive.files.items() if isinstance(content, bytes)}
+        account = _account(archive, small)
         _prove_register(account)
         notes = _prove_files(archive.files, account)
-        key = _prove_signature(archive.files, keys)
+        key = _prove_signature(archive.files, small, keys)
         hashes = {entry.digest for entry in account.entries} | {link.hash.hex() for link in account.links}
         require_heads(heads, hashes, "this bundle")
     except JournalDamaged as error:
         hint = error.hint if "--key" in error.hint or "older state" in error.hint else _AGAIN
         raise BundleDamaged(error.message, hint) from error
-    about = json.loads(archive.files[MANIFEST])
+    about = json.loads(small[MANIFEST])
     if about != manifest(account, key, about.get("packed_by", "")):
         raise _wrong(MANIFEST, "does not say what the events say")
-    if about["packed_by"] == packer(packing) and not is_packed_as(content, archive, packing):
+    if about["packed_by"] == packer(packing) and not is_packed_as(file, packing):
         raise BundleDamaged("the archive is not packed as durun packs it", _AGAIN)
-    notes += _prove_entries_signed(account, key, archive.files[KEY])
+    notes += _prove_entries_signed(account, key, small[KEY])
     if key not in keys.public:
         notes.append("the key is the bundle's own: compare its id with one from elsewhere, or give it: --key FILE")
     own = own_entries(account)
@@ -63,9 +67,8 @@ def prove_bundle(content: bytes, keys: Keys, heads: Sequence[str]) -> Proof:
     return Proof(1, len(account.links), len(account.entries), 0, [key], len(heads), head, notes)
 
 
-def _account(archive: Archive) -> Account:
+def _account(archive: Archive, files: Mapping[str, bytes]) -> Account:
     """What is told of the run, its chain proved and folded."""
-    files = archive.files
     for name in (ATTESTATION, CHAIN, EVENTS, GUIDE, KEY, MANIFEST, SUMS):
         if name not in files:
             raise _wrong(name, "is missing")
@@ -74,10 +77,13 @@ def _account(archive: Archive) -> Account:
         raise _wrong(CHAIN, f"has {len(hashes)} hashes for {len(bodies)} events")
     links = [_link(number, *pair) for number, pair in enumerate(zip(bodies, hashes, strict=True), 1)]
     run_id = archive.folder.removeprefix(folder_of(""))
-    (record, _), _ = prove(run_id, links)
+    (record, tasks), _ = prove(run_id, links)
     entries = [_entry(name, files) for name in sorted(files) if name.startswith("register/") and name.endswith(".json")]
     names = helpers(events := unseal(links))
-    return Account(record, links, events, entries, {name: files[name] for name in names if name in files})
+    found = {name: files[name] for name in names if name in files}
+    paths = [piece.path for piece in evidence_of(tasks.items())]
+    evidence = {path: archive.files[path] for path in paths if path in archive.files}
+    return Account(record, tasks, links, events, entries, found, evidence)
 
 
 def _link(number: int, body: bytes, hashed: bytes) -> Link:
@@ -118,17 +124,17 @@ def _prove_register(account: Account) -> None:
         raise BundleDamaged(f"entry {account.entries[-1].number} of the register is not signed", _AGAIN)
 
 
-def _prove_files(files: Mapping[str, bytes], account: Account) -> list[str]:
+def _prove_files(files: Mapping[str, Content], account: Account) -> list[str]:
     """Every file is one that the events or the entries lead to, and says what they say. Gives what is not there."""
-    expected: dict[str, bytes] = told(account)
+    expected = told(account)
     expected |= {name: text.encode() for name, text in runbooks(account.events).items()}
     for name, content in expected.items():
         if files.get(name) != content:
             raise _wrong(name, "is not the one that the events say" if name in files else "is missing")
-    digests = helpers(account.events)
-    for name, content in account.helpers.items():
-        if sha256(content).hexdigest() != digests[name]:
-            raise _wrong(name, "is not the one that the run began with")
+    digests = helpers(account.events) | {piece.path: piece.sha256 for piece in evidence_of(account.tasks.items())}
+    for name, found in [*account.helpers.items(), *account.evidence.items()]:
+        if digest_of(found) != digests[name]:
+            raise _wrong(name, "is not the one that the events say")
     known = {*expected, *digests, ATTESTATION, GUIDE, KEY, MANIFEST, SUMS}
     if strange := sorted(set(files) - known):
         raise _wrong(strange[0], "does not belong into it")
@@ -137,24 +143,24 @@ def _prove_files(files: Mapping[str, bytes], account: Account) -> list[str]:
     return [f"{name} was gone when it was exported" for name in sorted(set(digests) - set(files))]
 
 
-def _prove_signature(files: Mapping[str, bytes], keys: Keys) -> str:
+def _prove_signature(files: Mapping[str, Content], small: Mapping[str, bytes], keys: Keys) -> str:
     """The statement is signed by a key that counts, and is about these very files. Gives the key's id."""
     try:
-        signed = open_envelope(files[ATTESTATION])
+        signed = open_envelope(small[ATTESTATION])
         statement: Any = json.loads(signed.payload)
         named = subjects(statement)
-        own = from_pem(files[KEY])
+        own = from_pem(small[KEY])
     except ValueError as error:
         raise _wrong(ATTESTATION, f"or {KEY} can't be read: {error}") from error
     if key_id(own) != signed.key:
         raise _wrong(KEY, "is not the key that the attestation names")
     counting = keys if keys.given or signed.key in keys.public else Keys({key_id(own): own})
     counting.require(signed.key, signed.signature, pae(signed.payload), "the attestation")
-    digests = {name: sha256(content).hexdigest() for name, content in files.items() if name != ATTESTATION}
+    digests = {name: digest_of(content) for name, content in files.items() if name != ATTESTATION}
     for name in sorted({*digests, *named}):
         if digests.get(name) != named.get(name):
             raise _wrong(name, "is not the file that was signed")
-    if statement["predicate"] != json.loads(files[MANIFEST]):
+    if statement["predicate"] != json.loads(small[MANIFEST]):
         raise _wrong(MANIFEST, "does not say what was signed")
     return signed.key
 

@@ -45,7 +45,7 @@ class Parameter(NamedTuple):
     default: Any
 
 
-_FILES = frozenset({"runbook", "runbooks", "inputs", "inputs_file", "attach"})
+_FILES = frozenset({"runbook", "runbooks", "inputs", "inputs_file", "attach", "output"})
 """Parameters that name files, and inputs, which are refused by their names."""
 
 RunArgument = Annotated[str, Argument("RUN", "The run: its id, the beginning of it, or @last.")]

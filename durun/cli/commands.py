@@ -32,6 +32,8 @@ COMMANDS: dict[str, Command] = {
     "logs": Command("logs", "look", "print what steps wrote"),
     "plan": Command("plan", "look", "show what a runbook or a run will do, and why; runs nothing"),
     "graph": Command("graph", "look", "draw the steps of a runbook, or of a run with where each stands"),
+    "new": Command("new", "write", "write a first runbook, which runs as it is"),
+    "schema": Command("schema", "write", "print the JSON Schema of runbooks, for editors"),
     "validate": Command("validate", "write", "report every error in runbooks at once"),
     "secret set": Command("secret_set", "secret", "put a secret into your keyring"),
     "secret list": Command("secret_list", "secret", "list what durun has put into your keyring"),
@@ -40,6 +42,7 @@ COMMANDS: dict[str, Command] = {
     "secret key": Command("secret_key", "secret", "show where durun's own keys are, or take them elsewhere"),
     "verify": Command("verify", "audit", "prove that nothing in the journal, a run or an exported bundle was changed"),
     "export": Command("export", "audit", "write a run into a signed bundle that can be proved without durun"),
+    "report": Command("report", "audit", "write a page about a run, or list which runs show which control"),
     "doctor": Command("doctor", "keep", "look whether durun is well here"),
 }
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Annotated
 
 from durun.app import App, open_app
-from durun.audit.archive import packing_of
 from durun.audit.export import export
 from durun.audit.history import Place
+from durun.audit.packing import packing_of
 from durun.cli.arguments import JsonOption, Option, QuietOption, RunArgument
 from durun.cli.pick import find_run
 from durun.engine.local.discretion import close, open_secrecy
@@ -22,7 +22,6 @@ from durun.errors import StorageFailed, UsageError
 from durun.secrets.keyrings import WorkerKeyring
 from durun.secrets.keys import SigningKey
 from durun.secrets.known import scrub
-from durun.secrets.seal import write_sealed
 from durun.secrets.sign import Ed25519Signer
 from durun.views.json import SCHEMA, dump
 
@@ -39,9 +38,7 @@ def command(
     with open_app() as app:
         run_id = find_run(app, run)
         path = free_path(output)
-        content = bundle_of(app, run_id, path)
-    write(path, content)
-    digest = sha256(content).hexdigest()
+        digest = write_bundle(app, run_id, path)
     if as_json:
         sys.stdout.write(dump({"schema": SCHEMA, "run": run_id, "file": str(path), "sha256": digest}))
     elif not quiet:
@@ -60,13 +57,13 @@ def free_path(output: str) -> Path:
     return path
 
 
-def bundle_of(app: App, run_id: str, path: Path) -> bytes:
-    """The bundle of a run, packed as its name says. Raises what `export` raises, SecretUnavailable."""
+def write_bundle(app: App, run_id: str, path: Path) -> str:
+    """Write the bundle of a run, packed as its name says; gives its SHA-256. Raises as `export`, SecretUnavailable."""
     with closing(WorkerKeyring()) as keyring:
         signer = Ed25519Signer(SigningKey(app.config.home, keyring, os.environ).private())
     place = Place(app.journal, app.config.home / "runs")
     with _known_secrets(app, run_id) as clean:
-        return export(place, run_id, signer, packing_of(path.name), clean)
+        return _write(path, export(place, run_id, signer, packing_of(path.name), clean))
 
 
 @contextmanager
@@ -82,9 +79,20 @@ def _known_secrets(app: App, run_id: str) -> Iterator[Callable[[str], str]]:
         close(secrecy)
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write the file whole or not at all, for its owner alone. Raises StorageFailed."""
+def _write(path: Path, pieces: Iterator[bytes]) -> str:
+    """Write the file whole or not at all, for its owner alone; gives its SHA-256. Raises StorageFailed."""
+    draft = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    digest = sha256()
     try:
-        write_sealed(path, content)
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            for piece in pieces:
+                digest.update(piece)
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(path)
     except OSError as error:
         raise StorageFailed(f"{path}: {error.strerror}", "make room, or choose another place") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return digest.hexdigest()

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option
-from durun.cli.report import width_of_terminal
+from durun.cli.screen import width_of_terminal
 from durun.errors import UsageError
 from durun.journal.api import RunQuery
 from durun.model.status import DRIVEN, RUN_STATUSES, RunStatus

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from durun.cli import report
+from durun.cli import screen
 from durun.cli.commands import COMMANDS, Command, family, named, overview
 from durun.errors import DurunError, UsageError
 
@@ -22,7 +22,7 @@ def run(argv: Sequence[str]) -> int:
     """Run `durun ARGV…` and return the exit code of the process."""
     _fill_descriptors()
     name, arguments = named(argv or [""])
-    as_json = report.wants_json(arguments)
+    as_json = screen.wants_json(arguments)
     try:
         if name in _HELP or not argv:
             return _help(arguments, bool(argv))
@@ -32,14 +32,14 @@ def run(argv: Sequence[str]) -> int:
         sys.stdout.flush()
         return code
     except DurunError as error:
-        return report.show_error(error, as_json)
+        return screen.show_error(error, as_json)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         _forget_output()
         return 0
     except Exception as error:
-        return report.show_internal_error(error, as_json)
+        return screen.show_internal_error(error, as_json)
 
 
 def _run_command(name: str, arguments: Sequence[str]) -> int:

@@ -13,7 +13,7 @@ from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option, RunbookOrRun
 from durun.cli.keyring import open_keyring
 from durun.cli.pick import find_run
-from durun.cli.report import width_of_terminal
+from durun.cli.screen import width_of_terminal
 from durun.cli.sources import given_so_far, is_file, open_source, scope_of
 from durun.engine.local.requirements import may_run
 from durun.engine.requests import stored_runbook

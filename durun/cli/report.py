@@ -1,98 +1,85 @@
-"""An error as an operator or a program sees it."""
+"""`durun report`: a page about one run, or which runs are evidence for which control."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from durun.config import load_config
-from durun.errors import DurunError, InvalidRunbook
-from durun.secrets.known import scrub
-
-INTERNAL_ERROR = 70
-"""EX_SOFTWARE of sysexits.h."""
-
-
-def width_of_terminal() -> int | None:
-    """How many columns there are to write in; None off a terminal, where nothing is cut or broken."""
-    if not sys.stdout.isatty():
-        return None
-    from shutil import get_terminal_size
-
-    return max(40, get_terminal_size().columns)
+from durun import __version__
+from durun.app import App, open_app
+from durun.cli.arguments import Argument, JsonOption, Option
+from durun.cli.history import list_runs, parse_since
+from durun.cli.pick import find_run
+from durun.errors import StorageFailed, UsageError
 
 
-def wants_json(arguments: Sequence[str]) -> bool:
-    """Whether `--json` was given, known before the arguments are parsed, for errors in the arguments themselves."""
-    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    return "--json" in before
+def command(
+    run: Annotated[str | None, Argument("RUN", "The run; not with --controls.")] = None,
+    output: Annotated[str | None, Option("--output", "-o", metavar="FILE", help="Where the page is written.")] = None,
+    controls: Annotated[bool, Option("--controls", help="List which runs are evidence for which control.")] = False,
+    since: Annotated[str | None, Option(help="With --controls: only runs started since: 90d, 12h, or a date.")] = None,
+    as_csv: Annotated[bool, Option("--csv", help="With --controls: write CSV.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Write a page about one run, or list which runs are evidence for which control."""
+    if controls:
+        if run is not None or output is not None or (as_csv and as_json):
+            raise UsageError("--controls is over many runs, in one format", "durun report --controls --since 90d --csv")
+        with open_app(read_only=True) as app:
+            sys.stdout.write(_controls(app, since, as_csv, as_json))
+        return 0
+    if run is None or output is None or as_csv or as_json or since is not None:
+        raise UsageError("a report is of one run, and written to a file", "durun report RUN -o report.html")
+    with open_app(read_only=True) as app:
+        text = _page(app, find_run(app, run))
+    _write(Path(output), text)
+    return 0
 
 
-def show_error(error: DurunError, as_json: bool) -> int:
-    """Cause and what to do next on stderr; returns the exit code."""
-    listed = error.report if isinstance(error, InvalidRunbook) else ""
+def _page(app: App, run_id: str) -> str:
+    from durun.views.report.facts import Seal, Subject
+    from durun.views.report.page import page
+
+    state = app.state(run_id)
+    entries = app.journal.entries(run_id)
+    newest = entries[-1] if entries else None
+    seal = Seal(newest.digest, newest.key or "", newest.signature is not None) if newest else Seal("", "", False)
+    events = app.journal.events(run_id)
+    status = app.status(state.record)
+    return page(Subject(state, status, app.runbook(state), events, seal, app.clock.now(), __version__))
+
+
+def _controls(app: App, since: str | None, as_csv: bool, as_json: bool) -> str:
+    from durun.views.json import dump
+    from durun.views.report.controls import Entry, controls_csv, controls_json, controls_text, covered
+    from durun.views.report.steps import looks_of
+
+    now = app.clock.now()
+    begin = None if since is None else parse_since(since, now)
+    found = []
+    for record, status in list_runs(app, [], None, begin, None):
+        state = app.state(record.id)
+        runbook = app.runbook(state)
+        looks = looks_of(runbook, state)
+        for control, steps in covered(runbook):
+            standing = tuple((step, looks[step][0]) for step in steps)
+            found.append(Entry(control, record, status, standing, app.head(record.id)))
+    found.sort(key=lambda entry: entry.control)
     if as_json:
-        from durun.views.json import dump
-        from durun.views.json import error as shape
-
-        more = {"report": listed} if listed else {}
-        _write(dump(shape(error.code, error.message, error.hint, **more)))
-        return error.exit_code
-    text = f"{listed.rstrip()}\n" if listed else ""
-    text += f"durun: {error.message}\n"
-    if error.hint:
-        text += "".join(f"  {'hint: ' if first else '      '}{line}\n" for first, line in _numbered(error.hint))
-    _write(text)
-    return error.exit_code
+        return dump(controls_json(found, begin, now))
+    return controls_csv(found) if as_csv else controls_text(found)
 
 
-def _numbered(hint: str) -> list[tuple[bool, str]]:
-    return [(number == 0, line) for number, line in enumerate(hint.splitlines())]
-
-
-def show_internal_error(error: Exception, as_json: bool) -> int:
-    """One line for what should not happen, and the details in a file of the state directory."""
-    kept = _keep_details(error)
-    message = _internal_error(error)
-    hint = f"the details are in {kept}" if kept else "the details could not be written"
-    if as_json:
-        from durun.views.json import dump
-        from durun.views.json import error as shape
-
-        _write(dump(shape("internal_error", message, hint)))
-    else:
-        _write(f"durun: {message}; {hint}\n")
-    return INTERNAL_ERROR
-
-
-def _internal_error(error: Exception) -> str:
-    """In one line. Secrets are looked for first: one that is cut, or whose spaces are joined, is not found any more."""
-    return f"internal error: {type(error).__name__}: {' '.join(scrub(str(error)).split())[:200]}"
-
-
-def _keep_details(error: Exception) -> Path | None:
-    """Write the traceback where only its owner can read it; None if that fails."""
-    import traceback
-
-    from durun.model.clock import SystemClock, to_iso
-
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, and for the owner's eyes only."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        folder = load_config(os.environ).errors_folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / f"{to_iso(SystemClock().now())}-{os.getpid()}.txt"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(scrub("".join(traceback.format_exception(error))))
-    except (OSError, DurunError):
-        return None
-    return path
-
-
-def _write(text: str) -> None:
-    try:
-        sys.stderr.write(scrub(text))
-        sys.stderr.flush()
-    except OSError:
-        return  # nobody reads stderr any more; the exit code still tells
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise StorageFailed(f"{path}: {error.strerror}", "choose a folder that can be written to") from error

@@ -10,7 +10,7 @@ from durun.cli.arguments import Argument, JsonOption, Option, ParkOption, QuietO
 from durun.cli.drive import choose_view, drive
 from durun.cli.exit_codes import worst
 from durun.cli.pick import find_run, find_unfinished
-from durun.cli.report import show_error
+from durun.cli.screen import show_error
 from durun.cli.sources import differs_now, file_of, open_source
 from durun.config import whoami
 from durun.engine.api import ResumeRequest, Source

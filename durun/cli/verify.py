@@ -56,11 +56,12 @@ def is_bundle(word: str) -> bool:
 def _prove_bundle(path: Path, key: list[str] | None, heads: list[str]) -> Proof:
     from durun.audit.opened import prove_bundle
 
+    keys = read_keys(key) if key else own_keys(load_config(os.environ))
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            return prove_bundle(file, keys, heads)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", "name a run, or a file that `durun export` has written") from None
-    return prove_bundle(content, read_keys(key) if key else own_keys(load_config(os.environ)), heads)
 
 
 def _prove_journal(run: str | None, key: list[str] | None, heads: list[str]) -> tuple[str, Proof]:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from durun.foresight.commands import missing_commands
 from durun.foresight.conditions import conditions
-from durun.foresight.effects import lasting
 from durun.foresight.people import asked_of_people
 from durun.foresight.resumed import take_up
 from durun.foresight.secrets import check_secrets
@@ -76,7 +75,7 @@ def _told(
         secrets=secrets,
         missing=missing_commands(runbook, ahead, around.place, around.path) if ahead else [],
         people=asked_of_people(runbook, ahead, scope),
-        lasting=lasting(runbook, ahead),
+        lasting=[leaf for leaf in plan.nodes if leaf in ahead and plan.nodes[leaf].effect and leaf not in plan.undo],
         privileges=runbook.requires.privileges if ahead else (),
         groups=runbook.requires.groups if ahead else (),
     )

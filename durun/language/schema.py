@@ -65,11 +65,13 @@ _MAPPINGS: Final = frozenset(
 )
 
 
+SCHEMA_FILE: Final = FilePath(__file__).with_name("runbook.schema.json")
+
+
 @cache
 def document_schema() -> Mapping[str, Json]:
     """The JSON Schema of a runbook."""
-    text = FilePath(__file__).with_name("runbook.schema.json").read_text("utf-8")
-    schema: Mapping[str, Json] = json.loads(text)
+    schema: Mapping[str, Json] = json.loads(SCHEMA_FILE.read_text("utf-8"))
     return schema
 
 

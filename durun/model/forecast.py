@@ -25,6 +25,7 @@ Verdict = Literal[
     "in_doubt",
     "will_be_adopted",
     "will_be_verified",
+    "will_be_undone",
     "will_run",
     "may_run",
     "will_be_skipped",
@@ -72,12 +73,15 @@ class Facts(NamedTuple):
 
 def forecast(plan: Plan, facts: Facts) -> Iterator[Forecast]:
     """Every task in file order, `finally` last; a step whose targets are not known is one task without a target."""
+    record = facts.state.record if facts.state is not None else None
+    rolls_back = record is not None and (record.rollback_requested or record.status == "rolling_back")
     held = holds(plan, facts.state) if facts.state is not None else Holds()
     before: Mapping[TaskKey, TaskState] = facts.state.tasks if facts.state is not None else {}
     for roots, final in ((plan.roots, False), (plan.finals, True)):
         round_ = facts.state.record.round if final and facts.state is not None else 0
         for leaf in plan.all_leaves(roots):
             node = plan.nodes[leaf]
+            undo = plan.undo.get(leaf) if rolls_back else None
             targets = (None,) if node.fan is None else facts.targets.get(node.fan, (None,))
             if not targets:
                 resolved = facts.state is not None and (str(node.fan), round_) in facts.state.resolved
@@ -87,11 +91,13 @@ def forecast(plan: Plan, facts: Facts) -> Iterator[Forecast]:
                 # As long as its targets are not known, the fan-out's own task stands for all that is in it.
                 unknown = node.fan is not None and target is None
                 task = before.get(TaskKey(str(node.fan), None, round_) if unknown else key)
-                verdict, why = _of_task(node, key, task, facts, held)
+                verdict, why = _of_task(node, undo, key, task, facts, held)
                 yield Forecast(leaf, target, verdict, why)
 
 
-def _of_task(node: Node, key: TaskKey, task: TaskState | None, facts: Facts, holds: Holds) -> tuple[Verdict, str]:
+def _of_task(
+    node: Node, undo: Node | None, key: TaskKey, task: TaskState | None, facts: Facts, holds: Holds
+) -> tuple[Verdict, str]:
     retried = (
         task is not None
         and task.status == "failed"
@@ -99,7 +105,7 @@ def _of_task(node: Node, key: TaskKey, task: TaskState | None, facts: Facts, hol
         and (node.fan is None or key.target is not None)
     )
     if task is not None and task.status != "pending" and not retried:
-        return _begun(node, task, facts)
+        return _begun(node, undo, task, facts)
     if facts.state is not None and facts.state.record.status in FINAL:
         return "will_not_run", f"the run has ended: {facts.state.record.status.replace('_', ' ')}"
     if (hold := holds.on(node, key.target)) is not None:
@@ -120,8 +126,8 @@ def _again(task: TaskState | None, failed: str) -> str:
     return f"again: {failed or task.reason}" if failed or task.reason else "again"
 
 
-def _begun(node: Node, task: TaskState, facts: Facts) -> tuple[Verdict, str]:
-    """A task to which something has happened."""
+def _begun(node: Node, undo: Node | None, task: TaskState, facts: Facts) -> tuple[Verdict, str]:
+    """A task to which something has happened. `undo`: what undoes it, if the run is being rolled back."""
     match task.status:
         case "running":
             return ("running", "") if facts.driven else ("will_be_adopted", _if_unknown(node))
@@ -136,7 +142,10 @@ def _begun(node: Node, task: TaskState, facts: Facts) -> tuple[Verdict, str]:
         case "skipped":
             return "done", f"skipped: {task.reason}"
         case _:
-            return "done", "" if task.how in (None, "ran") else str(task.how)
+            if undo is not None and task.status in undo.when:
+                return "will_be_undone", ""
+            how = "rolled back" if task.status == "rolled_back" else task.how
+            return "done", "" if how in (None, "ran") else str(how)
 
 
 def _if_unknown(node: Node) -> str:

@@ -56,6 +56,8 @@ def holds(plan: Plan, state: RunState) -> Holds:
     final = record.final_status is not None
     if record.cancel_requested and not final:
         return Holds(Hold("will_not_run", "a cancel was asked for"))
+    if (record.rollback_requested or record.rollback_code is not None) and not final:
+        return Holds(Hold("will_not_run", "the run is rolled back"))
     over = Hold("will_not_run", f"the steps are over ({str(record.final_status).replace('_', ' ')})")
     found = Holds(over if final else None)
     inside: dict[str, list[_Trouble]] = {}

@@ -179,11 +179,11 @@ def test_a_source_is_asked_once_for_an_attempt(bench: Bench) -> None:
 def test_an_internal_error_is_redacted_before_it_is_shortened(bench: Bench, tmp_path: Path) -> None:
     """What is left of a secret that is cut, or whose spaces were joined, would not be found any more."""
     secret = f"{'a b' * 3}  {'c d ' * 60}end"
-    from durun.cli import report
+    from durun.cli import screen
     from durun.secrets.known import redactor
 
     redactor().add([secret])
-    message = report._internal_error(ValueError(f"it was {secret}"))
+    message = screen._internal_error(ValueError(f"it was {secret}"))
     assert message == "internal error: ValueError: it was ***"
     assert json.dumps(secret)[1:40] not in message
 

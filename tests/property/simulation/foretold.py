@@ -26,8 +26,11 @@ class Foretold:
         self.store = store
         self.before = store.head
         state = store.folded()
-        # Processes that live on may be gone when the session looks: what that frees, nobody can tell beforehand.
-        self.orphans = any(not task.gone for task in state.tasks.values())
+        # Processes that live on may be gone when the session looks: what that frees, nobody can tell
+        # beforehand; nor what a rollback leaves in doubt.
+        orphans = any(not task.gone for task in state.tasks.values())
+        undoing = state.record.rollback_requested or state.record.rollback_code is not None
+        self.unclear = orphans or undoing or plan.roll_back
         failed = take_up(state, plan, now)
         targets = {step: tuple(found.index) for (step, _), found in state.resolved.items()}
         facts = Facts(state, targets, {}, False, now, failed)
@@ -38,7 +41,7 @@ class Foretold:
 
     def check(self) -> None:
         """The session is over."""
-        if self.orphans:
+        if self.unclear:
             return
         new = [stamped.event for stamped in self.store.events[self.before :]]
         begun = {key_of(event) for event in new if isinstance(event, ev.TaskStarted)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import random
 import subprocess
@@ -12,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from audited import KEYS, SIGNER, Made, created, session, whole
-from durun.audit.archive import Archive, Packing, pack, unpack
+from durun.audit.archive import Archive, pack, unpack
 from durun.audit.bundle import ATTESTATION, MANIFEST, SUMS, make, sums
 from durun.audit.export import export, gather
 from durun.audit.history import Place
 from durun.audit.opened import prove_bundle
+from durun.audit.packing import Packing
 from durun.audit.statement import envelope, pae
 from durun.audit.trust import Keys
 from durun.errors import BundleDamaged, JournalDamaged, NotAllowed
@@ -47,12 +49,25 @@ def place(made: Made):
 
 
 def bundle(place: Place, run: str = "r4", packing: Packing = "gzip") -> bytes:
-    return export(place, run, SIGNER, packing, str)
+    return b"".join(export(place, run, SIGNER, packing, str))
+
+
+def proved(content: bytes, keys: Keys = KEYS, heads=()):
+    return prove_bundle(io.BytesIO(content), keys, heads)
+
+
+def opened(content: bytes) -> Archive:
+    return unpack(io.BytesIO(content))[0]
+
+
+def packed(archive: Archive, **files: bytes) -> bytes:
+    """The archive with these files instead, with every checksum of it put right."""
+    return b"".join(pack(archive._replace(files={**archive.files, **files}), "gzip"))
 
 
 def refused(content: bytes, keys: Keys = KEYS, heads=()) -> str:
     with pytest.raises(BundleDamaged) as caught:
-        prove_bundle(content, keys, heads)
+        proved(content, keys, heads)
     assert caught.value.exit_code == 7
     return caught.value.message
 
@@ -71,9 +86,9 @@ def test_it_is_the_same_whenever_it_is_made_and_wherever_it_is_proved(place, mad
     first = bundle(place, packing=packing)
     made.write("r5", whole("later"), 5000.0)
     assert bundle(place, packing=packing) == first
-    proof = prove_bundle(first, KEYS, [])
+    proof = proved(first, KEYS, [])
     assert (proof.runs, proof.keys, proof.notes) == (1, [SIGNER.key], [])
-    (note,) = prove_bundle(first, STRANGER, []).notes
+    (note,) = proved(first, STRANGER, []).notes
     assert note.startswith("the key is the bundle's own")
 
 
@@ -112,7 +127,7 @@ def test_the_commands_in_it_prove_it_without_durun(place, tmp_path):
     assert SIGNER.key in said.stdout
     signed = list(folder.glob("register/*.sig"))
     assert said.stdout.count("Signature Verified Successfully") == 1 + len(signed)
-    proof = prove_bundle((tmp_path / "bundle.tar.gz").read_bytes(), KEYS, [])
+    proof = proved((tmp_path / "bundle.tar.gz").read_bytes(), KEYS, [])
     assert f"{proof.head}  register/" in said.stdout
     assert proof.head in (folder / "VERIFY.md").read_text()
 
@@ -176,14 +191,14 @@ def test_one_changed_byte_anywhere_is_found(place, packing):
 @pytest.mark.fault(24)
 def test_one_flipped_bit_in_what_is_unpacked_is_found(place):
     """As by somebody who packs it again, with every checksum of the archive put right."""
-    archive, _ = unpack(bundle(place))
+    archive = opened(bundle(place))
     dice = random.Random(12)
     names = sorted(archive.files)
     for _ in range(400):
         name = dice.choice(names)
         content = bytearray(archive.files[name])
         content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
-        refused(pack(archive._replace(files={**archive.files, name: bytes(content)}), "gzip"))
+        refused(packed(archive, **{name: bytes(content)}))
 
 
 def cut(content: bytes) -> bytes:
@@ -202,16 +217,16 @@ def cut(content: bytes) -> bytes:
     ],
 )  # fmt: skip
 def test_what_was_changed_is_named(place, name, change, named):
-    archive, _ = unpack(bundle(place))
+    archive = opened(bundle(place))
     files = {**archive.files, name: change(archive.files.get(name, b""))}
-    assert refused(pack(archive._replace(files=files), "gzip")).startswith(named)
+    assert refused(b"".join(pack(archive._replace(files=files), "gzip"))).startswith(named)
 
 
 def test_what_was_left_out_is_named(place):
-    archive, _ = unpack(bundle(place))
+    archive = opened(bundle(place))
     for name in archive.files:
         files = {other: content for other, content in archive.files.items() if other != name}
-        assert refused(pack(archive._replace(files=files), "gzip"))
+        assert refused(b"".join(pack(archive._replace(files=files), "gzip")))
 
 
 def resigned(archive: Archive, signer: Ed25519Signer) -> bytes:
@@ -226,14 +241,14 @@ def resigned(archive: Archive, signer: Ed25519Signer) -> bytes:
     files[SUMS] = sums(files)
     digests = {name: sha256(content).hexdigest() for name, content in files.items()}
     files[ATTESTATION] = envelope(digests, about, signer)
-    return pack(archive._replace(files=files), "gzip")
+    return b"".join(pack(archive._replace(files=files), "gzip"))
 
 
 def test_one_that_somebody_else_has_signed_is_refused_by_who_has_the_key(place):
-    archive, _ = unpack(bundle(place))
+    archive = opened(bundle(place))
     other = Ed25519Signer(bytes(32))
     forged = resigned(archive, other)
-    assert prove_bundle(forged, STRANGER, []).keys == [other.key]
+    assert proved(forged, STRANGER, []).keys == [other.key]
     given = Keys({SIGNER.key: SIGNER.public}, given=True)
     assert refused(forged, given) == (
         f"the attestation is signed by the key {other.key}, which is not one of those that count here"
@@ -243,7 +258,7 @@ def test_one_that_somebody_else_has_signed_is_refused_by_who_has_the_key(place):
 def test_heads_kept_elsewhere_are_looked_for(place):
     content = bundle(place)
     head = place.journal.entries("r4")[-1].digest
-    assert prove_bundle(content, KEYS, [head, place.journal.links("r4")[3].hash.hex()]).head == head
+    assert proved(content, KEYS, [head, place.journal.links("r4")[3].hash.hex()]).head == head
     assert refused(content, heads=["0" * 64]) == f"the head {'0' * 64} is not in this bundle"
 
 
@@ -251,15 +266,15 @@ def test_a_run_that_is_not_signed_yet_is_signed_for_its_export(made):
     made.write("r4", whole("late"), 4000.0, signed=False)
     made.write("r5", whole("later"), 5000.0, signed=False)
     with open_journal(made.path) as journal:
-        first = export(Place(journal, made.home / "runs"), "r4", SIGNER, "gzip", str)
-        assert export(Place(journal, made.home / "runs"), "r4", SIGNER, "gzip", str) == first
-    assert prove_bundle(first, KEYS, []).notes == []
+        first = bundle(Place(journal, made.home / "runs"))
+        assert bundle(Place(journal, made.home / "runs")) == first
+    assert proved(first, KEYS, []).notes == []
 
 
 def test_a_run_in_the_middle_is_told_as_it_is(place):
-    archive, _ = unpack(bundle(place, "r2"))
+    archive = opened(bundle(place, "r2"))
     assert json.loads(archive.files[MANIFEST])["status"] == "running"
-    assert prove_bundle(bundle(place, "r2"), KEYS, []).runs == 1
+    assert proved(bundle(place, "r2"), KEYS, []).runs == 1
 
 
 def test_a_helper_file_that_was_changed_is_not_exported_and_one_that_is_gone_is_said_to_be(place):
@@ -268,12 +283,12 @@ def test_a_helper_file_that_was_changed_is_not_exported_and_one_that_is_gone_is_
     with pytest.raises(JournalDamaged, match="not the file that the run began with"):
         bundle(place)
     path.unlink()
-    assert prove_bundle(bundle(place), KEYS, []).notes == ["files/tools/x.sh was gone when it was exported"]
+    assert proved(bundle(place), KEYS, []).notes == ["files/tools/x.sh was gone when it was exported"]
 
 
 def test_what_has_a_known_secret_in_it_is_not_exported(place):
     with pytest.raises(NotAllowed, match=r"files(-2)?/tools/x.sh would have a secret"):
-        export(place, "r4", SIGNER, "gzip", lambda text: text.replace("helped", "***"))
+        next(export(place, "r4", SIGNER, "gzip", lambda text: text.replace("helped", "***")))
 
 
 def test_a_name_that_sha256sum_escapes_and_one_that_is_no_text(made, tmp_path):
@@ -284,8 +299,8 @@ def test_a_name_that_sha256sum_escapes_and_one_that_is_no_text(made, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(SCRIPT)
     with open_journal(made.path) as journal:
-        content = export(Place(journal, made.home / "runs"), "r4", SIGNER, "gzip", str)
-    assert prove_bundle(content, KEYS, []).notes == []
+        content = bundle(Place(journal, made.home / "runs"))
+    assert proved(content, KEYS, []).notes == []
     assert follow_guide(unpacked(content, tmp_path)).returncode == 0
 
 
@@ -297,4 +312,4 @@ def test_what_is_no_bundle_is_refused(content):
 def test_an_archive_that_leads_out_of_its_folder_is_refused(place):
     account = gather(place, "r4", SIGNER)
     archive = make(account, SIGNER, "gzip")
-    assert "does not belong" in refused(pack(archive._replace(files={**archive.files, "../x": b""}), "gzip"))
+    assert "does not belong" in refused(packed(archive, **{"../x": b""}))

@@ -172,9 +172,7 @@ def test_runs_that_are_older_than_the_register_are_in_its_first_entry(tmp_path):
 def test_a_helper_file_that_was_changed_is_found(made):
     facts = {"x.sh": {"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "mode": "0600"}}
     made.write("r4", [[created("fourth", files=facts)], [session()]], 4000.0)
-    assert prove(made.place(), None, KEYS, []).notes == [
-        "run r4: its folder is gone, its helper files were not looked at"
-    ]
+    assert prove(made.place(), None, KEYS, []).notes == ["run r4: its folder is gone, its files were not looked at"]
     copy = made.home / "runs" / "r4" / "files" / "x.sh"
     copy.parent.mkdir(parents=True)
     copy.write_text("abc")

@@ -1,0 +1,98 @@
+"""The screen: how wide it is, and errors as an operator or a program sees them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from durun.config import load_config
+from durun.errors import DurunError, InvalidRunbook
+from durun.secrets.known import scrub
+
+INTERNAL_ERROR = 70
+"""EX_SOFTWARE of sysexits.h."""
+
+
+def width_of_terminal() -> int | None:
+    """How many columns there are to write in; None off a terminal, where nothing is cut or broken."""
+    if not sys.stdout.isatty():
+        return None
+    from shutil import get_terminal_size
+
+    return max(40, get_terminal_size().columns)
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether `--json` was given, known before the arguments are parsed, for errors in the arguments themselves."""
+    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in before
+
+
+def show_error(error: DurunError, as_json: bool) -> int:
+    """Cause and what to do next on stderr; returns the exit code."""
+    listed = error.report if isinstance(error, InvalidRunbook) else ""
+    if as_json:
+        from durun.views.json import dump
+        from durun.views.json import error as shape
+
+        more = {"report": listed} if listed else {}
+        _write(dump(shape(error.code, error.message, error.hint, **more)))
+        return error.exit_code
+    text = f"{listed.rstrip()}\n" if listed else ""
+    text += f"durun: {error.message}\n"
+    if error.hint:
+        text += "".join(f"  {'hint: ' if first else '      '}{line}\n" for first, line in _numbered(error.hint))
+    _write(text)
+    return error.exit_code
+
+
+def _numbered(hint: str) -> list[tuple[bool, str]]:
+    return [(number == 0, line) for number, line in enumerate(hint.splitlines())]
+
+
+def show_internal_error(error: Exception, as_json: bool) -> int:
+    """One line for what should not happen, and the details in a file of the state directory."""
+    kept = _keep_details(error)
+    message = _internal_error(error)
+    hint = f"the details are in {kept}" if kept else "the details could not be written"
+    if as_json:
+        from durun.views.json import dump
+        from durun.views.json import error as shape
+
+        _write(dump(shape("internal_error", message, hint)))
+    else:
+        _write(f"durun: {message}; {hint}\n")
+    return INTERNAL_ERROR
+
+
+def _internal_error(error: Exception) -> str:
+    """In one line. Secrets are looked for first: one that is cut, or whose spaces are joined, is not found any more."""
+    return f"internal error: {type(error).__name__}: {' '.join(scrub(str(error)).split())[:200]}"
+
+
+def _keep_details(error: Exception) -> Path | None:
+    """Write the traceback where only its owner can read it; None if that fails."""
+    import traceback
+
+    from durun.model.clock import SystemClock, to_iso
+
+    try:
+        folder = load_config(os.environ).errors_folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / f"{to_iso(SystemClock().now())}-{os.getpid()}.txt"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(scrub("".join(traceback.format_exception(error))))
+    except (OSError, DurunError):
+        return None
+    return path
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stderr.write(scrub(text))
+        sys.stderr.flush()
+    except OSError:
+        return  # nobody reads stderr any more; the exit code still tells
