@@ -43,6 +43,7 @@ COMMANDS: dict[str, Command] = {
     "verify": Command("verify", "audit", "prove that nothing in the journal, a run or an exported bundle was changed"),
     "export": Command("export", "audit", "write a run into a signed bundle that can be proved without durun"),
     "report": Command("report", "audit", "write a page about a run, or list which runs show which control"),
+    "prune": Command("prune", "keep", "remove old runs that are over; what is left can be proved on"),
     "doctor": Command("doctor", "keep", "look whether durun is well here"),
 }
 

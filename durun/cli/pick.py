@@ -8,6 +8,8 @@ import sys
 from durun.app import App
 from durun.errors import NoSuchRun, UsageError
 from durun.journal.api import RunQuery
+from durun.journal.register import PRUNED
+from durun.model.clock import to_iso
 from durun.model.status import FINAL, RUN_STATUSES
 
 LAST = "@last"
@@ -20,7 +22,14 @@ def find_run(app: App, reference: str, changes: bool = False) -> str:
     """
     if changes and reference == LAST and not _may_be_last():
         raise UsageError("@last is refused where no terminal is", "name the run, or set DURUN_LAST_OK=1")
-    return app.journal.find(reference, uid=os.getuid())
+    try:
+        return app.journal.find(reference, uid=os.getuid())
+    except NoSuchRun:
+        entries = app.journal.entries(reference) if reference else []
+        if entries and entries[-1].kind == PRUNED:
+            gone = f"run {reference} was pruned ({to_iso(entries[-1].fields()['at'])})"
+            raise NoSuchRun(gone, "`durun verify` proves that its head is kept") from None
+        raise
 
 
 def find_unfinished(app: App) -> str:

@@ -29,5 +29,11 @@ def proof_json(what: str, proof: Mapping[str, Json]) -> dict[str, Json]:
     return {"schema": SCHEMA, "verified": what, **proof}
 
 
+def pruned_text(told: Mapping[str, Json]) -> str:
+    """A line for a run that was removed."""
+    bundle = f"; it is in {one_line(told['bundle'])}" if told["bundle"] else ""
+    return f"run {told['run']} of {one_line(told['runbook'])} pruned ({told['status']}, {told['ended_at']}){bundle}\n"
+
+
 def _entries(count: int) -> str:
     return f"{count} entr{'y' if count == 1 else 'ies'} of the register"
