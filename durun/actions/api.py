@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from durun.model.runbook import Expression, Shell
+from durun.model.runbook import Expression, Input, Shell
 from durun.model.values import Json, Value
 
 
@@ -81,6 +81,9 @@ class Context(Protocol):
 
     def holds(self, expression: Expression) -> bool:
         """Whether a condition is true. Raises ExpressionError, also for anything but a boolean."""
+
+    def fitting(self, values: Mapping[str, Json], declared: Mapping[str, Input]) -> Mapping[str, Json]:
+        """The values of declared inputs, with defaults. Raises InvalidInput if one does not fit."""
 
     def now(self) -> float:
         """The time: seconds since the epoch."""

@@ -1,10 +1,13 @@
-"""The built-in actions, by the name that a runbook gives them; `secret_check` is the verify that `secret` brings."""
+"""The built-in actions, by the name that a runbook gives them; `secret_check` is the verify that `secret` brings.
+
+Of `runbook`, it is what comes before the steps that are included.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from durun.actions import assertion, collect, generate, http, people, run, secret, wait
+from durun.actions import assertion, collect, generate, http, people, run, runbook, secret, wait
 from durun.actions.api import Action
 
 ACTIONS: Mapping[str, Action] = {
@@ -18,4 +21,5 @@ ACTIONS: Mapping[str, Action] = {
     "wait": wait.prepare,
     "approval": people.prepare_approval,
     "manual": people.prepare_manual,
+    "runbook": runbook.prepare,
 }

@@ -11,7 +11,7 @@ from durun.cli.drive import choose_view, drive
 from durun.cli.exit_codes import worst
 from durun.cli.pick import find_run, find_unfinished
 from durun.cli.screen import show_error
-from durun.cli.sources import differs_now, file_of, open_source
+from durun.cli.sources import differing_now, file_of, open_source
 from durun.config import whoami
 from durun.engine.api import ResumeRequest, Source
 from durun.errors import Busy, DurunError, GroupHeld, UsageError
@@ -81,10 +81,11 @@ def _resume(app: App, request: ResumeRequest, as_json: bool, quiet: bool) -> int
     view = choose_view(app, as_json, quiet)
     if request.change is None:
         created = app.created(request.run_id)
-        if differs_now(created):
+        if different := differing_now(created):
+            names = ", ".join(map(str, different[:5])) + (", …" if len(different) > 5 else "")
             view.said(
-                f"{file_of(created)} differs from what this run was started with; the stored runbook is used "
-                "(--latest takes the new one)"
+                f"{names} {'differs' if len(different) == 1 else 'differ'} from what this run was started with; "
+                "the stored runbook is used (--latest takes the new one)"
             )
     return drive(view, lambda observer: app.engine().resume(request, observer))
 

@@ -127,8 +127,7 @@ def _secret_text(name: str, *, given: bool) -> str:
 
 def _declared(app: App, run_id: str, step: str) -> Mapping[str, Output]:
     """The outputs that the step declares in the runbook of the run."""
-    from durun.language.load import load
+    from durun.engine.requests import runbook_of
 
-    created = app.created(run_id)
-    runbook = load(created.text.encode(), created.file, created.place).runbook
+    runbook = runbook_of(app.created(run_id))
     return next((found.outputs for found in runbook.every_step() if found.id == step), {})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -42,13 +41,18 @@ def file_of(created: RunCreated) -> Path:
     return Path(created.place) / Path(created.file).name
 
 
-def differs_now(created: RunCreated) -> bool:
-    """Whether the runbook's file is there and no longer what the run was started with."""
+def differing_now(created: RunCreated) -> list[Path]:
+    """The runbook's file, and those that it includes, that are there and no longer what the run was started with."""
+    texts = {file_of(created): created.text}
+    texts |= {Path(os.path.normpath(f"{created.place}/{path}")): text for path, text in created.included.items()}
+    return [path for path, text in texts.items() if _is_other(path, text)]
+
+
+def _is_other(path: Path, text: str) -> bool:
     try:
-        raw = file_of(created).read_bytes()
+        return path.read_bytes() != text.encode()
     except OSError:
         return False
-    return hashlib.sha256(raw).hexdigest() != created.digest
 
 
 def given_so_far(runbook: Runbook, pairs: Sequence[str], file: str | None) -> Mapping[str, Json]:

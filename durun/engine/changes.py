@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from durun.engine.tasks import definition_of
 from durun.errors import Changed
 from durun.model.plan import ROLLBACK, Plan
-from durun.model.runbook import Runbook, Step
+from durun.model.runbook import Include, Input, Runbook, Step, inputs_step
 from durun.model.state import RunState
 
 _OPEN = ("running", "in_doubt", "succeeded", "rolled_back")
 """Statuses of tasks whose step must stay what it is."""
 _APART = ("line", "steps", "rollback")
 """Fields of a step that tell of other steps, or of none."""
+_SPOKEN = {"call": "what it does", "include": "what it includes"}
 
 
 def changes_of(old: Runbook, new: Runbook, state: RunState) -> list[str]:
@@ -20,7 +24,8 @@ def changes_of(old: Runbook, new: Runbook, state: RunState) -> list[str]:
     Raises Changed for what a run under way can't take: another name, other inputs, and a step that is done or in
     doubt that is removed, renamed, moved in or out of a fan-out or `finally`, or whose targets have other keys.
     """
-    _refuse_other_inputs(old, new, state)
+    _refuse_other_name(old, new)
+    _refuse_other_inputs(new, state)
     before = {step.id: step for step in (*old.every_step(), *old.rollbacks())}
     after = {step.id: step for step in (*new.every_step(), *new.rollbacks())}
     held = {key.step for key, task in state.tasks.items() if task.status in _OPEN}
@@ -48,7 +53,8 @@ def _other_secrets(old: Runbook, new: Runbook) -> list[str]:
     lines = [f"- secrets.{name}: removed" for name in old.secrets if name not in new.secrets]
     lines += [f"+ secrets.{name}: added" for name in new.secrets if name not in old.secrets]
     both = ((name, old.secrets[name], new.secrets[name]) for name in old.secrets if name in new.secrets)
-    return lines + [f"~ secrets.{name}: found elsewhere" for name, then, now in both if then[:2] != now[:2]]
+    found = (name for name, then, now in both if then._replace(line=now.line) != now)
+    return lines + [f"~ secrets.{name}: found elsewhere" for name in found]
 
 
 def tasks_added(before: Plan, after: Plan, state: RunState) -> int:
@@ -64,19 +70,37 @@ def _tasks(plan: Plan, state: RunState) -> int:
     return total
 
 
-def _refuse_other_inputs(old: Runbook, new: Runbook, state: RunState) -> None:
+def _refuse_other_name(old: Runbook, new: Runbook) -> None:
     if old.name != new.name:
         raise Changed(f"the runbook is {new.name!r}, the run is of {old.name!r}", "resume with the run's own runbook")
-    given = {**dict.fromkeys(state.created.inputs, False), **dict.fromkeys(state.created.sealed, True)}
-    missing = [name for name, item in new.inputs.items() if item.required and name not in given]
-    gone = [name for name in given if name not in new.inputs]
-    unlike = [name for name in given if name in new.inputs and new.inputs[name].secret != given[name]]
-    if missing or gone or unlike:
-        names = ", ".join([*missing, *gone, *unlike])
+
+
+def _refuse_other_inputs(new: Runbook, state: RunState) -> None:
+    """The run's own inputs, and those of an included runbook once that has been reached."""
+    others = _other_inputs(new.inputs, state.created.inputs, state.created.sealed)
+    includes = {inputs_step(step.id): step for step in new.every_step() if step.include is not None}
+    for key, task in state.tasks.items() if includes else ():
+        step = includes.get(key.step)
+        if step is not None and step.include is not None and task.status == "succeeded":
+            # A default is fixed with the others: one that came later would be missing.
+            declared = {
+                name: one._replace(required=one.required or one.has_default)
+                for name, one in step.include.inputs.items()
+            }
+            others += [f"{step.id}.{name}" for name in _other_inputs(declared, task.outputs, task.sealed)]
+    if others:
         raise Changed(
-            f"the changed runbook has other inputs: {names}",
+            f"the changed runbook has other inputs: {', '.join(dict.fromkeys(others))}",
             "a run's inputs never change: start a new run for it",
         )
+
+
+def _other_inputs(declared: Mapping[str, Input], plain: Iterable[str], sealed: Iterable[str]) -> list[str]:
+    """The names of inputs that would be missing, superfluous, or no longer (or only now) secret."""
+    given = {**dict.fromkeys(plain, False), **dict.fromkeys(sealed, True)}
+    missing = [name for name, item in declared.items() if item.required and name not in given]
+    gone = [name for name in given if name not in declared]
+    return [*missing, *gone, *(name for name in given if name in declared and declared[name].secret != given[name])]
 
 
 def _refuse_if(refused: bool, step_id: str, what: str) -> None:
@@ -93,8 +117,13 @@ def _differs(old: Step, new: Step) -> bool:
 
 def _comparable(step: Step) -> str:
     """Everything about a step but where it stands in the file, the steps inside it, and what undoes it."""
-    fields = (name for name in step._fields if name not in _APART)
-    return repr([(name, getattr(step, name)) for name in fields])
+    return repr([(name, _field(step, name)) for name in step._fields if name not in _APART])
+
+
+def _field(step: Step, name: str) -> Any:
+    """A field of a step; of what it includes, only what that file says of itself."""
+    value = getattr(step, name)
+    return value._replace(early=()) if isinstance(value, Include) else value
 
 
 def _keyed(runbook: Runbook) -> dict[str, tuple[str, ...]]:
@@ -117,8 +146,8 @@ def _keyed(runbook: Runbook) -> dict[str, tuple[str, ...]]:
 
 def _what(old: Step, new: Step) -> str:
     changed = [
-        name for name in old._fields if name not in _APART and repr(getattr(old, name)) != repr(getattr(new, name))
+        name for name in old._fields if name not in _APART and repr(_field(old, name)) != repr(_field(new, name))
     ]
-    named = ", ".join("what it does" if name == "call" else name for name in changed)
+    named = ", ".join(_SPOKEN.get(name, name) for name in changed)
     again = "; a new idempotency key" if definition_of(old) != definition_of(new) else ""
     return f"changed ({named}){again}"

@@ -92,8 +92,12 @@ def _refuse_held(journal: Journal, group: str | None) -> None:
 
 def stored_runbook(state: RunState) -> Runbook:
     """The runbook that the run is under, as the journal has it."""
-    created = state.created
-    return load(created.text.encode("utf-8"), created.file, created.place).runbook
+    return runbook_of(state.created)
+
+
+def runbook_of(created: RunCreated) -> Runbook:
+    """The runbook that a run was started with, and all that it includes."""
+    return load(created.text.encode("utf-8"), created.file, included=created.included).runbook
 
 
 def refuse_final(record: RunRecord, verb: str, hint: str = "") -> None:

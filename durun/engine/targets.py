@@ -46,7 +46,7 @@ class Targets:
                 return matrix({name: render(values, scope) for name, values in axes.items()})
             case TargetsFile(path):
                 name = to_text(render(path, scope))
-                return parse_targets_file(self._read_file(name), name)
+                return parse_targets_file(self._read_file(self._tasks.values.frame(key.step).beside(name)), name)
 
     def differing(self) -> list[str]:
         """A line for each fan-out whose file lists other targets now than when they were fixed."""

@@ -14,10 +14,11 @@ from durun.engine.secrecy import NO_SECRETS, Secrecy, render_discreetly
 from durun.engine.values import Values
 from durun.errors import Changed
 from durun.language.expressions import evaluate_condition, references
+from durun.language.inputs import fitting_inputs
 from durun.model.clock import Clock
 from durun.model.plan import Plan
 from durun.model.retry import UNANSWERED
-from durun.model.runbook import Call, Expression, Runbook, Step
+from durun.model.runbook import Call, Expression, Input, Runbook, Step
 from durun.model.state import RunState
 from durun.model.task import TaskKey
 from durun.model.values import Json, Value
@@ -46,24 +47,27 @@ class Tasks:
 
         Raises ExpressionError.
         """
-        scope = self.values.scope(key)
         for name in self._around(key.step):
             condition = self.values.steps[name].condition
-            if condition is not None and not evaluate_condition(condition, scope):
+            if condition is not None and not evaluate_condition(condition, self._scope_at(key, name)):
                 where = "" if name == key.step else f" of {name}"
                 return f"if{where} is false: {condition.source}"
         return None
 
     def unmet_without_target(self, key: TaskKey) -> str | None:
         """Like `unmet`, for a fan-out whose targets are not known: only the `if`s that do not ask the target."""
-        scope = self.values.scope(TaskKey(key.step, None, key.round))
+        outside = TaskKey(key.step, None, key.round)
         for name in self._around(key.step):
             condition = self.values.steps[name].condition
             if condition is None or any(ref.path[0] == "target" for ref in references(condition)):
                 continue
-            if not evaluate_condition(condition, scope):
+            if not evaluate_condition(condition, self._scope_at(outside, name)):
                 return f"if is false: {condition.source}"
         return None
+
+    def _scope_at(self, key: TaskKey, step_id: str) -> dict[str, Any]:
+        """The names that a task has in the file in which a step around it stands."""
+        return self.values.scope(key, frame=self.values.frame(step_id))
 
     def _around(self, step_id: str) -> list[str]:
         """The step and the groups around it, the outermost first."""
@@ -129,6 +133,9 @@ class _Context:
 
     def holds(self, expression: Expression) -> bool:
         return evaluate_condition(expression, self._scope)
+
+    def fitting(self, values: Mapping[str, Json], declared: Mapping[str, Input]) -> Mapping[str, Json]:
+        return fitting_inputs(values, declared)
 
     def now(self) -> float:
         return self._clock.now()

@@ -1,7 +1,7 @@
 """What expressions see: `inputs`, `env`, `steps`, `target`, `run`, `step`, read from a run's state when asked for.
 
-Everything is a Mapping that looks things up lazily: with 100,000 targets, building a plain dict for every
-task would cost more than the task.
+A step of an included runbook sees what that file has, under the names that it gives. Everything is a Mapping that
+looks things up lazily: with 100,000 targets, building a plain dict for every task would cost more than the task.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from durun.engine.secrecy import NO_SECRETS, Secrecy
 from durun.language.expressions import render
+from durun.language.frames import Frame, Frames
 from durun.model.clock import to_iso
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook, Step
@@ -58,21 +59,52 @@ class Values:
         self.secrecy = secrecy
         self.evidence_place = ""
         self.steps: Mapping[str, Step] = {step.id: step for step in (*runbook.every_step(), *runbook.rollbacks())}
+        self.frames = Frames(runbook)
 
-    def scope(self, key: TaskKey | None, extra: Mapping[str, Json] | None = None) -> dict[str, Any]:
-        """The names that expressions of this task may use; None: the run's own (`outputs`)."""
-        created = self.state.created
+    def frame(self, step: str | None) -> Frame:
+        """The file that a step stands in; None: the run's own."""
+        return self.frames.root if step is None else self.frames.of[step]
+
+    def scope(
+        self, key: TaskKey | None, extra: Mapping[str, Json] | None = None, frame: Frame | None = None
+    ) -> dict[str, Any]:
+        """The names that expressions of this task may use; None: the run's own (`outputs`).
+
+        `frame`: as they are in another file than the one that its step stands in.
+        """
+        frame = frame or self.frame(key.step if key is not None else None)
         scope: dict[str, Any] = {
-            "inputs": _Sealed(self, created.inputs, created.sealed) if created.sealed else created.inputs,
-            "env": created.surroundings["env"],
-            "steps": _Steps(self, key),
+            "inputs": self.inputs(key, frame),
+            "env": self.state.created.surroundings["env"],
+            "steps": _Steps(self, key, frame),
             "run": _Run(self),
         }
         if key is not None and key.target is not None:
             scope["target"] = self._whole_target(key)
-        if self.runbook.secrets:
-            scope["secrets"] = _Secrets(self, dict(scope))
+        if frame.holds.secrets:
+            scope["secrets"] = _Secrets(self, frame, dict(scope))
         return {**scope, **(extra or {})}
+
+    def early_scope(self, frame: Frame) -> dict[str, Any]:
+        """What a file knows before anything has been done: where its secrets are found. Raises ExpressionError."""
+        env, run = self.state.created.surroundings["env"], _Run(self)
+        inputs = self.inputs(None, frame) if frame.outer is None else frame.early(self.state.created.inputs, env, run)
+        return {"inputs": inputs, "env": env, "run": run}
+
+    def inputs(self, key: TaskKey | None, frame: Frame) -> Mapping[str, Json]:
+        """The inputs of the file that this frame is, for a task in it."""
+        plain, sealed = self.given(key, frame)
+        return _Sealed(self, plain, sealed) if sealed else plain
+
+    def given(self, key: TaskKey | None, frame: Frame) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
+        """The plain inputs of the same, and the seals of the secret ones."""
+        if frame.outer is None:
+            return self.state.created.inputs, self.state.created.sealed
+        if key is None or not frame.holds.inputs:
+            return {}, {}
+        target = key.target if self.plan.nodes[frame.inputs_step].fan is not None else None
+        fixed = self.state.tasks.get(TaskKey(frame.inputs_step, target, key.round))
+        return (fixed.outputs, fixed.sealed) if fixed is not None else ({}, {})
 
     def target(self, key: TaskKey) -> Json:
         """The value of a task's target, without its secret fields."""
@@ -140,21 +172,22 @@ class Values:
 
 
 class _Secrets(_View):
-    """The declared secrets: each is had anew whenever it is read."""
+    """The secrets that a file declares: each is had anew whenever it is read."""
 
-    __slots__ = ("_scope", "_values")
+    __slots__ = ("_frame", "_scope", "_values")
 
-    def __init__(self, values: Values, scope: Mapping[str, Any]) -> None:
+    def __init__(self, values: Values, frame: Frame, scope: Mapping[str, Any]) -> None:
         self._values = values
+        self._frame = frame
         self._scope = scope
 
     def names(self) -> tuple[str, ...]:
-        return tuple(self._values.runbook.secrets)
+        return self._frame.holds.secrets
 
     def __getitem__(self, name: str) -> str:
-        if name not in self._values.runbook.secrets:
+        if name not in self._frame.holds.secrets:
             raise KeyError(name)
-        return self._values.secrecy.declared(name, self._scope)
+        return self._values.secrecy.declared(self._frame.prefix + name, self._scope)
 
 
 class _Sealed(_View):
@@ -197,16 +230,20 @@ class _SealedFields(_View):
 
 
 class _Steps(_View):
-    __slots__ = ("_key", "_values")
+    """The steps of a file, by the ids that it gives them."""
 
-    def __init__(self, values: Values, key: TaskKey | None) -> None:
+    __slots__ = ("_frame", "_key", "_values")
+
+    def __init__(self, values: Values, key: TaskKey | None, frame: Frame) -> None:
         self._values = values
         self._key = key
+        self._frame = frame
 
     def names(self) -> tuple[str, ...]:
-        return tuple(self._values.plan.nodes)
+        return tuple(self._frame.names)
 
-    def __getitem__(self, step_id: str) -> Mapping[str, Any]:
+    def __getitem__(self, name: str) -> Mapping[str, Any]:
+        step_id = self._frame.prefix + name
         node = self._values.plan.nodes[step_id]
         key = self._key
         round_ = key.round if key is not None and node.final else 0
@@ -290,7 +327,8 @@ class _GroupOutputs(_View):
         return tuple(self._step.group_outputs)
 
     def __getitem__(self, name: str) -> Json:
-        return render(self._step.group_outputs[name], self._values.scope(self._key))
+        inside = self._values.frames.inside.get(self._step.id)
+        return render(self._step.group_outputs[name], self._values.scope(self._key, frame=inside))
 
 
 class _Run(_View):

@@ -7,6 +7,7 @@ from typing import Any
 
 from durun.errors import DurunError
 from durun.language.expressions import evaluate_condition, references
+from durun.language.frames import Frames
 from durun.model.forecast import Condition
 from durun.model.plan import Plan
 from durun.model.runbook import Expression, Runbook
@@ -16,12 +17,14 @@ _KNOWN = ("inputs", "env")
 
 def conditions(runbook: Runbook, plan: Plan, scope: Mapping[str, Any]) -> dict[str, Condition]:
     """For each leaf that has any, its own `if` and those of the groups around it; `scope` has inputs and env."""
-    steps = {step.id: step for step in runbook.every_step()}
+    conditional = {step.id: step.condition for step in runbook.every_step() if step.condition is not None}
+    frames = Frames(runbook)
+    told = {name: (written, _told(written, frames.of[name].foreseen(scope))) for name, written in conditional.items()}
     found = {}
     for leaf in plan.all_leaves((*plan.roots, *plan.finals)):
-        around = [written for name in _around(plan, leaf) if (written := steps[name].condition) is not None]
+        around = [told[name] for name in _around(plan, leaf) if name in told]
         if around:
-            found[leaf] = _all_of(around, scope)
+            found[leaf] = _all_of(around)
     return found
 
 
@@ -32,9 +35,8 @@ def _around(plan: Plan, leaf: str) -> list[str]:
     return names
 
 
-def _all_of(written: list[Expression], scope: Mapping[str, Any]) -> Condition:
+def _all_of(told: list[tuple[Expression, bool | None]]) -> Condition:
     """False as soon as one of them is false; true only if all are."""
-    told = [(one, _told(one, scope)) for one in written]
     false = [one.source for one, holds in told if holds is False]
     if false:
         return Condition(False, false[0])

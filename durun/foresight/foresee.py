@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from durun.foresight.commands import missing_commands
@@ -76,9 +76,13 @@ def _told(
         missing=missing_commands(runbook, ahead, around.place, around.path) if ahead else [],
         people=asked_of_people(runbook, ahead, scope),
         lasting=[leaf for leaf in plan.nodes if leaf in ahead and plan.nodes[leaf].effect and leaf not in plan.undo],
-        privileges=runbook.requires.privileges if ahead else (),
-        groups=runbook.requires.groups if ahead else (),
+        privileges=_all(one.privileges for one in runbook.all_requires) if ahead else (),
+        groups=_all(one.groups for one in runbook.all_requires) if ahead else (),
     )
+
+
+def _all(words: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word for some in words for word in some))
 
 
 def _secrets_of(runbook: Runbook, plan: Plan, ahead: set[str]) -> set[str]:

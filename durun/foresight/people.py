@@ -7,6 +7,7 @@ from typing import Any
 
 from durun.errors import DurunError
 from durun.language.expressions import render
+from durun.language.frames import Frames
 from durun.model.runbook import Runbook, Template
 from durun.model.values import Value
 from durun.views.plan import Asked
@@ -14,14 +15,14 @@ from durun.views.plan import Asked
 
 def asked_of_people(runbook: Runbook, steps: Iterable[str], scope: Mapping[str, Any]) -> list[Asked]:
     """Each with what is asked and of whom, as far as it can be told; `scope` has inputs and env."""
-    chosen = set(steps)
+    chosen, frames = set(steps), Frames(runbook)
     found = []
     for step in runbook.every_step():
         if step.id not in chosen or step.call is None or step.call.action.kind not in ("approval", "manual"):
             continue
-        spec = step.call.action.spec
-        text = _told(spec.get("message", spec.get("instructions", "")), scope)
-        who = [_told(name, scope) for name in spec.get("approvers", ())] if _listed(spec) else []
+        spec, known = step.call.action.spec, frames.of[step.id].foreseen(scope)
+        text = _told(spec.get("message", spec.get("instructions", "")), known)
+        who = [_told(name, known) for name in spec.get("approvers", ())] if _listed(spec) else []
         found.append(Asked(step.id, step.call.action.kind, text, tuple(who)))
     return found
 

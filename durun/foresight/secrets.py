@@ -7,6 +7,7 @@ from typing import Any
 
 from durun.errors import SecretUnavailable
 from durun.language.expressions import expressions_in, references, render
+from durun.language.frames import Frame, Frames, known_early
 from durun.language.plain import ExpressionError
 from durun.model.runbook import Runbook, Secret
 from durun.secrets.api import Keyring
@@ -25,14 +26,16 @@ def check_secrets(
     """These secrets, in the order of the file, and the keyring, if one of them is there. `scope` has inputs and env."""
     wanted = set(names)
     declared = [(name, secret) for name, secret in runbook.secrets.items() if name in wanted]
-    checked = [_check(name, secret, scope, resolver) for name, secret in declared]
+    frames = Frames(runbook)
+    checked = [_check(name, secret, frames.of_secret(name), scope, resolver) for name, secret in declared]
     if not any(entry.provider == "keyring" for entry in checked):
         return None, checked
     backend = keyring.backend()
     return KeyringFound(backend.name, backend.why_not), checked
 
 
-def _check(name: str, secret: Secret, scope: Mapping[str, Any], resolver: Resolver) -> Checked:
+def _check(name: str, secret: Secret, frame: Frame, scope: Mapping[str, Any], resolver: Resolver) -> Checked:
+    scope = frame.foreseen(scope)
     named = [
         reference.path
         for expression in expressions_in(secret.spec)
@@ -42,12 +45,15 @@ def _check(name: str, secret: Secret, scope: Mapping[str, Any], resolver: Resolv
     for root, why in _LATER.items():
         if any(path[0] == root for path in named):
             return Checked(name, secret.provider, "later", why)
+    if frame.outer is not None and not known_early(secret.spec, scope["inputs"]):
+        why = f"it depends on what {frame.holds.file} is given, and is looked for when a step needs it"
+        return Checked(name, secret.provider, "later", why)
     missing = [path[1] for path in named if path[0] == "inputs" and path[1:2] and path[1] not in scope["inputs"]]
     if missing:
         why = f"it depends on input `{missing[0]}`, which is not given"
         return Checked(name, secret.provider, "unavailable", why, f"give it with -i {missing[0]}=VALUE")
     try:
-        resolver.get(name, secret.provider, render(secret.spec, scope))
+        resolver.get(name, secret.provider, render(secret.spec, scope), secret.folder)
     except ExpressionError as error:
         return Checked(name, secret.provider, "unavailable", error.message, error.hint)
     except SecretUnavailable as error:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from durun.errors import DurunError
-from durun.language.expressions import expressions_in, references, render
+from durun.language.expressions import PathPart, expressions_in, references, render
+from durun.language.frames import Frame, Frames
 from durun.language.plain import to_text
 from durun.language.targets import TargetError, as_targets, matrix, parse_targets_file
 from durun.model.runbook import FanOut, Runbook, TargetsFile, TargetsMatrix, TargetsRun, TargetsValue
@@ -26,7 +27,9 @@ def list_targets(
     runbook: Runbook, scope: Mapping[str, Any], place: str, only: tuple[str, ...] = ()
 ) -> dict[str, Listed]:
     """For each step with targets. `scope`: inputs and env; `place`: the runbook's folder; `only`: the chosen keys."""
-    found = {step.id: _listed(step.id, step.fan_out, scope, place) for step in runbook.every_step() if step.fan_out}
+    fanned = [(step.id, step.fan_out) for step in runbook.every_step() if step.fan_out is not None]
+    frames = Frames(runbook)
+    found = {name: _listed(name, fan_out, frames.of[name], scope, place) for name, fan_out in fanned}
     if only:
         chosen = {name: entry.keys for name, entry in found.items() if entry.keys is not None}
         for name, keys in chosen.items():
@@ -34,11 +37,12 @@ def list_targets(
     return found
 
 
-def _listed(step: str, fan_out: FanOut, scope: Mapping[str, Any], place: str) -> Listed:
-    source = fan_out.source
+def _listed(step: str, fan_out: FanOut, frame: Frame, scope: Mapping[str, Any], place: str) -> Listed:
+    source, scope, place = fan_out.source, frame.foreseen(scope), frame.place(place)
     if isinstance(source, TargetsRun):
         return Listed(None, "a command lists its targets when it is reached")
-    if later := _later(source.value if isinstance(source, TargetsValue) else _written(source)):
+    written = source.value if isinstance(source, TargetsValue) else _written(source)
+    if later := _later(written, None if frame.outer is None else scope["inputs"]):
         return Listed(None, f"its targets depend on {later}")
     try:
         values = _values(source, scope, place)
@@ -52,10 +56,15 @@ def _written(source: TargetsFile | TargetsMatrix) -> Value:
     return source.path if isinstance(source, TargetsFile) else source.axes
 
 
-def _later(value: Value) -> str:
-    """What of it is not known before the run, or nothing."""
+def _later(value: Value, inputs: Mapping[str, Json] | None) -> str:
+    """What of it is not known before the run, or nothing. `inputs`: those that are, of an included file."""
     paths = sorted({reference.path[:2] for one in expressions_in(value) for reference in references(one)})
-    return next((".".join(map(str, path)) for path in paths if path[0] not in ("inputs", "env")), "")
+    late = (path for path in paths if path[0] not in ("inputs", "env") or _is_late(path, inputs))
+    return next((".".join(map(str, path)) for path in late), "")
+
+
+def _is_late(path: Sequence[PathPart], inputs: Mapping[str, Json] | None) -> bool:
+    return inputs is not None and path[0] == "inputs" and (len(path) == 1 or path[1] not in inputs)
 
 
 def _values(source: TargetsValue | TargetsFile | TargetsMatrix, scope: Mapping[str, Any], place: str) -> Json:

@@ -58,6 +58,8 @@ def _advise_secrets(reader: Reader, runbook: Runbook) -> None:
     found = (reference.path for place in places(runbook) for reference in references(place.expression))
     used = {path[1] for path in found if path[0] == "secrets" and len(path) > 1}
     for name, secret in runbook.secrets.items():
+        if "." in name:
+            continue  # that of an included file, where it is looked at
         if name not in used:
             reader.warn(f"no step names the secret `{name}`", ("secrets", name), "remove it", at_key=True)
         if secret.provider != "env" or not isinstance(secret.spec, str):

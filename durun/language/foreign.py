@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 NOT_YET_TOP = frozenset({"notify"})
-NOT_YET_STEP = frozenset({"wait_for", "runbook", "uses", "with", "privileged"})
+NOT_YET_STEP = frozenset({"wait_for", "uses", "with", "privileged"})
 NOT_YET: Mapping[str, frozenset[str]] = {
     "the runbook": NOT_YET_TOP,
     "a step": NOT_YET_STEP,
@@ -52,6 +52,7 @@ _SECRET = "write `secret: true`"
 _REDACT = "write `redact: true`"
 _PUT = "write `put:`"
 _HTTP = "write `http: {method: …, url: …}`"
+_RUNBOOK = "write `runbook: {file: PATH, inputs: {…}}`"
 _COMMAND = "write `command: [PROGRAM, ARGUMENT, …]`, which prints the value"
 
 _EVERYWHERE: Mapping[str, str] = {
@@ -75,6 +76,8 @@ _STEP: Mapping[str, str] = {
     "command": _RUN, "commands": _RUN, "cmd": _RUN, "script": _RUN, "exec": _RUN, "action": _RUN, "do": _RUN,
     "raw": _RUN, "args": "write `run: [COMMAND, ARGUMENT, …]`", "container": _RUN, "image": _RUN, "executor": _RUN,
     "win_shell": _RUN, "ansible.builtin.shell": _RUN, "ansible.builtin.command": _RUN, "template": _RUN,
+    "include": _RUNBOOK, "include_tasks": _RUNBOOK, "import_tasks": _RUNBOOK, "import_playbook": _RUNBOOK,
+    "import": _RUNBOOK, "call": _RUNBOOK, "workflow": _RUNBOOK, "workflowTemplateRef": _RUNBOOK, "jobref": _RUNBOOK,
     "tasks": _GROUP, "block": _GROUP, "sequence": _GROUP, "dag": _GROUP, "group": _GROUP, "substeps": _GROUP,
     "always": _FINALLY, "finally": _FINALLY, "onExit": _FINALLY, "cleanup": _FINALLY,
     "rescue": _ON_FAILURE, "on_error": _ON_FAILURE, "onError": _ON_FAILURE, "on_failure": _ON_FAILURE,

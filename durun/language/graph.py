@@ -1,4 +1,7 @@
-"""Which step comes before which, and which fan-out a step stands in: read off the runbook once."""
+"""Which step comes before which, and which fan-out a step stands in: read off the runbook once.
+
+What a file includes is one step of it: the steps inside have names that only that file knows.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ class Graph:
     def _add(self, step: Step, parent: str | None) -> None:
         self.steps[step.id] = step
         self.parent[step.id] = parent
-        for inner in step.steps:
+        for inner in step.steps if step.include is None else ():
             self._add(inner, step.id)
 
     def lineage(self, step: str) -> Iterator[str]:

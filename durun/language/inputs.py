@@ -86,6 +86,27 @@ def missing_inputs(runbook: Runbook, given: Mapping[str, Json]) -> list[str]:
     return [name for name, one in runbook.inputs.items() if one.required and not one.secret and name not in given]
 
 
+def fitting_inputs(values: Mapping[str, Json], declared: Mapping[str, Input]) -> dict[str, Json]:
+    """The inputs of an included runbook that was given these values, secret ones among them, over the defaults.
+
+    Raises InvalidInput with every problem, in one line.
+    """
+    problems: list[str] = []
+    found: dict[str, Json] = {}
+    for name, one in declared.items():
+        if name in values:
+            found[name] = values[name]
+            problems += (f"input `{name}` {why}" for why in problems_with(name, values[name], one))
+        elif one.has_default:
+            found[name] = one.default
+    size = sum(variable_size(name, value) for name, value in found.items() if not declared[name].secret)
+    if not problems and size > MAX_VARIABLES:
+        problems.append(f"the inputs together have more than {MAX_VARIABLES:,} bytes; give the big ones as files")
+    if problems:
+        raise InvalidInput("; ".join(problems))
+    return found
+
+
 def to_ask(file_values: Mapping[str, Json] | None, runbook: Runbook) -> dict[str, Input]:
     """The secret inputs that a run can't do without and nobody has given: whoever sits at a terminal is asked."""
     declared = runbook.inputs.items()

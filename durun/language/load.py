@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from durun.errors import InvalidRunbook, UsageError
-from durun.language import schema, source
-from durun.language.advice import advise
-from durun.language.build import build
 from durun.language.diagnostics import Diagnostic, did_you_mean, harmless, render_all
-from durun.language.locate import Locator
-from durun.language.text import MAX_BYTES, Unreadable
-from durun.language.values import Reader
+from durun.language.loading import Loading, Report, beside
+from durun.language.text import MAX_BYTES
 from durun.model.runbook import Runbook
 
 _MOST = 100
@@ -29,34 +25,41 @@ class Loaded(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def load(raw: bytes, file: str, folder: str | None = None) -> Loaded:
+def load(raw: bytes, file: str, folder: str | None = None, included: Mapping[str, str] | None = None) -> Loaded:
     """Read and check a runbook. `file` is the name that messages show, `folder` where helper files are looked for.
 
-    Raises InvalidRunbook, whose report has every problem with its place.
+    `included` are the texts of the files that it includes, by path, as a Runbook has them; without it they are read
+    from `folder`. Raises InvalidRunbook, whose report has every problem with its place.
     """
-    try:
-        document = source.parse(raw)
-    except Unreadable as error:
-        raise _invalid(error.diagnostics, file, error.text) from None
-    locator = Locator(document.text, document.root)
-    cleaned, problems = schema.check(document.root.value)
-    reader = Reader(locator, problems)
-    runbook = build(reader, cleaned, document.root.value, raw.decode())
-    if document.problems or reader.problems:
-        raise _invalid([*document.problems, *map(locator.diagnostic, reader.problems)], file, document.text)
-    advise(reader, runbook, folder)
-    warnings = [locator.diagnostic(problem) for problem in reader.warnings]
-    return Loaded(runbook, tuple(_line(warning, file) for warning in sorted(warnings, key=lambda one: one.place)))
+
+    def read(path: str) -> bytes:
+        if included is not None and path in included:
+            return included[path].encode("utf-8")
+        if included is not None or folder is None:
+            raise UsageError(f"there is no text of {harmless(path)} here")
+        return read_file(os.path.join(folder, path), beside(file, path))  # noqa: PTH118  (as it is written)
+
+    loading = Loading(file, folder if included is None else None, read)
+    runbook = loading.load(raw)
+    if runbook is None or loading.problems:
+        raise _invalid(file, list(loading.problems.values()))
+    warnings = [_line(warning, report.file) for report in loading.warnings.values() for warning in sorted(report.found)]
+    return Loaded(runbook, tuple(warnings))
 
 
-def _invalid(diagnostics: Sequence[Diagnostic], file: str, text: str) -> InvalidRunbook:
-    unique = sorted(set(diagnostics), key=lambda found: found.place)
-    count = len(unique)
-    report = render_all(unique[:_MOST], file, text)
+def _invalid(file: str, reports: Sequence[Report]) -> InvalidRunbook:
+    told: list[str] = []
+    count = room = 0
+    for report in reports:
+        unique = sorted(set(report.found), key=lambda found: found.place)
+        room = max(0, _MOST - count)
+        count += len(unique)
+        told += [render_all(unique[:room], report.file, report.text)] if room else []
+    text = "\n\n".join(told)
     if count > _MOST:
-        report += f"\n\n… and {count - _MOST} more"
+        text += f"\n\n… and {count - _MOST} more"
     message = f"{harmless(file)}: {'1 problem' if count == 1 else f'{count} problems'}"
-    return InvalidRunbook(message, "nothing was run; change the file and try again", report)
+    return InvalidRunbook(message, "nothing was run; change the file and try again", text)
 
 
 def _line(warning: Diagnostic, file: str) -> str:
@@ -65,14 +68,18 @@ def _line(warning: Diagnostic, file: str) -> str:
     return f"{harmless(file)}:{place.line}:{place.column}: {harmless(warning.message)}{harmless(hint)}"
 
 
-def read_file(path: str) -> bytes:
-    """The bytes of a runbook file. UsageError when there is none, InvalidRunbook when it is too large."""
-    name = harmless(path)
+def read_file(path: str, shown: str | None = None) -> bytes:
+    """The bytes of a runbook file. UsageError when there is none, InvalidRunbook when it is too large.
+
+    `shown` is how messages name it, if not by its path.
+    """
+    shown = path if shown is None else shown
+    name = harmless(shown)
     try:
         # Not blocking, so that a FIFO is refused and not waited for.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise UsageError(f"there is no file {name}", _near(path)) from None
+        raise UsageError(f"there is no file {name}", _near(path, shown)) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UsageError(f"{name} can't be read: {reason}") from None
@@ -93,17 +100,20 @@ def read_file(path: str) -> bytes:
     return raw
 
 
-def _near(path: str) -> str:
+def _near(path: str, shown: str) -> str:
     """Runbooks of nearly that name in the same folder."""
     wanted = Path(path)
     folder = wanted.parent
     names = _names(folder)
     if not folder.is_dir():
-        return f"there is no folder {harmless(str(folder))}"
+        return f"there is no folder {harmless(str(Path(shown).parent))}"
     for name in (f"{wanted.name}.yaml", f"{wanted.name}.yml"):
         if name in names:
-            return f"did you mean `{harmless(str(folder / name))}`?"
-    return harmless(did_you_mean(wanted.name, names)) or _runbooks_in(folder)
+            return f"did you mean `{harmless(str(Path(shown).parent / name))}`?"
+    near = did_you_mean(wanted.name, names)
+    if shown != path and "/" in shown:
+        near = near.replace("`", f"`{Path(shown).parent}/", 1)
+    return harmless(near) or _runbooks_in(folder)
 
 
 def _runbooks_in(folder: Path) -> str:

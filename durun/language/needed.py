@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from durun.language.expressions import PathPart, expressions_in, references
-from durun.language.places import places
+from durun.language.places import Place, When, places, places_of
 from durun.model.plan import ROLLBACK
-from durun.model.runbook import Expression, Runbook, Secret
+from durun.model.runbook import Expression, Runbook, Secret, Step, inputs_step
 
 
 def secrets_by_step(runbook: Runbook) -> Mapping[str, frozenset[str]]:
@@ -15,12 +15,29 @@ def secrets_by_step(runbook: Runbook) -> Mapping[str, frozenset[str]]:
     if not runbook.secrets:
         return {}
     found: dict[str, set[str]] = {}
-    for place in places(runbook):
+    for prefix, place in _everywhere(runbook):
         names = {str(path[1]) for path in _paths(place.expression) if path[0] == "secrets" and len(path) > 1}
         if place.step is not None and names:
-            task = f"{place.step.id}{ROLLBACK}" if place.when == "rollback" else place.step.id
-            found.setdefault(task, set()).update(names)
+            found.setdefault(_reader(place.step, place.when), set()).update(prefix + name for name in names)
     return {step: frozenset(names & runbook.secrets.keys()) for step, names in found.items()}
+
+
+def _reader(step: Step, when: When) -> str:
+    """The step that reads an expression: what is given to an included runbook is read once, before its steps."""
+    if when == "rollback":
+        return f"{step.id}{ROLLBACK}"
+    return inputs_step(step.id) if when == "inputs" else step.id
+
+
+def _everywhere(runbook: Runbook) -> Iterator[tuple[str, Place]]:
+    """Every expression, also of included files, with what stands before the names of the secrets that it may read."""
+    yield from (("", place) for place in places(runbook))
+    for step in runbook.every_step():
+        if step.include is not None:
+            inside = (inner for inner in step.steps if inner.id != inputs_step(step.id))
+            yield from ((f"{step.id}.", place) for inner in inside for place in places_of(inner, ()))
+            outputs = expressions_in(step.group_outputs)
+            yield from ((f"{step.id}.", Place(expression, (), step, "group")) for expression in outputs)
 
 
 def names_target(secret: Secret) -> bool:

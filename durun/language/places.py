@@ -1,4 +1,7 @@
-"""Where expressions stand in a runbook, and when each is rendered; `references` says what may be read there."""
+"""Where expressions stand in a runbook, and when each is rendered; `references` says what may be read there.
+
+Those of a file that it includes stand in that file, and are looked at there.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from durun.model.runbook import (
     Call,
     Expression,
     FanOut,
+    Include,
     Runbook,
     Step,
     TargetsFile,
@@ -22,11 +26,13 @@ from durun.model.runbook import (
 from durun.model.values import Value
 
 Path = tuple[str | int, ...]
-When = Literal["start", "plan", "secret", "run", "targets", "task", "attempt", "verify", "rollback", "group", "end"]
+When = Literal[
+    "start", "plan", "secret", "run", "targets", "inputs", "task", "attempt", "verify", "rollback", "group", "end"
+]  # fmt: skip
 """`start`: before there is a run. `plan`: before anything runs. `secret`: when a secret is wanted. `run`: for every
-step. `targets`: when a fan-out is reached. `task`: per task, before it starts. `attempt`, `verify`: with the step's
-idempotency key. `rollback`: with its own, and the step's outputs. `group`: when a group has ended. `end`: when the run
-has."""
+step. `targets`: when a fan-out is reached. `inputs`: when an included runbook is reached. `task`: per task, before it
+starts. `attempt`, `verify`: with the step's idempotency key. `rollback`: with its own, and the step's outputs.
+`group`, `end`: when a group or the run has ended."""
 
 
 class Place(NamedTuple):
@@ -43,8 +49,11 @@ class Place(NamedTuple):
     secret: bool = False
 
 
-def places(runbook: Runbook) -> Iterator[Place]:
-    """Every expression of the runbook, in file order as far as it is known."""
+def places(runbook: Runbook, *, included: bool = False) -> Iterator[Place]:
+    """Every expression of the runbook, in file order as far as it is known.
+
+    What an `included` one gives are the outputs of a step, which may be secret; a run's are shown.
+    """
     for name, secret in runbook.secrets.items():
         yield from _in(secret.spec, ("secrets", name, secret.provider), None, "secret")
     yield from _in(runbook.env, ("env",), None, "run")
@@ -53,8 +62,8 @@ def places(runbook: Runbook) -> Iterator[Place]:
         yield from _in(runbook.concurrency.group, ("concurrency", "group"), None, "start")
     for key, steps in (("steps", runbook.steps), ("finally", runbook.finally_steps)):
         for number, step in enumerate(steps):
-            yield from _of_step(step, (key, number))
-    yield from _in(runbook.outputs, ("outputs",), None, "end")
+            yield from places_of(step, (key, number))
+    yield from _in(runbook.outputs, ("outputs",), None, "end", secret=included)
 
 
 def steps_with_paths(runbook: Runbook) -> Iterator[tuple[Path, Step]]:
@@ -63,7 +72,8 @@ def steps_with_paths(runbook: Runbook) -> Iterator[tuple[Path, Step]]:
     rest += [(("finally", index), step) for index, step in enumerate(runbook.finally_steps)]
     for path, step in rest:
         yield path, step
-        rest.extend(((*path, "steps", index), inner) for index, inner in enumerate(step.steps))
+        if step.include is None:
+            rest.extend(((*path, "steps", index), inner) for index, inner in enumerate(step.steps))
 
 
 def _in(value: Value, path: Path, step: Step | None, when: When, secret: bool = False) -> Iterator[Place]:
@@ -83,7 +93,8 @@ def _in(value: Value, path: Path, step: Step | None, when: When, secret: bool = 
                 yield from _in(entry, (*path, number), step, when, secret)
 
 
-def _of_step(step: Step, path: Path) -> Iterator[Place]:
+def places_of(step: Step, path: Path) -> Iterator[Place]:
+    """Every expression of a step, and of the steps in it. `path` is where it stands."""
     if step.fan_out is not None:
         yield from _of_fan_out(step.fan_out, path, step)
     yield from _in(step.condition, (*path, "if"), step, "task")
@@ -96,8 +107,11 @@ def _of_step(step: Step, path: Path) -> Iterator[Place]:
         yield from _in(step.verify.settle, (*path, "verify", "settle"), step, "plan")
     if step.rollback is not None:
         yield from _of_rollback(step, step.rollback.step, (*path, "rollback"))
+    if step.include is not None:
+        yield from _given_to(step.include, (*path, "runbook", "inputs"), step)
+        return
     for number, inner in enumerate(step.steps):
-        yield from _of_step(inner, (*path, "steps", number))
+        yield from places_of(inner, (*path, "steps", number))
     yield from _in(step.group_outputs, (*path, "outputs"), step, "group", secret=True)
 
 
@@ -110,6 +124,13 @@ def _of_rollback(step: Step, undoing: Step, path: Path) -> Iterator[Place]:
     if undoing.verify is not None:
         yield from _of_call(_own(undoing.verify.call, undoing.call), (*path, "verify"), step, "rollback")
         yield from _in(undoing.verify.settle, (*path, "verify", "settle"), step, "plan")
+
+
+def _given_to(include: Include, path: Path, step: Step) -> Iterator[Place]:
+    for name, value in include.given.items():
+        declared = include.inputs.get(name)
+        when: When = "plan" if name in include.early else "inputs"
+        yield from _in(value, (*path, name), step, when, secret=declared is None or declared.secret)
 
 
 def _own(verify: Call, call: Call | None) -> Call:

@@ -10,13 +10,14 @@ from typing import Any
 
 from durun.errors import InvalidInput
 from durun.language.expressions import ExpressionError, expressions_in, render
+from durun.language.frames import Frame, Frames
 from durun.language.plain import kind_of
 from durun.model.duration import parse_duration
 from durun.model.plan import FanOutPolicy, Node, Plan, Retry, Share, VerifyPolicy
 from durun.model.runbook import FanOut, RetrySpec, Rollback, Runbook, Step, Verify
 from durun.model.values import Json, Value
 
-_WITHOUT = frozenset({"assert", "generate", "wait", "approval"})
+_WITHOUT = frozenset({"assert", "generate", "wait", "approval", "runbook"})
 """Actions that change nothing outside of the run."""
 
 MAX_PARALLEL = 1000
@@ -31,7 +32,7 @@ def make_plan(runbook: Runbook, inputs: Mapping[str, Json], env: Mapping[str, st
     chain: each needs the one before. Raises InvalidInput, with the step's line, when an expression gives a
     number or a duration that can't be used.
     """
-    planner = _Planner({"inputs": inputs, "env": env, "run": {} if run_id is None else {"id": run_id}})
+    planner = _Planner(Frames(runbook), inputs, env, {} if run_id is None else {"id": run_id})
     max_parallel = planner.whole(runbook.max_parallel, "max_parallel", 1, MAX_PARALLEL)
     for step in runbook.steps:
         planner.add(step, None, None, False)
@@ -50,17 +51,22 @@ def make_plan(runbook: Runbook, inputs: Mapping[str, Json], env: Mapping[str, st
 
 
 class _Planner:
-    """Collects the nodes; `_step` is the one being read, for messages."""
+    """Collects the nodes; `_step` is the one being read, in `_frame`."""
 
-    def __init__(self, scope: Mapping[str, Any]) -> None:
+    def __init__(
+        self, frames: Frames, inputs: Mapping[str, Json], env: Mapping[str, str], run: Mapping[str, Json]
+    ) -> None:
         self.nodes: dict[str, Node] = {}
         self.undo: dict[str, Node] = {}
-        self._scope = scope
+        self._frames = frames
+        self._frame = frames.root
+        self._known = inputs, env, run
+        self._scopes: dict[Frame, Mapping[str, Any]] = {}
         self._step: Step | None = None
 
     def add(self, step: Step, parent: str | None, fan: str | None, final: bool) -> None:
         """Add a step and all that is in it."""
-        self._step = step
+        self._step, self._frame = step, self._frames.of[step.id]
         fan = step.id if step.fan_out is not None else fan
         self.nodes[step.id] = Node(
             id=step.id,
@@ -169,10 +175,19 @@ class _Planner:
             raise self._wrong(name, value, f"is {_told(found)}: {error}") from error
 
     def _rendered(self, value: Value) -> Json:
+        if not any(expressions_in(value)):
+            return render(value, {})
         try:
-            return render(value, self._scope)
+            return render(value, self._scope())
         except ExpressionError as error:
             raise InvalidInput(f"{self._place()}: {error.message}", error.hint) from error
+
+    def _scope(self) -> Mapping[str, Any]:
+        """What the file knows that the step stands in. Raises ExpressionError."""
+        if self._frame not in self._scopes:
+            inputs, env, run = self._known
+            self._scopes[self._frame] = {"inputs": self._frame.early(inputs, env, run), "env": env, "run": run}
+        return self._scopes[self._frame]
 
     def _wrong(self, name: str, written: Value, why: str) -> InvalidInput:
         sources = [found.source for found in expressions_in(written)]
@@ -180,7 +195,10 @@ class _Planner:
         return InvalidInput(f"{self._place()}: `{name}` {why}", hint)
 
     def _place(self) -> str:
-        return "the runbook" if self._step is None else f"line {self._step.line}, step `{self._step.id}`"
+        if self._step is None:
+            return "the runbook"
+        file = f"{self._frame.holds.file}, " if self._frame.outer is not None else ""
+        return f"{file}line {self._step.line}, step `{self._step.id}`"
 
 
 def _has_effect(step: Step) -> bool:

@@ -18,6 +18,7 @@ _ROOTS: dict[When, tuple[str, ...]] = {
     "secret": (*_ANYWHERE, "target"),
     "run": _ANYWHERE,
     "targets": (*_ANYWHERE, "steps"),
+    "inputs": (*_ANYWHERE, "steps", "target"),
     "task": (*_ANYWHERE, "steps", "target"),
     "attempt": (*_ANYWHERE, "steps", "target", "step"),
     "verify": (*_ANYWHERE, "steps", "target", "step"),
@@ -32,6 +33,7 @@ _WHERE_NOT: dict[When, str] = {
     "secret": "is not known when a secret is looked for; only `inputs`, `env`, `run.id` and `target` are",
     "run": "can't be read in the runbook's `env`, which is the same for every step",
     "targets": "can't be read in `targets`",
+    "inputs": "can't be read before the step has started",
     "task": "can't be read before the step has started",
     "group": "can't be read in the outputs of a group",
     "end": "can't be read in the outputs of a run",
@@ -49,23 +51,39 @@ _KINDS = {
 """JSON Schema's types, as the kinds of values in messages."""
 
 
-def check_references(runbook: Runbook) -> list[Problem]:
-    """What is wrong with the references and conditions of a runbook whose `needs` are sound, all at once."""
-    checker = _Checker(runbook)
-    return list(dict.fromkeys(problem for place in places(runbook) for problem in checker.problems(place)))
+def check_references(
+    runbook: Runbook, unread: frozenset[str] = frozenset(), *, included: bool = False
+) -> list[Problem]:
+    """What is wrong with the references and conditions of a runbook whose `needs` are sound, all at once.
+
+    `unread` are the ids of steps of which nobody knows what outputs they have; `included` is as for `places`.
+    """
+    checker = _Checker(runbook, unread)
+    found = places(runbook, included=included)
+    return list(dict.fromkeys(problem for place in found for problem in checker.problems(place)))
 
 
-def env_names(runbook: Runbook) -> tuple[str, ...]:
-    """The names of the caller's variables that any expression reads as `env.NAME`, sorted."""
+def env_names(runbook: Runbook) -> frozenset[str]:
+    """The names of the caller's variables that any expression reads as `env.NAME`."""
     paths = (found.path for place in places(runbook) for found in references(place.expression))
-    return tuple(sorted({str(path[1]) for path in paths if path[0] == "env" and len(path) > 1 and path[1] is not None}))
+    return frozenset(str(path[1]) for path in paths if path[0] == "env" and len(path) > 1 and path[1] is not None)
+
+
+def early_inputs(runbook: Runbook) -> frozenset[str]:
+    """The names of the inputs that are read when the plan is made."""
+    early = (place.expression for place in places(runbook) if place.when == "plan")
+    paths = [found.path for expression in early for found in references(expression) if found.path[0] == "inputs"]
+    if any(len(path) == 1 or path[1] is None for path in paths):
+        return frozenset(runbook.inputs)
+    return frozenset(str(path[1]) for path in paths)
 
 
 class _Checker:
     """The names that there are in one runbook."""
 
-    def __init__(self, runbook: Runbook) -> None:
+    def __init__(self, runbook: Runbook, unread: frozenset[str]) -> None:
         self._runbook = runbook
+        self._unread = unread
         self._graph = Graph(runbook)
         self._secrecy = Secrecy(runbook, self._graph)
         self._by_root: dict[str, Callable[[Place, Reference], Finding | None]] = {
@@ -104,7 +122,7 @@ class _Checker:
         if root not in _ALL_ROOTS:
             return f"there is no `{root}`", self._hint_for_root(str(root), place)
         if root not in _ROOTS[place.when]:
-            return f"`{written(reference.path)}` {_WHERE_NOT[place.when]}", ""
+            return f"`{written(reference.path)}` {_WHERE_NOT[place.when]}", _why_so_early(place)
         found = self._by_root[str(root)](place, reference)
         return found or self._secrecy.finding(place, reference, self._fan(place))
 
@@ -279,16 +297,16 @@ class _Checker:
         hint = did_you_mean(_part(path[4]), known) or f"it has {_listed(known)}"
         return f"a target of a step has no `{_part(path[4])}`", hint
 
-    @staticmethod
-    def _outputs(path: tuple[PathPart, ...], at: int, step: Step) -> Finding | None:
-        if len(path) <= at:
+    def _outputs(self, path: tuple[PathPart, ...], at: int, step: Step) -> Finding | None:
+        if len(path) <= at or step.id in self._unread:
             return None
         name = path[at]
         if not isinstance(name, str):
             return "an output is named, not computed", f"write `steps.{step.id}.outputs.NAME`"
         known = output_names(step)
         if name not in known:
-            fix = f"declare it under the `outputs` of `{step.id}`"
+            owner = f"`{step.id}`" if step.include is None else step.include.file
+            fix = f"declare it under the `outputs` of {owner}"
             return f"step `{step.id}` declares no output `{name}`", did_you_mean(name, known) or fix
         return _too_deep(path, at + 1, step.outputs[name].type) if name in step.outputs else None
 
@@ -307,6 +325,12 @@ def _evidence(path: tuple[PathPart, ...], at: int, step: Step) -> Finding | None
         key = _part(path[at + 1])
         return f"evidence has no `{key}`", did_you_mean(key, ("path", "sha256")) or "it has `path` and `sha256`"
     return _too_deep(path, at + 2, "string") if len(path) > at + 2 else None
+
+
+def _why_so_early(place: Place) -> str:
+    """Of a value that is given to an included runbook, why it must be known when the plan is made."""
+    include = place.step.include if place.step is not None and place.when == "plan" else None
+    return f"{include.file} reads it for a number of the plan, as in `retry`" if include is not None else ""
 
 
 def _too_deep(path: tuple[PathPart, ...], at: int, declared: object) -> Finding | None:

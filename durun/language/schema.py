@@ -58,6 +58,7 @@ _MAPPINGS: Final = frozenset(
         "concurrency",
         "collect",
         "rollback",
+        "runbook",
     }
     | {"the runbook", "a secret", "keyring", "command", "put", "delete"}
     | {"http", "auth", "basic", "tls", "body", "from"}
@@ -261,6 +262,8 @@ def _expected(schema: Json) -> list[str]:
 def _hint(value: Json, shapes: list[Any]) -> str:
     if shapes[0].get("title") == "a secret" and isinstance(value, str):
         return "a value never stands in a runbook: `durun secret set` keeps it in the keyring"
+    if shapes[0].get("title") == "runbook" and isinstance(value, str):
+        return "write `runbook: {file: PATH}`"
     if shapes[0].get("title") == "concurrency":
         return "write `concurrency: {group: NAME}`" if isinstance(value, str) else "tasks at once are `max_parallel:`"
     titles = " ".join(str(shape.get("title", "")) for shape in shapes)
@@ -297,6 +300,7 @@ def _missing_hint(key: str, value: dict[str, Json]) -> str:
         "service": "write `service:`, what the value is for, and `username:`, whose it is",
         "value": "write `value: ${{ steps.ID.outputs.NAME }}`",
         "group": "write `group:`, a name such as rotate-${{ inputs.role }}",
+        "file": "write `file:`, the runbook's path, relative to this file",
         "that": "write `that:`, an expression that must be true",
         "message": "write `message:`, what is to be approved",
         "approvers": "write `approvers: [NAME, …]`; `group:NAME` is everyone in a unix group",

@@ -32,6 +32,7 @@ _WHY = {
     "target_key": "a target's key is shown and journalled",
     "outputs": "a run's outputs are shown and journalled",
     "secrets": "where a secret is found is shown and journalled",
+    "runbook": "the input that it is given to is shown and journalled",
 }
 _INSTEAD = {
     "assert": "say it without the value; `that` may ask of it",
@@ -45,6 +46,7 @@ _INSTEAD = {
     "target_key": "choose a field that is no secret",
     "outputs": "keep it with a step `secret: {put: …}`, and read it from the keyring",
     "secrets": "take plain inputs, `env`, `run.id` or plain fields of `target`",
+    "runbook": "say `secret: true` of that input, in the file that has it",
 }
 
 

@@ -19,16 +19,16 @@ GROUP = "durun.secrets"
 """The group of the entry points by which plugins bring providers."""
 
 
-def read_secrets(reader: Reader, cleaned: Mapping[str, Json], raw: Any, path: Path) -> dict[str, Secret]:
-    """The declared secrets. Of one whose shape is wrong (it is in `raw` only) the name is there."""
+def read_secrets(reader: Reader, cleaned: Mapping[str, Json], raw: Any, folder: str) -> dict[str, Secret]:
+    """The declared secrets of a file in this folder. Of one whose shape is wrong (in `raw` only) the name is there."""
     secrets = {name: Secret("", None) for name in raw if isinstance(name, str)} if isinstance(raw, dict) else {}
     for name, source in cleaned.items():
         provider, spec = next(iter(source.items()), ("", None))
-        at = (*path, name, provider)
+        at = ("secrets", name, provider)
         _check_provider(reader, provider, at)
         if provider == "command" and isinstance(spec, dict):
             reader.duration(spec.get("timeout"), (*at, "timeout"))
-        secrets[name] = Secret(provider, reader.value(spec, at), reader.locator.line((*path, name)))
+        secrets[name] = Secret(provider, reader.value(spec, at), reader.locator.line(("secrets", name)), folder)
     return secrets
 
 

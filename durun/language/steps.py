@@ -22,6 +22,7 @@ from durun.language.people import read_question
 from durun.language.retry import read_retry
 from durun.language.rollback import read_rollback
 from durun.language.schema import document_schema
+from durun.language.shelf import Shelf
 from durun.language.targets import KEY_FIELDS, as_targets, matrix
 from durun.language.values import Reader
 from durun.language.verify import read_verify
@@ -32,6 +33,7 @@ from durun.model.runbook import (
     Call,
     FanOut,
     InDoubtPolicy,
+    Runbook,
     Shell,
     Step,
     TargetsFile,
@@ -43,7 +45,19 @@ from durun.model.runbook import (
 )
 from durun.model.values import Json
 
-ACTIONS: Final = ("run", "http", "collect", "assert", "generate", "secret", "wait", "approval", "manual", "steps")
+ACTIONS: Final = (
+    "run",
+    "http",
+    "collect",
+    "assert",
+    "generate",
+    "secret",
+    "wait",
+    "approval",
+    "manual",
+    "runbook",
+    "steps",
+)
 _FAN_OUT: Final = ("target_key", "max_parallel", "serial", "max_failures", "secret_fields")
 _OF_EVERY_STEP: Final = frozenset(
     {"id", "name", "description", "needs", "if", "continue_on_error", "controls", "files", "targets"}
@@ -63,6 +77,11 @@ _LACKING: Final[Mapping[str, tuple[str, ...]]] = {
     "alphanumeric": ("symbol",),
 }
 """Kinds of characters that `generate` can't find in the alphabets of these names."""
+_REFUSED: Final[Mapping[str, tuple[str, str]]] = {
+    "steps": ("a group", "put it on the steps inside"),
+    "runbook": ("`runbook`", "put it on the steps in that file, or under its `defaults`"),
+}
+"""What a key has no meaning for, in words, and what to do."""
 _FEW: Final = 1000
 _NOTHING: Final = Action("run", "")
 
@@ -81,11 +100,14 @@ class Around(NamedTuple):
 class StepReader:
     """Reads all steps of one document; `raw` is the document with its broken parts."""
 
-    def __init__(self, reader: Reader, all_ids: set[str]) -> None:
+    def __init__(self, reader: Reader, all_ids: set[str], shelf: Shelf) -> None:
         self._reader = reader
         self._all_ids = all_ids
+        self._shelf = shelf
         self._seen: dict[str, Path] = {}
         self.files: list[str] = []
+        self.included: dict[str, Runbook] = {}
+        self.unread: set[str] = set()
 
     def read(self, items: list[dict[str, Json]], raw: Any, path: Path, around: Around) -> tuple[Step, ...]:
         """The siblings of one list. `raw` is the same list before its invalid parts were taken out."""
@@ -98,9 +120,9 @@ class StepReader:
             needs = read_needs(self._reader, raws, ids, path, self._all_ids)
         steps = []
         for index, item in enumerate(items):
-            step = self._step(item, raws[index], (*path, index), around)
+            step = self._step(item, raws[index], ids[index], (*path, index), around)
             step = self._with_rollback(step, item, (*path, index), around)
-            steps.append(step._replace(id=ids[index], needs=needs[index]))
+            steps.append(step._replace(needs=needs[index]))
         return tuple(steps)
 
     def _id(self, item: Mapping[str, Json], raw: Mapping[str, Json], path: Path) -> str:
@@ -116,7 +138,7 @@ class StepReader:
         self._seen[found] = path
         return found
 
-    def _step(self, item: dict[str, Json], raw: dict[str, Json], path: Path, around: Around) -> Step:
+    def _step(self, item: dict[str, Json], raw: dict[str, Json], step_id: str, path: Path, around: Around) -> Step:
         reader = self._reader
         kind = self._action(raw, path)
         if around.final and "needs" in raw:
@@ -124,7 +146,7 @@ class StepReader:
             reader.problem(message, (*path, "needs"), "remove `needs`", at_key=True)
         self.files.extend(item.get("files", ()))
         step = Step(
-            id="",
+            id=step_id,
             line=reader.locator.line(path),
             name=item.get("name", ""),
             description=item.get("description", ""),
@@ -137,6 +159,8 @@ class StepReader:
             self._refuse_keys(kind, raw, path)
         if kind == "steps":
             return self._group(step, item, raw, path, around)
+        if kind == "runbook":
+            return self._include(step, item, path, around)
         if kind == "secret":
             return self._keyring(step, item, path, around)
         if kind in ("approval", "manual"):
@@ -177,7 +201,7 @@ class StepReader:
     def _refuse_keys(self, kind: str, raw: Mapping[str, Json], path: Path) -> None:
         permitted = _OF_EVERY_STEP | _ALSO.get(kind, frozenset())
         known = document_schema()["$defs"]["step"]["properties"]
-        place, hint = ("a group", "put it on the steps inside") if kind == "steps" else (f"`{kind}`", "remove it")
+        place, hint = _REFUSED.get(kind, (f"`{kind}`", "remove it"))
         for key in raw:
             if key in known and key not in permitted:
                 self._reader.problem(f"`{key}` has no meaning for {place}", (*path, key), hint, at_key=True)
@@ -190,6 +214,20 @@ class StepReader:
         if not steps:
             return step._replace(call=Call(_NOTHING, around.shell), group_outputs=outputs)
         return step._replace(steps=steps, group_outputs=outputs)
+
+    def _include(self, step: Step, item: dict[str, Json], path: Path, around: Around) -> Step:
+        from durun.language.include import MAX_STEPS, read_include  # few runbooks include others
+
+        room = MAX_STEPS - sum(len(one.every_step()) for one in self.included.values())
+        fanned = around.in_fan_out or step.fan_out is not None
+        step, runbook = read_include(
+            self._reader, step, item.get("runbook", {}), (*path, "runbook"), self._shelf, in_fan_out=fanned, room=room
+        )
+        if runbook is None:
+            self.unread.add(step.id)
+        else:
+            self.included[step.id] = runbook
+        return step
 
     def _pure(self, kind: str, item: dict[str, Json], path: Path) -> Action:
         reader, spec, at = self._reader, item.get(kind, {}), (*path, kind)

@@ -39,6 +39,8 @@ class Taint:
         found = self._outputs.get(step_id)
         if found is None:
             step = self._graph.steps[step_id]
+            if step.include is not None:
+                return frozenset(step.include.secret_outputs)
             found = self._outputs[step_id] = step.secret_outputs
             made = (name for name, value in step.group_outputs.items() if self._made_of_secret(value, step))
             found = self._outputs[step_id] = found.union(made)
@@ -86,4 +88,6 @@ def _named(rest: Sequence[PathPart], secret: frozenset[str]) -> Reads:
 
 
 def _has_secrets(step: Step) -> bool:
+    if step.include is not None and step.include.secret_outputs:
+        return True
     return bool(step.secret_outputs) or (step.fan_out is not None and bool(step.fan_out.secret_fields))

@@ -19,7 +19,8 @@ class RunCreated(NamedTuple):
     `files_folder` of the run's folder. `only_targets`: keys chosen by `--target`. `sealed`: secret inputs, each with
     its seal (see `durun.model.task.TaskState`). `steps` and `finally_steps`: ids of those that do something, in the
     order of the file. `concurrency_group`: the name that no other run may hold beside this one; it is let go at the
-    end, and in the statuses `release_on`.
+    end, and in the statuses `release_on`. `included`: the texts of the files that the runbook includes, by their paths
+    relative to `place`; `digest` is over all of them.
     """
 
     runbook: str
@@ -42,6 +43,7 @@ class RunCreated(NamedTuple):
     finally_steps: Sequence[str] = ()
     concurrency_group: str | None = None
     release_on: Sequence[RunStatus] = ()
+    included: Mapping[str, str] = {}
 
 
 class SessionStarted(NamedTuple):
@@ -79,6 +81,7 @@ class RunbookChanged(NamedTuple):
     files_folder: str = "files"
     steps: Sequence[str] = ()
     finally_steps: Sequence[str] = ()
+    included: Mapping[str, str] = {}
 
 
 class RoundStarted(NamedTuple):

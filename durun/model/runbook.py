@@ -168,10 +168,10 @@ class FanOut(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step: a leaf with a `call`, or a group with `steps`.
+    """One step: a leaf with a `call`, or a group with `steps`. With an `include`, these are the steps of another file.
 
     `needs` holds siblings' ids (the step before it where the file says nothing). `outputs` are a leaf's
-    declared outputs, `group_outputs` a group's own. `line` is where it stands in the file, from 1. `collects`: its call
+    declared outputs, `group_outputs` a group's own. `line` is where it stands in its file, from 1. `collects`: its call
     stands under `collect`; the name of the evidence that its stdout is, or `files` for files.
     """
 
@@ -199,6 +199,7 @@ class Step(NamedTuple):
     redact: bool = False
     collects: str = ""
     rollback: Rollback | None = None
+    include: Include | None = None
 
     @property
     def has_evidence(self) -> bool:
@@ -247,12 +248,14 @@ class Input(NamedTuple):
 class Secret(NamedTuple):
     """A declared secret: the name of the provider that has it, and what stands under that name.
 
-    `line` is where it stands in the file, from 1.
+    `line` is where it stands in its file, from 1, and `folder` that file's folder, relative to that of the run's
+    own runbook.
     """
 
     provider: str
     spec: Value
     line: int = 0
+    folder: str = ""
 
 
 class Requires(NamedTuple):
@@ -261,6 +264,36 @@ class Requires(NamedTuple):
     commands: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     privileges: tuple[str, ...] = ()
+
+
+class Include(NamedTuple):
+    """A runbook whose steps are a group of another: what holds inside it, and nowhere else.
+
+    `file` is relative to the folder of the run's own runbook, with `/` and as short as can be. `given` are the values
+    for its `inputs`; those in `early` must be known when the plan is made. `secret_outputs`: the names of its outputs
+    that are made of a secret.
+    """
+
+    file: str
+    inputs: Mapping[str, Input] = {}
+    given: Mapping[str, Value] = {}
+    early: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    env: Mapping[str, Value] = {}
+    inherit_env: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    requires: Requires = Requires()
+    secret_outputs: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """The folder of the file, relative to that of the run's own runbook; empty if it is the same."""
+        return self.file.rpartition("/")[0]
+
+
+def inputs_step(include: str) -> str:
+    """The id of the step that fixes the inputs of what a step includes; no step can be given such an id."""
+    return f"{include}:inputs"
 
 
 class Concurrency(NamedTuple):
@@ -275,9 +308,10 @@ class Concurrency(NamedTuple):
 
 
 class Runbook(NamedTuple):
-    """A whole checked runbook. `text` is the file as read, `digest` its SHA-256 in hex.
+    """A whole checked runbook. `text` is the file as read, `included` those of the files that it includes, by path.
 
-    `files` are the globs of helper files; `env_names` every `env.X` that an expression reads.
+    `digest` is a SHA-256 in hex over all of them. `files` are the globs of helper files; `secrets` has those of
+    included files too, as `STEP.NAME`; `env_names` is every `env.X` that an expression reads.
     """
 
     name: str
@@ -298,6 +332,7 @@ class Runbook(NamedTuple):
     on_failure: Literal["stop", "rollback"] = "stop"
     outputs: Mapping[str, Value] = {}
     env_names: tuple[str, ...] = ()
+    included: Mapping[str, str] = {}
 
     @property
     def has_secrets(self) -> bool:
@@ -309,6 +344,21 @@ class Runbook(NamedTuple):
             or any(step.fan_out.secret_fields for step in self.every_step() if step.fan_out is not None)
             or bool(self.keyring_steps)
         )
+
+    @property
+    def includes(self) -> list[Include]:
+        """Every file that is included, as often as it is."""
+        return [step.include for step in self.every_step() if step.include is not None]
+
+    @property
+    def all_requires(self) -> list[Requires]:
+        """What the runbook requires, and what each file that it includes does."""
+        return list(dict.fromkeys([self.requires, *(one.requires for one in self.includes)]))
+
+    @property
+    def file_globs(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The globs of helper files of all files, each with the folder that they are relative to."""
+        return list(dict.fromkeys([("", self.files), *((one.folder, one.files) for one in self.includes)]))
 
     @property
     def keyring_steps(self) -> tuple[str, ...]:

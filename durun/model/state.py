@@ -127,6 +127,7 @@ class RunState(Slotted):
                     files_folder=event.files_folder,
                     steps=event.steps,
                     finally_steps=event.finally_steps,
+                    included=event.included,
                     surroundings=surroundings,
                 )
             case _:

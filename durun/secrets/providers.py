@@ -26,25 +26,27 @@ class Resolver:
     """Asks the providers for one runbook, whose folder this is, and for one caller."""
 
     def __init__(self, folder: str, environ: Mapping[str, str], keyring: Keyring) -> None:
-        self._folder = folder
+        self._place = folder
         self._environ = environ
         self._keyring = keyring
         self._plugins = Child(environ)
-        self._built_in: Mapping[str, Callable[[Json], str]] = {
+        self._built_in: Mapping[str, Callable[[Json, str], str]] = {
             "keyring": self._from_keyring,
             "env": self._from_variable,
             "file": self._from_file,
             "command": self._from_command,
         }
 
-    def get(self, name: str, provider: str, spec: Json) -> str:
+    def get(self, name: str, provider: str, spec: Json, folder: str = "") -> str:
         """The secret `name`, by what stands under the provider's name, rendered.
 
-        Raises SecretUnavailable, which names the secret and its source.
+        `folder` is that of the file which declares it, relative to the runbook's. Raises SecretUnavailable, which
+        names the secret and its source.
         """
         ask = self._built_in.get(provider)
+        place = os.path.normpath(f"{self._place}/{folder}") if folder else self._place
         try:
-            return ask(spec) if ask is not None else self._from_plugin(provider, spec)
+            return ask(spec, place) if ask is not None else self._from_plugin(provider, spec, place)
         except SecretUnavailable as error:
             raise SecretUnavailable(f"secret {name}: {error.message}", error.hint) from error
 
@@ -53,7 +55,7 @@ class Resolver:
         self._plugins.close()
         self._keyring.close()
 
-    def _from_keyring(self, spec: Json) -> str:
+    def _from_keyring(self, spec: Json, _: str) -> str:
         fields = _fields("keyring", spec, "service", "username")
         service, username = (_text("keyring", fields[name]) for name in ("service", "username"))
         source = f"the keyring's value for service {service}, username {username}"
@@ -65,15 +67,15 @@ class Resolver:
             )
         return fit(value, source)
 
-    def _from_variable(self, spec: Json) -> str:
+    def _from_variable(self, spec: Json, _: str) -> str:
         name = _text("env", spec)
         if name not in self._environ:
             raise SecretUnavailable(f"the variable {name} is not set", "set it where durun is started")
         return fit(self._environ[name], f"the variable {name}")
 
-    def _from_file(self, spec: Json) -> str:
+    def _from_file(self, spec: Json, folder: str) -> str:
         name = _text("file", spec)
-        places = self._places(name)
+        places = self._places(name, folder)
         for path, credential in places:
             content = read_private(path, credential)
             if content is not None:
@@ -81,11 +83,11 @@ class Resolver:
         looked = " and no ".join(str(path) for path, _ in places)
         raise SecretUnavailable(f"there is no {looked}", "put the secret there (chmod 600), or name another source")
 
-    def _places(self, name: str) -> list[tuple[Path, bool]]:
+    def _places(self, name: str, beside: str) -> list[tuple[Path, bool]]:
         """Where a file is looked for, and whether systemd made it there."""
         credentials = self._environ.get("CREDENTIALS_DIRECTORY", "")
         folder = Path(credentials) if os.path.isabs(credentials) else None  # noqa: PTH117
-        path = Path(self._folder) / self._expanded(name)
+        path = Path(beside) / self._expanded(name)
         places = [(path, path.parent == folder)]
         if folder is not None and "/" not in name:
             places.insert(0, (folder / name, True))
@@ -99,18 +101,18 @@ class Resolver:
             raise SecretUnavailable(f"there is no home for {name}: HOME is not set", "name the whole path")
         return home + name[1:]
 
-    def _from_command(self, spec: Json) -> str:
+    def _from_command(self, spec: Json, folder: str) -> str:
         fields = _fields("command", spec, "argv") if isinstance(spec, dict) else {"argv": spec}
         words = fields["argv"]
         if not isinstance(words, list) or not words:
             raise _misshapen("command", "a list: the command and its arguments")
         argv = [_text("command", word) for word in words]
         limit = _seconds(fields["timeout"]) if fields.get("timeout") is not None else commands.LIMIT
-        stdout = commands.output_of(argv, self._folder, self._environ, limit)
+        stdout = commands.output_of(argv, folder, self._environ, limit)
         return from_bytes(stdout, f"what the command {argv[0]} wrote")
 
-    def _from_plugin(self, provider: str, spec: Json) -> str:
-        request = {"do": "provide", "provider": provider, "spec": spec, "folder": self._folder}
+    def _from_plugin(self, provider: str, spec: Json, folder: str) -> str:
+        request = {"do": "provide", "provider": provider, "spec": spec, "folder": folder}
         try:
             answer = self._plugins.ask(request, LIMIT)
         except NoAnswer as error:

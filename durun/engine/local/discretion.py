@@ -18,6 +18,7 @@ from durun.errors import DurunError
 from durun.journal.api import Journal
 from durun.journal.claim import RunLock
 from durun.journal.reading import read_state
+from durun.language.frames import known_early
 from durun.language.needed import names_target, secrets_by_step
 from durun.model.clock import Clock
 from durun.model.event import SealsDestroyed
@@ -76,9 +77,15 @@ def see_to_secrets(charge: Charge) -> list[str]:
         for name in names
         if not names_target(runbook.secrets[name])
     }
-    if not wanted:
-        return []
-    short = secrecy.probe(sorted(wanted), Values(state, plan, runbook, secrecy).scope(None))
+    values = Values(state, plan, runbook, secrecy)
+    scopes = ((name, values.early_scope(values.frames.of_secret(name))) for name in sorted(wanted))
+    short = secrecy.probe(
+        {
+            name: scope
+            for name, scope in scopes
+            if name in values.frames.root.holds.secrets or known_early(runbook.secrets[name].spec, scope["inputs"])
+        }
+    )
     return [
         f"secret {name} is too short to be found in texts: no output of a step that gets it is kept" for name in short
     ]

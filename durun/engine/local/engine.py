@@ -21,7 +21,7 @@ from durun.engine.beginning import Beginning
 from durun.engine.changes import changes_of
 from durun.engine.local.discretion import close, open_secrecy, seal_inputs, see_to_secrets
 from durun.engine.local.driving import Driver
-from durun.engine.local.files import changed_files, remove_folder
+from durun.engine.local.files import changed_files, copy_name, remove_folder
 from durun.engine.local.groups import telling_holder
 from durun.engine.local.origin import make_run_folder, new_id, run_created, runbook_changed
 from durun.engine.local.procs import boot_id, exists, pid_namespace
@@ -76,7 +76,8 @@ class LocalEngine:
     def _start(self, request: StartRequest, observer: Observer) -> Outcome:
         source = request.source
         runbook = source.runbook
-        check_requirements(runbook.requires, os.environ.get("PATH", os.defpath))
+        for requires in runbook.all_requires:
+            check_requirements(requires, os.environ.get("PATH", os.defpath))
         group = group_name(runbook, request.inputs, os.environ)
         refuse_start(self._journal, request, group)
         run_id = new_id()
@@ -199,7 +200,8 @@ class LocalEngine:
                 observer.said(line)
             events.append(changed)
             runbook, env = request.change.runbook, {**env, **changed.env}
-        check_requirements(runbook.requires, then["path"])
+        for requires in runbook.all_requires:
+            check_requirements(requires, then["path"])
         if request.change is None:
             self._say_what_differs(state, observer)
         plan = make_plan(runbook, state.created.inputs, env, request.run_id)
@@ -252,7 +254,7 @@ class LocalEngine:
     def _say_what_differs(self, state: RunState, observer: Observer) -> None:
         """The copy of the start is what runs; an operator who edited a file should know."""
         for name in changed_files(state.created.files, Path(state.created.place)):
-            copy = f"{state.created.files_folder}/{name}"
+            copy = f"{state.created.files_folder}/{copy_name(name)}"
             observer.said(f"{name} differs from the copy of the start, which is used ({copy} in the run's folder)")
 
     def _forget_unborn(self, run_id: str, folder: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from durun.errors import StorageFailed, UsageError
@@ -16,22 +17,41 @@ FOLDER = "files"
 """Where in the run's folder the copies of the start are."""
 
 
-def copy_files(globs: Iterable[str], place: Path, run_folder: Path, into: str = FOLDER) -> dict[str, Json]:
-    """Copy what the globs choose into a folder of the run, and return relative path → `{"sha256", "mode"}`.
+def copy_files(
+    globs: Iterable[tuple[str, Iterable[str]]], place: Path, run_folder: Path, into: str = FOLDER
+) -> dict[str, Json]:
+    """Copy what globs choose into a folder of the run; `globs`: a folder in `place` → those of a file that is there.
 
-    The copies are durable when this returns. A glob that chooses nothing, or something outside `place`, is
-    refused (UsageError); a disk that refuses is StorageFailed.
+    Returns path relative to `place` → `{"sha256", "mode"}`; nothing, if there are no globs. The copies are durable
+    when this returns. A glob that chooses nothing, or something outside its folder, is refused (UsageError); a disk
+    that refuses is StorageFailed.
     """
-    chosen = sorted({path for glob in globs for path in _matches(glob, place)})
+    chosen = dict(sorted(_chosen(globs, place)))
+    if not chosen:
+        return {}
     target = run_folder / into
     try:
         target.mkdir(mode=0o700, exist_ok=True)
-        copied = {str(path.relative_to(place)): _copy(path, target / path.relative_to(place)) for path in chosen}
-        for folder in {run_folder, target, *(target / name for name in _folders(copied))}:
+        copied = {name: _copy(path, target / copy_name(name)) for name, path in chosen.items()}
+        for folder in {run_folder, target, *(target / name for name in _folders(map(copy_name, copied)))}:
             sync_folder(folder)
     except OSError as error:
         raise StorageFailed(f"the helper files can't be copied: {error}", "make room, then try again") from error
     return copied
+
+
+def copy_name(path: str) -> str:
+    """Where the copy of a file or folder is, among the copies; also of one above the runbook's folder."""
+    return "/".join("__up__" if part == ".." else part for part in path.split("/"))
+
+
+def _chosen(globs: Iterable[tuple[str, Iterable[str]]], place: Path) -> Iterator[tuple[str, Path]]:
+    """Paths relative to `place`, and where they are now."""
+    for folder, ours in globs:
+        for glob in ours:
+            for path in _matches(glob, place / folder):
+                name = path.relative_to(place / folder).as_posix()
+                yield posixpath.normpath(posixpath.join(folder, name)), path
 
 
 def changed_files(recorded: Mapping[str, Json], place: Path) -> list[str]:
@@ -44,7 +64,8 @@ def read_listed(name: str, created: RunCreated, run_folder: Path) -> bytes:
 
     Raises TargetError.
     """
-    path = run_folder / created.files_folder / name if name in created.files else Path(created.place) / name
+    copies = run_folder / created.files_folder
+    path = copies / copy_name(name) if name in created.files else Path(created.place) / name
     try:
         return path.read_bytes()
     except OSError as error:

@@ -67,7 +67,8 @@ def run_created(
         by=request.by,
         version=__version__,
         surroundings=surroundings,
-        files=copy_files(runbook.files, Path(source.place), run_folder) if runbook.files else {},
+        files=copy_files(runbook.file_globs, Path(source.place), run_folder),
+        included=runbook.included,
         only_targets=tuple(request.only_targets),
         request_id=request.request_id,
         steps=plan.all_leaves(plan.roots),
@@ -100,7 +101,8 @@ def runbook_changed(
         changes=changes,
         tasks=tasks_added(before, after, state),
         by=by,
-        files=_copy_anew(source, run_folder, folder) if new.files else {},
+        files=_copy_anew(source, run_folder, folder),
+        included=new.included,
         env=env,
         files_folder=folder,
         steps=after.all_leaves(after.roots),
@@ -111,4 +113,4 @@ def runbook_changed(
 def _copy_anew(source: Source, run_folder: Path, folder: str) -> dict[str, Json]:
     """Copy the helper files into a folder that an earlier try may have left behind, half full."""
     remove_folder(run_folder / folder)
-    return copy_files(source.runbook.files, Path(source.place), run_folder, folder)
+    return copy_files(source.runbook.file_globs, Path(source.place), run_folder, folder)

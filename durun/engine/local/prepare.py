@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durun.actions.api import Process, Work
-from durun.engine.local.files import FOLDER
+from durun.engine.local.files import FOLDER, copy_name
 from durun.engine.local.folder import store_path
 from durun.engine.local.surroundings import base_environment, inherited_names
 from durun.engine.local.wire import Discretion
@@ -18,6 +18,7 @@ from durun.engine.secrecy import NO_SECRETS, Rendered, render_discreetly, told_o
 from durun.engine.tasks import Tasks
 from durun.errors import SecretUnavailable, StorageFailed
 from durun.language.expressions import ExpressionError, render
+from durun.language.frames import Frame
 from durun.language.plain import to_text
 from durun.model.clock import Clock
 from durun.model.duration import parse_duration
@@ -71,12 +72,11 @@ class Preparer(Tasks):
     ) -> None:
         super().__init__(state, plan, runbook, clock, local or NO_SECRETS)
         self.local = local
-        self._runbook = runbook
         self._run_folder = run_folder
         self.values.evidence_place = store_path(run_folder)
         self._work = str(run_folder / "work")
         self._scripts: dict[tuple[str, str], str] = {}
-        self._inherited: dict[tuple[str, ...], dict[str, str]] = {}
+        self._inherited: dict[tuple[Frame, tuple[str, ...]], dict[str, str]] = {}
 
     def unmet(self, key: TaskKey) -> str | None:
         """Why the task is to be skipped, see `Tasks`. Raises ExpressionError, SecretUnavailable."""
@@ -105,16 +105,17 @@ class Preparer(Tasks):
         StorageFailed.
         """
         scope = self.scope(key)
-        explicit = self._explicit_env(call, outer, scope)
+        frame = self.values.frame(key.step)
+        explicit = self._explicit_env(frame, call, outer, scope)
         folder = (
             call.working_directory if call.working_directory is not None or outer is None else outer.working_directory
         )
         given = None if folder is None else to_text(render(folder, scope))
-        cwd = _within(self._base, given)
+        cwd = _within(self._base(frame), given)
         stdin = self._stdin(call, process, scope)
         files = {name: self._rendered(value, scope) for name, value in call.secret_files.items()}
         argv = self._argv(key, call, process, kind)
-        said = self._said(call, process, explicit, given) | {"stdin": stdin.told}
+        said = self._said(frame, call, process, explicit, given) | {"stdin": stdin.told}
         if files:
             said["secret_files"] = {name: rendered.told for name, rendered in files.items()}
         if process.globs:
@@ -183,20 +184,26 @@ class Preparer(Tasks):
             raise StorageFailed(f"{path}: {error.strerror}", f"make room, then: durun resume {run_id}") from error
         return str(path)
 
-    def _explicit_env(self, call: Call, outer: Call | None, scope: Mapping[str, Any]) -> dict[str, Rendered]:
+    def _explicit_env(
+        self, frame: Frame, call: Call, outer: Call | None, scope: Mapping[str, Any]
+    ) -> dict[str, Rendered]:
         """The variables that the runbook names, rendered; None unsets."""
-        layers = (self._runbook.env, outer.env if outer is not None else {}, call.env)
+        layers = (frame.holds.env, outer.env if outer is not None else {}, call.env)
         named = {name: value for layer in layers for name, value in layer.items()}
         return {name: self._rendered(value, scope) for name, value in named.items()}
 
     def _given(self, key: TaskKey, process: Process) -> dict[str, str]:
         """What the process gets from the caller, the inputs and its target."""
-        wanted = self.step(key).inherit_env
-        inherited = self._inherited.get(wanted)
+        frame, wanted = self.values.frame(key.step), self.step(key).inherit_env
+        inherited = self._inherited.get((frame, wanted))
         if inherited is None:
-            inherited = self._inherited[wanted] = self._inherit(wanted)
-        seen = {name: os.environ[name] for name in process.inherit if name in os.environ}
-        env = {**inherited, **seen} | ({} if key.target is None else _target_env(self.values.target(key)))
+            inherited = self._inherited[frame, wanted] = self._inherit(frame, wanted)
+        env = dict(inherited)
+        if frame.outer is not None:
+            # Those of an included runbook are known when it is reached, and may differ from target to target.
+            env |= _input_env(self.values.given(key, frame)[0])
+        env |= {name: os.environ[name] for name in process.inherit if name in os.environ}
+        env |= {} if key.target is None else _target_env(self.values.target(key))
         return env if (done := undone_by(key.step)) == key.step else env | self._given_outputs(done, key, process)
 
     def _given_outputs(self, step: str, key: TaskKey, process: Process) -> dict[str, str]:
@@ -215,17 +222,16 @@ class Preparer(Tasks):
                 )
         return {f"OUTPUT_{name.upper()}": to_text(outputs[name]) for name in outputs if name not in gone}
 
-    def _inherit(self, wanted: tuple[str, ...]) -> dict[str, str]:
+    def _inherit(self, frame: Frame, wanted: tuple[str, ...]) -> dict[str, str]:
         created = self.values.state.created
         caller = dict(os.environ)
         env = base_environment(created.surroundings, caller)
-        env |= {name: caller[name] for name in inherited_names((*self._runbook.inherit_env, *wanted), caller)}
-        given = ((name, value) for name, value in created.inputs.items() if value is not None)
-        return env | {f"INPUT_{name.upper()}": to_text(value) for name, value in given}
+        env |= {name: caller[name] for name in inherited_names((*frame.holds.inherit_env, *wanted), caller)}
+        return env if frame.outer is not None else env | _input_env(created.inputs)
 
     def _facts(self, key: TaskKey, attempt: int) -> dict[str, str]:
         """What durun itself tells every script."""
-        record, created = self.values.state.record, self.values.state.created
+        record, frame = self.values.state.record, self.values.frame(key.step)
         facts = {
             "DURUN_RUN_ID": record.id,
             "DURUN_STEP_ID": key.step,
@@ -241,30 +247,41 @@ class Preparer(Tasks):
                 facts["DURUN_STEP_IDEMPOTENCY_KEY"] = task.attempt.key
         if record.final_status is not None:
             facts["DURUN_RUN_STATUS"] = record.final_status
-        if created.files:
-            facts["DURUN_FILES"] = self._copies
+        if frame.holds.files:
+            facts["DURUN_FILES"] = self._base(frame)
         return facts
 
-    def _said(self, call: Call, process: Process, env: Mapping[str, Rendered], folder: str | None) -> dict[str, Json]:
+    def _said(
+        self, frame: Frame, call: Call, process: Process, env: Mapping[str, Rendered], folder: str | None
+    ) -> dict[str, Json]:
         """What is asked of the process, but its secrets, wherever durun and the state directory are."""
-        created = self.values.state.created
         argv = process.argv if process.script is None else (process.shell or call.shell).argv
         if process.stdin is not None:
             argv = (call.action.kind,)
-        cwd = _within(FOLDER if created.files else created.place, folder)
+        base = _of_frame(frame, FOLDER, self.values.state.created.place)
+        cwd = _within(base, folder)
         told = {name: rendered.told for name, rendered in env.items()}
         return {"argv": list(argv), "script": process.script, "env": told, "cwd": cwd}
 
-    @property
-    def _base(self) -> str:
-        """What folders are relative to: the runbook's folder, or the copy of its files."""
-        created = self.values.state.created
-        return self._copies if created.files else created.place
+    def _base(self, frame: Frame) -> str:
+        """What folders are relative to: the folder of the file that the step stands in, or the copy of its files.
 
-    @property
-    def _copies(self) -> str:
-        """Where the helper files are: in another folder once a changed runbook has brought others."""
-        return f"{self._run_folder}/{self.values.state.created.files_folder}"
+        The copies are in another folder once a changed runbook has brought others.
+        """
+        created = self.values.state.created
+        return _of_frame(frame, f"{self._run_folder}/{created.files_folder}", created.place)
+
+
+def _of_frame(frame: Frame, copies: str, place: str) -> str:
+    """The folder of a file: where `copies` are, if it has helper files, else from the runbook's folder `place` on."""
+    if not frame.holds.files:
+        return frame.place(place)
+    return f"{copies}/{copy_name(frame.holds.folder)}" if frame.holds.folder else copies
+
+
+def _input_env(inputs: Mapping[str, Json]) -> dict[str, str]:
+    given = ((name, value) for name, value in inputs.items() if value is not None)
+    return {f"INPUT_{name.upper()}": to_text(value) for name, value in given}
 
 
 def _within(base: str, folder: str | None) -> str:

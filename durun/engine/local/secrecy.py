@@ -64,7 +64,7 @@ class LocalSecrecy:
         """
         if name not in self._had:
             secret = self._runbook.secrets[name]
-            self._had[name] = self._resolver.get(name, secret.provider, render(secret.spec, scope))
+            self._had[name] = self._resolver.get(name, secret.provider, render(secret.spec, scope), secret.folder)
         self.disclosed += 1
         self.note(self._had[name])
         return self._had[name]
@@ -150,12 +150,12 @@ class LocalSecrecy:
                 "start durun in a session that has one; `durun doctor` says which is in use",
             )
 
-    def probe(self, names: Iterable[str], scope: Mapping[str, Any]) -> list[str]:
+    def probe(self, scopes: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """Have each of these secrets once, before the first effect; gives those that are too short to be redacted.
 
-        Raises SecretUnavailable, ExpressionError.
+        `scopes`: the name of a secret → what it may depend on. Raises SecretUnavailable, ExpressionError.
         """
-        return [name for name in names if not keeps_output(self.declared(name, scope))]
+        return [name for name, scope in scopes.items() if not keeps_output(self.declared(name, scope))]
 
     def recall(self, state: RunState) -> None:
         """Open what earlier sessions sealed, so that it stays out of sight. Raises SecretUnavailable."""

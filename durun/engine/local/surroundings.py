@@ -104,7 +104,8 @@ def _make_key(path: Path) -> None:
 
 
 def _patterns(runbook: Runbook) -> list[str]:
-    return [*runbook.inherit_env, *(name for step in runbook.every_step() for name in step.inherit_env)]
+    steps = (name for step in runbook.every_step() for name in step.inherit_env)
+    return [*runbook.inherit_env, *(name for one in runbook.includes for name in one.inherit_env), *steps]
 
 
 def _fingerprint(key: bytes, name: str, value: str) -> str:

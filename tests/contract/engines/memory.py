@@ -63,6 +63,7 @@ class MemoryEngine:
             runbook=runbook.name,
             digest=runbook.digest,
             text=runbook.text,
+            included=runbook.included,
             file=request.source.file,
             place=request.source.place,
             inputs=request.inputs,
@@ -173,6 +174,7 @@ def _changed(state: RunState, old: Runbook, request: ResumeRequest) -> ev.Runboo
     return ev.RunbookChanged(
         digest=new.digest,
         text=new.text,
+        included=new.included,
         file=request.change.file,
         place=request.change.place,
         changes=changes_of(old, new, state),

@@ -268,7 +268,7 @@ class Drive:
                 self._ledger.emit(ev.TaskFailed(**key._asdict(), code=code, reason=reason, how="ran"))
 
     def _request(self, key: TaskKey, work: Any, call: Call) -> str:
-        env = render({**self._runbook.env, **call.env}, self._tasks.scope(key))
+        env = render({**self._tasks.values.frame(key.step).holds.env, **call.env}, self._tasks.scope(key))
         return json.dumps([work, env], default=repr)
 
     def _ask(self, key: TaskKey, purpose: Any) -> None:

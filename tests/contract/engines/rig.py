@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,18 +119,20 @@ class Rig:
 
     # -- the verbs ---------------------------------------------------------------------------------------------
 
-    def source(self, steps: str) -> Source:
+    def source(self, steps: str, included: Mapping[str, str] | None = None) -> Source:
+        """The steps as a runbook; `included`: the steps of the files that it includes."""
         place = self.world.folder if isinstance(self.world, LocalWorld) else "/nowhere"
         text = self.world.text(steps)
-        return Source(load(text.encode(), "trial.yaml").runbook, "trial.yaml", str(place))
+        texts = {name: self.world.text(inner) for name, inner in (included or {}).items()}
+        return Source(load(text.encode(), "trial.yaml", included=texts).runbook, "trial.yaml", str(place))
 
-    def start(self, steps: str, **more: Any) -> Outcome:
-        request = StartRequest(self.source(steps), more.pop("inputs", {}), BY, **more)
+    def start(self, steps: str, included: Mapping[str, str] | None = None, **more: Any) -> Outcome:
+        request = StartRequest(self.source(steps, included), more.pop("inputs", {}), BY, **more)
         return self._witnessed(lambda: self.engine.start(request, self.witness))
 
     def resume(self, **more: Any) -> Outcome:
         if "change" in more:
-            more["change"] = self.source(more["change"])
+            more["change"] = self.source(more["change"], more.pop("included", None))
         request = ResumeRequest(self.run, BY, **more)
         return self._witnessed(lambda: self.engine.resume(request, self.witness))
 

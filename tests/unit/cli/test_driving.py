@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -274,10 +273,9 @@ def test_a_finished_run_is_said_to_be_finished(durun, engine, recorded):
 
 @pytest.mark.fault(27)
 def test_a_changed_runbook_is_told_and_the_stored_one_is_used(durun, engine, recorded, book):
-    digest = hashlib.sha256(BOOK.encode()).hexdigest()
-    recorded.running("aaaa", digest=digest, file="backup.yaml", place=str(book.parent))
+    recorded.running("aaaa", text=BOOK, file="backup.yaml", place=str(book.parent))
     assert "differs" not in durun("resume", "aaaa").out
-    recorded.running("bbbb", digest=digest, file="backup.yaml", place=str(book.parent))
+    recorded.running("bbbb", text=BOOK, file="backup.yaml", place=str(book.parent))
     book.write_text(BOOK + "# edited\n", encoding="utf-8")
     out = durun("resume", "bbbb").out
     assert f"{book} differs from what this run was started with; the stored runbook is used" in out

@@ -35,7 +35,7 @@ def run_folder(tmp_path: Path) -> Path:
 
 
 def test_what_the_globs_choose_is_copied_with_its_mode_but_for_its_owner_only(place: Path, run_folder: Path) -> None:
-    copied = copy_files(["tool.sh", "sql/**/*.sql", "sql/a.sql"], place, run_folder)
+    copied = copy_files([("", ["tool.sh", "sql/**/*.sql", "sql/a.sql"])], place, run_folder)
     assert copied == {
         "sql/a.sql": {"sha256": hashlib.sha256(b"select 1;\n").hexdigest(), "mode": "0600"},
         "sql/deep/b.sql": {"sha256": hashlib.sha256(b"select 2;\n").hexdigest(), "mode": "0600"},
@@ -47,15 +47,15 @@ def test_what_the_globs_choose_is_copied_with_its_mode_but_for_its_owner_only(pl
 
 
 def test_a_copy_can_be_made_anew(place: Path, run_folder: Path) -> None:
-    copy_files(["tool.sh"], place, run_folder)
+    copy_files([("", ["tool.sh"])], place, run_folder)
     (place / "tool.sh").write_text("new")
-    copy_files(["tool.sh"], place, run_folder)
+    copy_files([("", ["tool.sh"])], place, run_folder)
     assert (run_folder / "files" / "tool.sh").read_text() == "new"
 
 
 def test_a_glob_that_chooses_nothing_is_refused(place: Path, run_folder: Path) -> None:
     with pytest.raises(UsageError) as refused:
-        copy_files(["*.py"], place, run_folder)
+        copy_files([("", ["*.py"])], place, run_folder)
     assert "nothing matches '*.py'" in refused.value.message
 
 
@@ -64,7 +64,7 @@ def test_nothing_outside_of_the_runbooks_folder_is_taken(place: Path, run_folder
     (place.parent / "outside").write_text("secret")
     (place / "link").symlink_to("../outside")
     with pytest.raises(UsageError) as refused:
-        copy_files([glob], place, run_folder)
+        copy_files([("", [glob])], place, run_folder)
     assert "outside" in refused.value.message
     assert not list((run_folder).glob("files/*"))
 
@@ -72,11 +72,11 @@ def test_nothing_outside_of_the_runbooks_folder_is_taken(place: Path, run_folder
 def test_a_disk_that_refuses_is_a_storage_failure(place: Path, run_folder: Path) -> None:
     (run_folder / "files").write_text("in the way")
     with pytest.raises(StorageFailed):
-        copy_files(["tool.sh"], place, run_folder)
+        copy_files([("", ["tool.sh"])], place, run_folder)
 
 
 def test_changed_and_missing_files_are_named(place: Path, run_folder: Path) -> None:
-    copied = copy_files(["tool.sh", "sql/a.sql", "sql/deep/b.sql"], place, run_folder)
+    copied = copy_files([("", ["tool.sh", "sql/a.sql", "sql/deep/b.sql"])], place, run_folder)
     assert changed_files(copied, place) == []
     (place / "sql" / "a.sql").write_text("select 3;\n")
     (place / "tool.sh").unlink()

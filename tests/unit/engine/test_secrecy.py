@@ -178,7 +178,7 @@ def test_a_step_that_gets_a_value_too_short_to_be_found_is_mute(made: Any, monke
     monkeypatch.setenv("SECRET_PW", "12")
     run, secrecy = made("secrets: {pw: {env: SECRET_PW}}\nsteps: [{id: use, run: x, env: {A: '${{ secrets.pw }}'}}]")
     assert launched(run, secrecy).mute
-    assert secrecy.probe(["pw"], {}) == ["pw"]
+    assert secrecy.probe({"pw": {}}) == ["pw"]
 
 
 def test_a_sealed_value_is_read_by_a_later_session(made: Any) -> None:

@@ -344,4 +344,4 @@ def test_env_names_are_every_variable_that_any_expression_reads() -> None:
         finally_steps=(step("z", text="env.D | default('')"),),
         env={"X": parse_value("${{ env.B }}"), "Y": "env.NO"},
     )
-    assert env_names(book) == ("A", "B", "C", "D")
+    assert env_names(book) == {"A", "B", "C", "D"}

@@ -80,6 +80,7 @@ steps:
   - {id: taken, collect: {files: [/etc/hosts, "${{ inputs.role }}"]}}
   - {id: asked, collect: {run: [ps], as: ps.txt}}
   - {id: pause, wait: 5s}
+  - {id: other, runbook: {file: other.yaml, inputs: {role: "${{ inputs.role }}"}}}
   - {id: until, wait: {until: "2026-01-31T09:15:00Z"}}
   - id: agreed
     approval: {message: "m ${{ inputs.role }}", approvers: [ada, "group:dba"], min_approvals: 2, timeout: 24h,

@@ -106,11 +106,11 @@ STORED = {
     "rollback_started": "cause exit_code tasks",
     "round_started": "round by",
     "run_created": "runbook digest text file place inputs inputs_digest tasks by version surroundings files"
-    " only_targets request_id sealed files_folder steps finally_steps concurrency_group release_on",
+    " only_targets request_id sealed files_folder steps finally_steps concurrency_group release_on included",
     "run_ended": "status exit_code outputs reason standing",
     "run_interrupted": "reason",
     "run_parked": "status reason",
-    "runbook_changed": "digest text file place changes tasks by files env files_folder steps finally_steps",
+    "runbook_changed": "digest text file place changes tasks by files env files_folder steps finally_steps included",
     "seals_destroyed": "values",
     "session_started": "session reason pid host boot_id pid_namespace mount_id by",
     "surroundings_accepted": "names by",
