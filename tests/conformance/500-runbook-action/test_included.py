@@ -1,0 +1,83 @@
+"""What an included runbook has that is secret, and its helper files."""
+
+import shutil
+
+import pytest
+
+TOKEN, KEY, PIN = "a-token-of-app", "the-key-in-a-file", "pin-47114"
+
+
+@pytest.fixture
+def run(operator):
+    """run(): the run of secrets.yaml."""
+    operator.environment |= {"OUT": str(operator.place / "effects"), "APP_TOKEN": TOKEN}
+    (operator.place / "lib" / "deploy.key").write_text(KEY + "\n", encoding="utf-8")
+    (operator.place / "lib" / "deploy.key").chmod(0o600)
+    return lambda **options: operator("run", "secrets.yaml", "--inputs", "-", stdin=f"pin: {PIN}", **options)
+
+
+def everything(operator):
+    stored = b"\0".join(path.read_bytes() for path in sorted(operator.home.rglob("*")) if path.is_file())
+    told = [
+        operator(*words) for words in (("show", "@last", "--json"), ("logs", "@last"), ("show", "@last", "--events"))
+    ]
+    return stored + "".join(said.out + said.err for said in told).encode()
+
+
+def test_a_secret_given_to_an_included_runbook_stays_one(operator, run):
+    said = run()
+    shown = operator.read("effects").splitlines()
+    made = shown[-1]
+    assert shown == [
+        "first", "no INPUT_PIN", "no INPUT_BOTH", PIN, TOKEN, made, "key of app in lib", "again", KEY, made,
+    ]  # fmt: skip
+    seen = everything(operator) + (said.out + said.err).encode()
+    for secret in (TOKEN, KEY, PIN, made, "key of app in lib"):
+        assert secret.encode() not in seen
+    assert operator.tasks()["call:inputs", None]["outputs"] == {"user": "app"}
+
+
+@pytest.mark.fault(30)
+def test_a_secret_that_it_needs_and_that_is_missing_stops_the_run_before_its_first_effect(operator, run):
+    (operator.place / "lib" / "deploy.key").unlink()
+    said = run(code=9)
+    assert f"secret call.key: there is no {operator.place}/lib/deploy.key" in said.err
+    assert operator.read("effects") == ""
+
+
+def test_whether_its_secrets_can_be_had_is_looked_at(operator, run):
+    assert operator("secret", "check", "secrets.yaml").out == (
+        "token       env      ok\ncall.key    file     ok\ncall.asked  command  ok\n"
+    )
+
+
+@pytest.mark.fault(51)
+@pytest.mark.parametrize("what", ["edited", "removed", "all removed"])
+def test_a_resume_runs_the_copies_of_its_helper_files(operator, run, what):
+    (operator.place / "effects.bad").touch()
+    run(code=1)
+    (operator.place / "effects.bad").unlink()
+    helper = operator.place / "lib" / "say.sh"
+    key = (operator.place / "lib" / "deploy.key").read_text()
+    if what == "all removed":
+        shutil.rmtree(operator.place / "lib")
+        (operator.place / "lib").mkdir()
+        (operator.place / "lib" / "deploy.key").write_text(key, encoding="utf-8")
+        (operator.place / "lib" / "deploy.key").chmod(0o600)
+    elif what == "edited":
+        helper.write_text("#!/bin/sh\necho edited\n", encoding="utf-8")
+    else:
+        helper.unlink()
+    said = operator("resume", "@last")
+    assert (
+        "lib/say.sh differs from the copy of the start, which is used (files/lib/say.sh in the run's folder)"
+        in said.out
+    )
+    assert operator.read("effects").splitlines()[-4:-2] == ["key of app in lib", "again"]
+
+
+def test_files_of_the_one_must_not_copy_the_secrets_of_the_other(operator):
+    book = operator.place / "secrets.yaml"
+    book.write_text(book.read_text().replace("steps:\n", 'files: ["lib/*"]\nsteps:\n', 1), encoding="utf-8")
+    said = operator("validate", "secrets.yaml", code=2)
+    assert "`lib/*` in `files` would copy the file with the secret `call.key` into the run" in said.out
