@@ -1,4 +1,4 @@
-"""The entry point. `--version` answers before anything else is loaded: a cron job pays for every import."""
+"""The entry point. `--version` and completions answer before anything else is loaded: every import is waited for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ def main() -> None:
         from durun import __version__
 
         sys.stdout.write(f"durun {__version__}\n")
+        return
+    if sys.argv[1:2] == ["__complete"]:
+        from durun.cli.completing import complete
+
+        sys.stdout.write(complete(sys.argv[2:]))
         return
     # Loading makes many objects and no garbage; whoever works for long turns the collector on (`cli.drive`).
     gc.disable()

@@ -44,6 +44,7 @@ COMMANDS: dict[str, Command] = {
     "export": Command("export", "audit", "write a run into a signed bundle that can be proved without durun"),
     "report": Command("report", "audit", "write a page about a run, or list which runs show which control"),
     "prune": Command("prune", "keep", "remove old runs that are over; what is left can be proved on"),
+    "completion": Command("completion", "keep", "print what makes bash, zsh or fish complete durun's commands"),
     "doctor": Command("doctor", "keep", "look whether durun is well here"),
 }
 

@@ -64,6 +64,11 @@ def test_version_loads_no_parser_of_arguments(tmp_path):
     assert not tops(loaded_by(tmp_path / "state", "--version")) & {"typer", "click", "argparse", "rich", "sqlite3"}
 
 
+def test_a_tab_loads_next_to_nothing(a_run):
+    modules = tops(loaded_by(a_run, "__complete", "show", ""))
+    assert not modules & (HEAVY | {"typing", "json", "pathlib", "subprocess", "urllib"})
+
+
 def test_help_loads_no_command(tmp_path):
     modules = loaded_by(tmp_path / "state", "--help")
     assert not tops(modules) & {"typer", "rich", "sqlite3", "yaml"}

@@ -1,0 +1,23 @@
+-- What completions ask of the journal: read-only, one statement, the newest first.
+
+-- name: runs
+SELECT id, runbook, status FROM run
+WHERE substr(id, 1, length(:begun)) = :begun
+ORDER BY created_at DESC, number DESC LIMIT 50;
+
+-- name: steps
+SELECT DISTINCT step.value FROM run
+JOIN event ON event.run = run.number AND event.type IN ('run_created', 'runbook_changed')
+JOIN json_each(json_extract(event.body, '$.data.' || :kind)) AS step
+WHERE run.number = (
+    SELECT number FROM run WHERE substr(id, 1, length(:run)) = :run OR :run = '@last' ORDER BY created_at DESC, number DESC LIMIT 1
+);
+
+-- name: targets
+SELECT DISTINCT target.value ->> 0 FROM run
+JOIN event ON event.run = run.number AND event.type = 'targets_resolved'
+JOIN json_each(json_extract(event.body, '$.data.targets')) AS target
+WHERE run.number = (
+    SELECT number FROM run WHERE substr(id, 1, length(:run)) = :run OR :run = '@last' ORDER BY created_at DESC, number DESC LIMIT 1
+)
+LIMIT 20000;
