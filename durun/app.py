@@ -68,6 +68,13 @@ class App(NamedTuple):
 
         return keep(self.config.run_folder(run_id), paths)
 
+    def hear(self, run_id: str) -> None:
+        """Take in what other users of the machine have answered about the run. Raises StorageFailed."""
+        from durun.engine.local.sharing import others_of
+
+        if (others := others_of(self.config, run_id, self.journal, self.clock)) is not None:
+            others.visit()
+
     def holder(self, run_id: str) -> dict[str, Json] | None:
         """The process that drives the run now: `{"pid", "host", "since"}`, or None."""
         return RunLock(self.config.run_lock(run_id)).holder()
@@ -88,6 +95,7 @@ class App(NamedTuple):
         if record.status == "waiting" and not record.sessions:
             return self.journal.group_holder(record.concurrency_group or "") is None
         if record.status == "waiting":
+            self.hear(record.id)
             # What a `finally` of an earlier round waited for, nobody waits for any more.
             round_ = record.round if record.final_status is not None else 0
             waits = [t.waiting for k, t in self.journal.tasks(record.id).items() if t.waiting and k.round == round_]

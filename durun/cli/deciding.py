@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from durun.app import App, open_app
 from durun.cli.ask import confirm, somebody_is_there
+from durun.cli.deciding_elsewhere import is_elsewhere, say_elsewhere
 from durun.cli.drive import choose_view, drive
 from durun.cli.pick import find_run
 from durun.cli.verdict import decide
-from durun.config import answers_to, whoami
+from durun.config import answers_to, load_config, whoami
 from durun.engine.api import DecideRequest, ResumeRequest
 from durun.errors import Busy, NotAllowed, UsageError
 from durun.journal.reading import moment
 from durun.model.people import VERDICTS, conclusion, person
 from durun.model.runbook import Input
+from durun.model.state import RunState
 from durun.model.status import ENDED
 from durun.model.task import TaskKey, TaskState, Verdict, Waiting
 from durun.model.values import Json
@@ -33,6 +36,11 @@ class Word(NamedTuple):
     pairs: Sequence[str] = ()
     files: Sequence[str] = ()
 
+    @property
+    def is_yes(self) -> bool:
+        """Whether values go with it."""
+        return self.verdict in ("approve", "complete")
+
 
 def say(
     run: str, step: str | None, target: str | None, word: Word, *, resume: bool = True, as_json: bool = False
@@ -41,15 +49,19 @@ def say(
 
     Raises NotCounted, NotAllowed, UsageError, and what a resume raises.
     """
+    home = load_config(os.environ).home
+    if is_elsewhere(home):
+        return say_elsewhere(home, run, step, target, word, as_json)
     with open_app() as app:
         run_id = find_run(app, run, changes=True)
+        app.hear(run_id)
         key, waiting = find_question(app.journal.tasks(run_id), word.verdict, step, target)
         asked = waiting.asked
         there = somebody_is_there() and not as_json
-        if there and not _agreed(app, run_id, key, waiting, word):
+        if there and not show_and_ask(app.state(run_id), key, waiting, word, app.clock.now()):
             sys.stdout.write("nothing was recorded\n")
             return 0
-        fields = _fields(word, asked["fields"], there) if word.verdict in ("approve", "complete") else {}
+        fields = _fields(word, asked["fields"], there) if word.is_yes else {}
         by = whoami()
         names = answers_to(person(by), asked.get("approvers", ()))
         files = app.keep_attachments(run_id, word.files) if word.files else ()
@@ -121,13 +133,13 @@ def find_question(
     raise NotAllowed(message, f"these do: {names}" if asked else "`durun show RUN` says what it waits for")
 
 
-def _agreed(app: App, run_id: str, key: TaskKey, waiting: Waiting, word: Word) -> bool:
+def show_and_ask(state: RunState, key: TaskKey, waiting: Waiting, word: Word, now: float) -> bool:
     """Show what it is about, and ask whether it is meant."""
+    from durun.engine.requests import stored_runbook
     from durun.views.ahead import ahead_text
 
     verb = {"approve": "Approve", "reject": "Deny", "complete": "Is it done", "fail": "Can it not be done"}
-    state = app.state(run_id)
-    sys.stdout.write(ahead_text(state, app.runbook(state), key, waiting, app.clock.now()))
+    sys.stdout.write(ahead_text(state, stored_runbook(state), key, waiting, now))
     return confirm(f"{verb[word.verdict]}? [y/N] ")
 
 
@@ -135,6 +147,12 @@ def _fields(word: Word, declared: Mapping[str, Json], there: bool) -> dict[str, 
     """The values given, and on a terminal those that are asked for. Raises UsageError."""
     from durun.language.fields import given_fields
 
+    fields = {name: Input(**field) for name, field in declared.items()}
+    return given_fields(given_pairs(word, declared, there), fields)
+
+
+def given_pairs(word: Word, declared: Mapping[str, Json], there: bool) -> list[str]:
+    """The values as `NAME=VALUE`: those given, and on a terminal those that are asked for."""
     fields = {name: Input(**field) for name, field in declared.items()}
     given = {pair.partition("=")[0] for pair in word.pairs}
     asked = [name for name, field in fields.items() if field.required and name not in given] if there else []
@@ -144,4 +162,4 @@ def _fields(word: Word, declared: Mapping[str, Json], there: bool) -> dict[str, 
         sys.stdout.write(f"{told[name]}: ")
         sys.stdout.flush()
         pairs.append(f"{name}={sys.stdin.readline().rstrip(chr(10))}")
-    return given_fields(pairs, fields)
+    return pairs

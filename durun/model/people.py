@@ -131,6 +131,8 @@ def _rule_approval(waiting: Waiting, claim: Claim, requester: Mapping[str, Json]
         return Ruling(f"{name_of(claim.by)} has said so already, and one person counts once")
     if claim.verdict == "reject":
         return Ruling()
+    if claim.by.get("written_by") == _ROOT:
+        return Ruling(advisory="root wrote it, who can be anybody")
     if own:
         return Ruling(advisory="the requester decided")
     if claim.by.get("uid") == _ROOT:

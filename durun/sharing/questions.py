@@ -45,6 +45,11 @@ def publish(folders: Shared, run: str, questions: Sequence[Question]) -> None:
         ) from error
 
 
+def is_published(folders: Shared, run: str, nonce: str) -> bool:
+    """Whether the question can be seen."""
+    return (folders.requests / Question(run, nonce, {}).name).exists()
+
+
 def published(home: Path) -> list[Question]:
     """What the owner of a state directory asks of others; the caller is one of these.
 

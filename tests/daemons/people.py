@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -44,36 +46,40 @@ class Person(NamedTuple):
 
     def durun(self, home: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """durun as this user, with this state directory."""
-        return self.does([sys.executable, "-m", "durun", *arguments], {"DURUN_HOME": str(home)}, stdin, python=True)
+        return self.durun_under((), home, *arguments, stdin=stdin)
+
+    def durun_under(
+        self, before: Sequence[str], home: Path, *arguments: str, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """The same, by a command that starts it."""
+        argv = [*before, sys.executable, "-m", "durun", *arguments]
+        return self.does(argv, {"DURUN_HOME": str(home)}, stdin, python=True)
 
 
 @contextlib.contextmanager
-def people(folder: Path, group: str, *names: str) -> Iterator[list[Person]]:
-    """These users, each in a group of their own and in `group`, with homes in `folder`. Needs root."""
+def people(group: str, *names: str) -> Iterator[list[Person]]:
+    """These users, each in a group of their own and in `group`, with homes that others may pass through. Needs root."""
+    # Not in pytest's own folders, which it shuts to others.
+    folder = Path(tempfile.mkdtemp(prefix="durun-people-"))
+    folder.chmod(0o711)
     subprocess.run(["groupadd", group], check=True)
     try:
         for name in names:
             home = folder / name
             subprocess.run(["useradd", "-m", "-U", "-G", group, "-d", str(home), "-s", "/bin/sh", name], check=True)
         found = [Person(name, pwd.getpwnam(name).pw_uid, folder / name) for name in names]
+        for person in found:
+            person.home.chmod(0o711)
         yield found
     finally:
+        shutil.rmtree(folder)
         for name in names:
             subprocess.run(["userdel", name], check=False, stderr=subprocess.DEVNULL)
         subprocess.run(["groupdel", group], check=False, stderr=subprocess.DEVNULL)
 
 
 def _hidden(uid: int) -> bool:
-    plain = subprocess.run(
-        [
-            "setpriv",
-            f"--reuid={uid}",
-            f"--regid={uid}",
-            "--clear-groups",
-            "test",
-            "-r",
-            str(ROOT / "durun/__main__.py"),
-        ],
-        check=False,
-    )
-    return plain.returncode != 0
+    become = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
+    script = 'test -x "$1" && test -r "$2"'
+    look = [*become, "sh", "-c", script, "sh", sys.executable, str(ROOT / "durun/__main__.py")]
+    return subprocess.run(look, check=False, cwd="/").returncode != 0

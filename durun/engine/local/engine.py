@@ -27,6 +27,7 @@ from durun.engine.local.origin import make_run_folder, new_id, run_created, runb
 from durun.engine.local.procs import boot_id, exists, pid_namespace
 from durun.engine.local.requirements import check_requirements
 from durun.engine.local.session import Charge
+from durun.engine.local.sharing import others_of
 from durun.engine.local.surroundings import fingerprint_key, refuse_differences, take_down
 from durun.engine.people import decide
 from durun.engine.requests import (
@@ -178,6 +179,8 @@ class LocalEngine:
     # -- driving ----------------------------------------------------------------------------------------------
 
     def _take_up(self, request: ResumeRequest, observer: Observer, wish: Event | None = None) -> Outcome:
+        if (others := others_of(self._config, request.run_id, self._journal, self._clock)) is not None:
+            others.hear()
         state = read_state(self._journal, request.run_id)
         refuse_resume(self._journal, state.record)
         runbook = stored_runbook(state)

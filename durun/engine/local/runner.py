@@ -114,6 +114,8 @@ class Runner:
         self._flights.update((flight.folder, flight) for flight in self._outbox.new_flights)
         self._hands.send(self._performer.take_orders())
         self._ledger.tell()
+        if (others := self._session.others) is not None:
+            others.attend(self._ledger.state, self._ledger.progress.waits, self._ledger.now)
 
     def _gather(self, replies: list[Reply]) -> None:
         """Emit all that this turn is about. It can be taken again: nothing in it has an effect outside."""

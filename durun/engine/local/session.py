@@ -18,6 +18,7 @@ from durun.engine.local.place import Place, here
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.recovery import Recovery
 from durun.engine.local.results import Results
+from durun.engine.local.sharing import others_of
 from durun.engine.local.signing import Signing
 from durun.engine.secrecy import NO_SECRETS
 from durun.engine.targets import Targets
@@ -72,6 +73,7 @@ class Session:
         self.landing = Landing(self.ledger, preparer, self.performer.asker, targets, results, self.run_folder)
         self.recovery = Recovery(self.ledger, self.landing, self.run_folder, self._here)
         self.signing = Signing(config, journal)
+        self.others = others_of(config, state.record.id, journal, clock)
         self._make_work()
 
     def emit_start(self) -> None:

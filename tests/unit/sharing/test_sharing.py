@@ -26,9 +26,9 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make us
 class Users:
     """The owner of the runs, and two others of the group."""
 
-    def __init__(self, folder: Path, found: list[Person]) -> None:
+    def __init__(self, found: list[Person]) -> None:
         self.owner, self.alice, self.bob = found
-        self.home = folder / "state"
+        self.home = self.owner.home / "state"
         self.home.mkdir(mode=0o700)
         os.chown(self.home, self.owner.uid, self.owner.uid)
         self.folders = Shared(self.home)
@@ -42,13 +42,9 @@ class Users:
 
 
 @pytest.fixture(scope="module")
-def users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Users]:
-    folder = tmp_path_factory.mktemp("people")
-    for above in (folder, *folder.parents):
-        if above.stat().st_uid == 0 and above.stat().st_mode & 0o077 == 0:
-            above.chmod(0o711)
-    with people(folder, GROUP, "durun-owner", "durun-alice", "durun-bob") as found:
-        yield Users(folder, found)
+def users() -> Iterator[Users]:
+    with people(GROUP, "durun-owner", "durun-alice", "durun-bob") as found:
+        yield Users(found)
 
 
 @pytest.fixture(autouse=True)
