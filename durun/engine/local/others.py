@@ -103,8 +103,8 @@ class Others:
         """Whether a process that was killed just then has recorded it already, and only not kept the file."""
         tasks = self._journal.tasks(self._run).values()
         counted = [said for task in tasks if task.waiting for said in task.waiting.decisions]
-        recorded = sum(said.by.get("file") == name for said in counted)
-        return recorded > len(list((self._run_folder / KEPT).glob(f"[0-9]*-{name}")))
+        recorded = [said for said in counted if said.by.get("file") == name]
+        return len(recorded) > len(list((self._run_folder / KEPT).glob(f"[0-9]*-{name}")))
 
     def _keep(self, name: str) -> None:
         folder = self._run_folder / KEPT
