@@ -15,10 +15,10 @@ from durun.config import answers_to
 from durun.engine.api import DecideRequest
 from durun.engine.local.asked_of_others import described
 from durun.engine.people import decided
-from durun.engine.requests import append_newest, moment
+from durun.engine.requests import append_newest
 from durun.errors import NotAllowed, StorageFailed, UsageError
 from durun.journal.api import Journal
-from durun.journal.reading import read_state
+from durun.journal.reading import moment, read_state
 from durun.language.fields import given_fields
 from durun.model.clock import Clock
 from durun.model.event import DecisionRefused, TaskDecided
@@ -91,7 +91,7 @@ class Others:
         def made(state: RunState) -> TaskDecided | DecisionRefused:
             if state.record.status in FINAL:
                 raise NotAllowed(f"run {self._run} is over")
-            return _judged(state, one, moment(self._journal, self._clock, state))
+            return _judged(state, one, moment(self._journal, self._clock, state.record))
 
         if not self._recorded(one.name):
             # Where nothing is left in the run that anybody could be asked, there is nothing to record.
