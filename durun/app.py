@@ -117,7 +117,7 @@ def _is_over(wait: Waiting, now: float) -> bool:
     """Whether a time has come, or people have said what there is to say."""
     if wait.asked is not None:
         return conclusion(wait, now) is not None
-    return wait.until is not None and wait.until <= now
+    return wait.due is not None and wait.due <= now
 
 
 @contextmanager

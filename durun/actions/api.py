@@ -48,15 +48,17 @@ class Failed(NamedTuple):
 class Pause(NamedTuple):
     """Nothing is to be started, and the step is done when a time has come.
 
-    `seconds` from when it is reached, or `at`, seconds since the epoch (exactly one of the two).
+    `seconds` from when it is reached, or `at`, seconds since the epoch. With `every`, seconds, it is done when its
+    poll, asked so often, says so, and has failed when the time has come (neither of the two: never).
     """
 
     seconds: float | None = None
     at: float | None = None
+    every: float | None = None
 
-    def until(self, now: float) -> float:
+    def until(self, now: float) -> float | None:
         """When it is over, for a step that is reached `now`; seconds since the epoch."""
-        return self.at if self.at is not None else now + (self.seconds or 0.0)
+        return now + self.seconds if self.seconds is not None else self.at
 
 
 class Question(NamedTuple):

@@ -22,4 +22,5 @@ ACTIONS: Mapping[str, Action] = {
     "approval": people.prepare_approval,
     "manual": people.prepare_manual,
     "runbook": runbook.prepare,
+    "wait_for": wait.prepare_poll,
 }

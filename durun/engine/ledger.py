@@ -8,7 +8,7 @@ request meanwhile, the commit is refused whole, the state is read anew, and the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from durun.engine.api import Observer
 from durun.engine.secrecy import NO_SECRETS, Secrecy
@@ -20,14 +20,20 @@ from durun.model.event import (
     ClockJumped,
     Event,
     FinallyStarted,
+    ProbeStarted,
     RollbackStarted,
     RoundStarted,
     SessionStarted,
     Stamped,
+    TaskEvent,
+    key_of,
 )
 from durun.model.plan import Plan
 from durun.model.progress import Progress
 from durun.model.state import RunState
+from durun.model.task import TaskKey, TaskState
+
+_E = TypeVar("_E", bound=Event)
 
 _JUMP = 60.0
 """Seconds by which the clock must have gone back before it is worth an event."""
@@ -51,6 +57,9 @@ class Ledger:
         self._secrecy = secrecy
         self._pending: list[Stamped] = []
         self._untold: list[Stamped] = []
+        # What is in no event: as of the last commit, and in this turn (False: recorded meanwhile).
+        self._in_mind: dict[TaskKey, TaskState] = {}
+        self._minded: dict[TaskKey, bool] = {}
         self._committed = state.record.sequence
         self.state = state
         self.plan = plan
@@ -107,13 +116,30 @@ class Ledger:
         stamped = Stamped(self.state.record.sequence + 1, self.now, event)
         self._fold(stamped)
         self._pending.append(stamped)
+        if isinstance(event, TaskEvent) and not isinstance(event, ProbeStarted):
+            self._minded[key_of(event)] = False
 
-    def _scrubbed(self, event: Event) -> Event:
+    def keep_in_mind(self, event: TaskEvent) -> None:
+        """An event that is not worth a place in the journal: part of the state now, and lost with this process.
+
+        Only for what a later event about the task says too.
+        """
+        if self._secrecy.active:
+            event = self._scrubbed(event)
+        self._fold(Stamped(self.state.record.sequence, self.now, event))
+        self._minded[key_of(event)] = True
+
+    def kept_in_mind(self) -> list[TaskKey]:
+        """The tasks that stand differently than the journal says."""
+        known = {**dict.fromkeys(self._in_mind, True), **self._minded}
+        return [key for key, kept in known.items() if kept and self.state.tasks[key].status == "waiting"]
+
+    def _scrubbed(self, event: _E) -> _E:
         """The one field of an event that holds words from elsewhere is its reason."""
         told: Any = event
         if isinstance(event, SessionStarted) or not getattr(event, "reason", ""):
             return event
-        scrubbed: Event = told._replace(reason=self._secrecy.scrub(told.reason))
+        scrubbed: _E = told._replace(reason=self._secrecy.scrub(told.reason))
         return scrubbed
 
     def emit_all(self, events: Sequence[Event]) -> None:
@@ -142,6 +168,8 @@ class Ledger:
         if events:
             self._journal.append(self.state.record.id, self._committed, [e.event for e in events], self.now)
         self._highest = self._shown if self._has_jumped() else max(self._highest, self._shown)
+        self._in_mind = {key: self.state.tasks[key] for key in self.kept_in_mind()}
+        self._minded = {}
         if not events:
             return
         self._committed = self.state.record.sequence
@@ -165,6 +193,8 @@ class Ledger:
         fresh = read_state(self._journal, run_id)
         new = [e for e in self._journal.events(run_id, after=self._committed) if e.sequence <= fresh.record.sequence]
         self.state.replace_with(fresh)
+        self.state.tasks.update((k, task) for k, task in self._in_mind.items() if fresh.tasks[k].status == "waiting")
+        self._minded = {}
         self._pending = []
         self._committed = self.state.record.sequence
         self._progress = None

@@ -46,9 +46,11 @@ def main() -> int:
         return _tell(of_impossible(asked.get("asks") is not None, str(error)), {})
     exchange = Exchange(order, os.environ.get("DURUN_IDEMPOTENCY_KEY", ""), until, _say, _write)
     verdict = exchange.run()
-    return _tell(
-        verdict, _given(order, exchange.response) if exchange.response is not None and not verdict.code else {}
-    )
+    response = exchange.response
+    if response is None or (verdict.code and order.asks is None):
+        return _tell(verdict, {})
+    given = _given(order, response)
+    return _tell(verdict, given if order.asks is None else {**given, "DURUN_STATUS": str(response.status_code)})
 
 
 def _write(chunk: bytes) -> None:

@@ -203,6 +203,8 @@ def _json(value: Any) -> Json:
         kept: dict[str, Json] = {"kind": value.kind, "until": value.until}
         if value.asked is not None:
             kept |= {"asked": value.asked, "decisions": [said._asdict() for said in value.decisions]}
+        if value.kind == "poll":
+            kept |= {"every": value.every, "times": value.times, "answered_at": value.answered_at}
         return kept
     return value._asdict() if isinstance(value, Probe) else value
 

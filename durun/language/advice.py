@@ -116,7 +116,8 @@ def _advise_clear(reader: Reader, step: Step, path: Path) -> None:
 
 def _requests(step: Step, path: Path) -> Iterator[tuple[Path, Call]]:
     verify = step.verify.call if step.verify is not None else None
-    for at, call in ((path, step.call), ((*path, "verify"), verify)):
+    poll = step.poll.call if step.poll is not None else None
+    for at, call in ((path, step.call), ((*path, "verify"), verify), ((*path, "wait_for"), poll)):
         if call is not None and call.action.kind == "http":
             yield at, call
 
@@ -128,6 +129,8 @@ def _commands(step: Step, path: Path) -> Iterator[tuple[Path, Value]]:
         calls.append((path, step.call))
     if step.verify is not None and step.verify.call.action.kind == "run":
         calls.append(((*path, "verify"), step.verify.call))
+    if step.poll is not None and step.poll.call.action.kind == "run":
+        calls.append(((*path, "wait_for"), step.poll.call))
     if step.fan_out is not None and isinstance(step.fan_out.source, TargetsRun):
         calls.append(((*path, "targets"), step.fan_out.source.call))
     if step.fan_out is not None and isinstance(step.fan_out.source, TargetsFile) and not step.fan_out.secret_fields:

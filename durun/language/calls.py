@@ -59,8 +59,13 @@ def _as_text(word: Json) -> str:
     return str(word).lower() if isinstance(word, bool) else str(word)
 
 
-def read_call(reader: Reader, raw: Mapping[str, Json], path: Path, shell: Shell, timeout: Json = None) -> Call:
-    """The `run` of a step, verify or targets with what stands beside it. `timeout` is the default one."""
+def read_call(
+    reader: Reader, raw: Mapping[str, Json], path: Path, shell: Shell, timeout: Json = None, inside: Path = ()
+) -> Call:
+    """The `run` of a step, verify or targets with what stands beside it. `timeout` is the default one.
+
+    `inside` leads from there to where the `run` itself stands, if that is not beside them.
+    """
     own_shell = read_shell(reader, raw.get("shell"), (*path, "shell"), shell)
     env = reader.env(raw.get("env", {}), (*path, "env"))
     secret_files = reader.env(raw.get("secret_files", {}), (*path, "secret_files"))
@@ -68,7 +73,7 @@ def read_call(reader: Reader, raw: Mapping[str, Json], path: Path, shell: Shell,
         hint = "the variable holds the value, or names the file: remove one of the two"
         reader.problem(f"`{name}` stands in `env` too", (*path, "secret_files", name), hint, at_key=True)
     return Call(
-        action=read_run(reader, raw["run"], (*path, "run"), own_shell),
+        action=read_run(reader, raw["run"], (*path, *inside, "run"), own_shell),
         shell=own_shell,
         env=env,
         stdin=reader.value(raw.get("stdin"), (*path, "stdin")),

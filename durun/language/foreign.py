@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 NOT_YET_TOP = frozenset({"notify"})
-NOT_YET_STEP = frozenset({"wait_for", "uses", "with", "privileged"})
+NOT_YET_STEP = frozenset({"uses", "with", "privileged"})
 NOT_YET: Mapping[str, frozenset[str]] = {
     "the runbook": NOT_YET_TOP,
     "a step": NOT_YET_STEP,

@@ -27,6 +27,8 @@ _TELLING = 8
 REASON = "DURUN_REASON"
 """What a process writes to `$DURUN_OUTPUT` to say why it fails, or can't tell; it is no output."""
 MAX_REASON = 500
+STATUS = "DURUN_STATUS"
+"""What a request that asks writes there: the status that it was answered."""
 
 _LINE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_-]{0,63})\s*(=|<<)(.*)", re.DOTALL)
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -61,7 +63,7 @@ def collect_outputs(
     problems: list[str] = []
     written = _read_file(output_file, problems, declared if private else None)
     for name in written:
-        if name == REASON:
+        if name in (REASON, STATUS):
             continue
         if name not in declared:
             told = "an output in $DURUN_OUTPUT" if private else f"output `{name}`"
@@ -84,6 +86,12 @@ def said_reason(output_file: bytes) -> str:
     """The reason that a process has written for its end; empty if it gave none."""
     text = _read_file(output_file, []).get(REASON, "")
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:MAX_REASON]
+
+
+def said_status(output_file: bytes) -> int | None:
+    """The status of an answer that a request has written; None if it wrote none."""
+    text = _read_file(output_file, []).get(STATUS, "")
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def likely_values(declared: Mapping[str, Output], output_file: bytes, stdout: bytes) -> list[Json]:

@@ -27,12 +27,13 @@ from durun.model.values import Value
 
 Path = tuple[str | int, ...]
 When = Literal[
-    "start", "plan", "secret", "run", "targets", "inputs", "task", "attempt", "verify", "rollback", "group", "end"
+    "start", "plan", "secret", "run", "targets", "inputs", "task", "attempt", "verify", "poll", "rollback", "group",
+    "end",
 ]  # fmt: skip
 """`start`: before there is a run. `plan`: before anything runs. `secret`: when a secret is wanted. `run`: for every
 step. `targets`: when a fan-out is reached. `inputs`: when an included runbook is reached. `task`: per task, before it
-starts. `attempt`, `verify`: with the step's idempotency key. `rollback`: with its own, and the step's outputs.
-`group`, `end`: when a group or the run has ended."""
+starts. `attempt`, `verify`: with the step's idempotency key. `poll`: when a probe of a `wait_for` has answered.
+`rollback`: with its own key, and the step's outputs. `group`, `end`: when a group or the run has ended."""
 
 
 class Place(NamedTuple):
@@ -107,6 +108,10 @@ def places_of(step: Step, path: Path) -> Iterator[Place]:
         yield from _in(step.verify.settle, (*path, "verify", "settle"), step, "plan")
     if step.rollback is not None:
         yield from _of_rollback(step, step.rollback.step, (*path, "rollback"))
+    if step.poll is not None:
+        yield from _of_call(step.poll.call, path, step, "attempt", inside=("wait_for",))
+        for name in ("until", "fail_when"):
+            yield from _in(getattr(step.poll, name), (*path, "wait_for", name), step, "poll")
     if step.include is not None:
         yield from _given_to(step.include, (*path, "runbook", "inputs"), step)
         return
@@ -144,8 +149,9 @@ def _own(verify: Call, call: Call | None) -> Call:
     return verify._replace(env=env, secret_files=files, working_directory=folder)
 
 
-def _of_call(call: Call, path: Path, step: Step, when: When) -> Iterator[Place]:
-    for at, value, secret in _in_action(call.action, path):
+def _of_call(call: Call, path: Path, step: Step, when: When, inside: Path = ()) -> Iterator[Place]:
+    """`inside` leads from what stands around the action to the action."""
+    for at, value, secret in _in_action(call.action, (*path, *inside)):
         yield from _in(value, at, step, when, secret=secret)
     for name in ("env", "stdin", "secret_files"):
         yield from _in(getattr(call, name), (*path, name), step, when, secret=when != "targets")

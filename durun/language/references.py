@@ -23,10 +23,11 @@ _ROOTS: dict[When, tuple[str, ...]] = {
     "attempt": (*_ANYWHERE, "steps", "target", "step"),
     "verify": (*_ANYWHERE, "steps", "target", "step"),
     "rollback": (*_ANYWHERE, "steps", "target", "step"),
+    "poll": (*_ANYWHERE, "steps", "target", "step", "result"),
     "group": (*_ANYWHERE, "steps", "target"),
     "end": (*_ANYWHERE, "steps"),
 }
-_ALL_ROOTS = (*_ANYWHERE, "steps", "target", "step")
+_ALL_ROOTS = (*_ANYWHERE, "steps", "target", "step", "result")
 _WHERE_NOT: dict[When, str] = {
     "start": "can't be read in the name of a concurrency group, which other runs have too; only `inputs` and `env` can",
     "plan": "is not known when the plan is made; only `inputs`, `env` and `run.id` are",
@@ -38,7 +39,10 @@ _WHERE_NOT: dict[When, str] = {
     "group": "can't be read in the outputs of a group",
     "end": "can't be read in the outputs of a run",
 }
-_LATER = {"result": "this version has no `wait_for`, which gives `result`"}
+_ONLY_POLL = "`result` is what the probe of a `wait_for` gave: only its `until` and `fail_when` can read it"
+_OF_RUN = ("exit_code", "stdout", "json")
+_OF_HTTP = ("status", "stdout", "json")
+"""What a `result` has."""
 _KINDS = {
     "string": "string",
     "integer": "number",
@@ -94,6 +98,7 @@ class _Checker:
             "steps": self._steps,
             "target": self._target,
             "step": self._step,
+            "result": self._result,
         }
 
     def problems(self, place: Place) -> Iterator[Problem]:
@@ -117,8 +122,8 @@ class _Checker:
 
     def _finding(self, place: Place, reference: Reference) -> Finding | None:
         root = reference.path[0]
-        if root in _LATER:
-            return _LATER[str(root)], ""
+        if root == "result" and place.when != "poll":
+            return _ONLY_POLL, ""
         if root not in _ALL_ROOTS:
             return f"there is no `{root}`", self._hint_for_root(str(root), place)
         if root not in _ROOTS[place.when]:
@@ -147,6 +152,10 @@ class _Checker:
                 return _KINDS.get(str(declared))
             case ("steps", str(step), "outputs", str(name)) if name in self._graph.steps[step].outputs:
                 return _KINDS[self._graph.steps[step].outputs[name].type]
+            case ("result", "exit_code" | "status"):
+                return "number"
+            case ("result", "stdout"):
+                return "string"
             case ("env" | "secrets", _) | ("run", "id" | "started_at" | "status") | ("steps", _, "status"):
                 return "string"
         return None
@@ -209,6 +218,21 @@ class _Checker:
             key = _part(reference.path[1])
             return f"`step` has no `{key}`", "it has `idempotency_key`"
         return _too_deep(reference.path, 2, "string")
+
+    @staticmethod
+    def _result(place: Place, reference: Reference) -> Finding | None:
+        poll = place.step.poll if place.step is not None else None
+        requests = poll is not None and poll.call.action.kind == "http"
+        known = _OF_HTTP if requests else _OF_RUN
+        if len(reference.path) == 1:
+            return "name what of `result`", f"it has {_listed(known)}"
+        key = reference.path[1]
+        if key not in known:
+            hint = did_you_mean(_part(key), known) or f"it has {_listed(known)}"
+            return f"the `result` of {'an `http`' if requests else 'a `run`'} has no `{_part(key)}`", hint
+        if key == "json":
+            return None
+        return _too_deep(reference.path, 2, "string" if key == "stdout" else "integer")
 
     def _fan(self, place: Place) -> str | None:
         """The fan-out of which one target is known at this place."""

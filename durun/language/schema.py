@@ -55,6 +55,7 @@ _MAPPINGS: Final = frozenset(
         "wait",
         "approval",
         "manual",
+        "wait_for",
         "concurrency",
         "collect",
         "rollback",

@@ -123,7 +123,7 @@ def _word(path: Path) -> str:
     """The key of the step, or of the file, under which a path leads on."""
     while len(path) > 2 and path[0] in ("steps", "finally"):
         path = path[2:]
-    while path[0] in ("rollback", "verify") and len(path) > 1:
+    while path[0] in ("rollback", "verify", "wait_for") and len(path) > 1:
         path = path[1:]
     if path[0] == "http" and len(path) > 1:
         path = path[1:]

@@ -19,6 +19,7 @@ from durun.language.expressions import expressions_in, references, render
 from durun.language.http import call_of, is_safe, read_request, sources
 from durun.language.needs import read_needs
 from durun.language.people import read_question
+from durun.language.polling import read_poll, read_rhythm
 from durun.language.retry import read_retry
 from durun.language.rollback import read_rollback
 from durun.language.schema import document_schema
@@ -33,6 +34,7 @@ from durun.model.runbook import (
     Call,
     FanOut,
     InDoubtPolicy,
+    Poll,
     Runbook,
     Shell,
     Step,
@@ -45,19 +47,8 @@ from durun.model.runbook import (
 )
 from durun.model.values import Json
 
-ACTIONS: Final = (
-    "run",
-    "http",
-    "collect",
-    "assert",
-    "generate",
-    "secret",
-    "wait",
-    "approval",
-    "manual",
-    "runbook",
-    "steps",
-)
+_WAITS: Final = ("wait", "wait_for", "approval", "manual")
+ACTIONS: Final = ("run", "http", "collect", "assert", "generate", "secret", *_WAITS, "runbook", "steps")
 _FAN_OUT: Final = ("target_key", "max_parallel", "serial", "max_failures", "secret_fields")
 _OF_EVERY_STEP: Final = frozenset(
     {"id", "name", "description", "needs", "if", "continue_on_error", "controls", "files", "targets"}
@@ -69,6 +60,8 @@ _ALSO: Final[Mapping[str, frozenset[str]]] = {
     "http": frozenset({"env", "inherit_env", "timeout", "retry", "outputs", "verify", "idempotent", "on_in_doubt"})
     | {"redact", "rollback"},
     "collect": COLLECT_ALSO,
+    "wait_for": frozenset({"env", "secret_files", "inherit_env", "stdin", "shell", "working_directory", "outputs"})
+    | {"redact"},
 }
 """What an action permits beside the keys of every step; `run` permits all."""
 _LACKING: Final[Mapping[str, tuple[str, ...]]] = {
@@ -172,6 +165,8 @@ class StepReader:
             collected = read_collect(reader, item.get("collect"), raw, (*path, "collect"))
             step = step._replace(collects=collected.name)
             return self._command(step, {**item, **item.get("collect", {})}, path, around, collected.kind, collected)
+        if kind == "wait_for":
+            return self._poll(step, item, path, around)
         return self._command(step, item, path, around, kind)
 
     def _with_rollback(self, step: Step, item: dict[str, Json], path: Path, around: Around) -> Step:
@@ -204,6 +199,8 @@ class StepReader:
         place, hint = _REFUSED.get(kind, (f"`{kind}`", "remove it"))
         for key in raw:
             if key in known and key not in permitted:
+                if kind == "wait_for" and key == "timeout":
+                    hint = "write it inside `wait_for`"
                 self._reader.problem(f"`{key}` has no meaning for {place}", (*path, key), hint, at_key=True)
 
     def _group(self, step: Step, item: dict[str, Json], raw: dict[str, Json], path: Path, around: Around) -> Step:
@@ -255,6 +252,24 @@ class StepReader:
         retry = read_retry(self._reader, {**(around.retry or {}), **item.get("retry", {})}, (*path, "retry"))
         return step._replace(call=call, verify=check, retry=retry, idempotent=True, on_in_doubt="verify")
 
+    def _poll(self, step: Step, item: dict[str, Json], path: Path, around: Around) -> Step:
+        reader, outputs = self._reader, item.get("outputs", {})
+        poll = read_poll(reader, item, path, around.shell)
+        kind = poll.call.action.kind if poll is not None else "run"
+        spec = read_rhythm(reader, item.get("wait_for", {}), path, around.timeout)
+        return step._replace(
+            call=Call(Action("wait_for", spec), around.shell),
+            poll=poll or Poll(Call(_NOTHING, around.shell)),
+            outputs=read_outputs(reader, outputs, (*path, "outputs"), kind),
+            inherit_env=self._inherited(item, path),
+            redact=item.get("redact", False),
+        )
+
+    def _inherited(self, item: Mapping[str, Json], path: Path) -> tuple[str, ...]:
+        for index, name in enumerate(item.get("inherit_env", ())):
+            self._reader.env_name(name, (*path, "inherit_env", index))
+        return tuple(item.get("inherit_env", ()))
+
     def _command(
         self,
         step: Step,
@@ -283,8 +298,6 @@ class StepReader:
         ok, ambiguous = tuple(item.get("ok_exit_codes", (0,))), tuple(item.get("ambiguous_exit_codes", ()))
         if both := sorted(set(ok) & set(ambiguous)):
             reader.problem(f"exit code {both[0]} can't be both ok and ambiguous", (*path, "ambiguous_exit_codes"))
-        for name in item.get("inherit_env", ()):
-            reader.env_name(name, (*path, "inherit_env", item["inherit_env"].index(name)))
         return step._replace(
             call=call,
             verify=verify,
@@ -295,7 +308,7 @@ class StepReader:
             idempotent=bool(idempotent),
             idempotent_ttl=None if ttl is None else reader.seconds(ttl, (*path, "idempotent", "ttl")),
             on_in_doubt=self._on_in_doubt(item, path, around, verify, bool(idempotent)),
-            inherit_env=tuple(item.get("inherit_env", ())),
+            inherit_env=self._inherited(item, path),
             redact=item.get("redact", False),
         )
 

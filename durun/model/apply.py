@@ -22,8 +22,8 @@ _PERMITTED: Mapping[type[Any], frozenset[TaskStatus]] = {
     ev.RequestWithdrawn: frozenset({"waiting"}),
     ev.TaskStarted: frozenset({"pending"}),
     ev.TaskNeverBegan: frozenset({"running"}),
-    ev.ProbeStarted: frozenset({"pending", "running", "in_doubt"}),
-    ev.ProbeAnswered: frozenset({"pending", "running", "in_doubt"}),
+    ev.ProbeStarted: frozenset({"pending", "waiting", "running", "in_doubt"}),
+    ev.ProbeAnswered: frozenset({"pending", "waiting", "running", "in_doubt"}),
     ev.TaskSucceeded: frozenset({"pending", "waiting", "running", "in_doubt"}),
     ev.TaskFailed: frozenset({"pending", "waiting", "running", "in_doubt"}),
     ev.TaskRetried: frozenset({"failed", "cancelled"}),
@@ -110,12 +110,12 @@ def _changes(task: TaskState, event: TaskEvent, at: float) -> _Changes:
         case ev.TaskSkipped():
             return {"status": "skipped", "reason": event.reason}
         case ev.TaskWaiting():
-            waiting = Waiting(event.kind, event.until, event.asked)
+            waiting = Waiting(event.kind, event.until, event.asked, every=event.every)
             return {**_NO_OUTCOME, "status": "waiting", "waiting": waiting, "not_before": None}
         case ev.TaskDecided():
             return _decided(task, event, at)
         case ev.RequestWithdrawn():
-            return {"status": "pending", "waiting": None}
+            return {"status": "pending", "waiting": None, "probe": None}
         case ev.TaskStarted():
             return _started(task, event, at)
         case ev.TaskNeverBegan():
@@ -176,12 +176,25 @@ def _started(task: TaskState, event: ev.TaskStarted, at: float) -> _Changes:
 
 def _asked(task: TaskState, event: ev.ProbeStarted) -> _Changes:
     """A probe that a session left open is dropped by the next one that asks."""
+    _refuse_other_purpose(task, event)
     if task.probe is not None and task.probe.session == event.session:
         raise IllegalTransition(f"probe_started for {key_of(event)}, which is being asked already")
     return {"probe": Probe(event.purpose, event.folder, event.nonce, event.session)}
 
 
+def _refuse_other_purpose(task: TaskState, event: ev.ProbeStarted | ev.ProbeAnswered) -> None:
+    """A task that polls is asked by its poll and by nothing else; no other task is."""
+    polls = task.waiting is not None and task.waiting.kind == "poll"
+    if polls != (event.purpose == "poll") or polls != (task.status == "waiting"):
+        raise IllegalTransition(f"{ev.type_of(event)} ({event.purpose}) for {key_of(event)}, which is {task.status}")
+
+
 def _answered(task: TaskState, event: ev.ProbeAnswered, at: float) -> _Changes:
+    _refuse_other_purpose(task, event)
+    if task.waiting is not None:
+        # Its question may not be recorded.
+        asked = task.waiting._replace(times=event.times, answered_at=at)
+        return {"probe": None, "waiting": asked, "reason": event.reason, "exit_code": event.exit_code}
     if task.probe is None or task.probe.purpose != event.purpose:
         raise IllegalTransition(f"probe_answered for {key_of(event)}, which was not asked ({event.purpose})")
     if event.purpose != "in_doubt":

@@ -35,7 +35,10 @@ class Resolve(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """Ask the step's `verify`. With purpose `before`, ask the `if`s of the task first, as for a start."""
+    """Ask the step's `verify`, or with purpose `poll` its `wait_for`.
+
+    With purpose `before`, ask the `if`s of the task first, as for a start.
+    """
 
     key: TaskKey
     purpose: Purpose
@@ -89,6 +92,12 @@ class Deny(NamedTuple):
     reason: str
 
 
+class Overdue(NamedTuple):
+    """What a task waited for has not come in its time."""
+
+    key: TaskKey
+
+
 class StopWaiting(NamedTuple):
     """A task waits no more: the run is being cancelled."""
 
@@ -134,7 +143,7 @@ class WakeAt(NamedTuple):
 RunCommand: TypeAlias = BeginRollback | BeginFinally | End | Park | WakeAt
 """What is to be done about the run itself."""
 
-Command: TypeAlias = (
+TaskCommand: TypeAlias = (
     Start
     | Resolve
     | Ask
@@ -145,10 +154,13 @@ Command: TypeAlias = (
     | TimeUp
     | Grant
     | Deny
+    | Overdue
     | StopWaiting
     | NoteUndone
-    | RunCommand
 )
+"""What is to be done about a task."""
+
+Command: TypeAlias = TaskCommand | RunCommand
 
 
 def decide(progress: Progress, now: float, park: bool = False) -> list[Command]:
@@ -163,7 +175,7 @@ def decide(progress: Progress, now: float, park: bool = False) -> list[Command]:
     cancelling = record.cancel_requested and not progress.final
     if cancelling or _winding_down(progress):
         commands.extend(_stops(progress) if cancelling else ())
-        waits: list[Command] = [StopWaiting(key) for key in sorted(progress.waits)]
+        waits: list[Command] = [StopWaiting(key) for key, part in sorted(progress.waits.items()) if not part.busy]
     else:
         commands.extend(_starts(progress, now, room - sum(isinstance(command, Ask) for command in commands)))
         waits = list(_about_waits(progress, now))
@@ -180,20 +192,25 @@ def _winding_down(progress: Progress) -> bool:
 
 
 def _about_waits(progress: Progress, now: float) -> Iterator[Command]:
-    """Which waits are over, and when those for a time are. Beside a failure or a doubt nobody waits on.
+    """Which waits are over, and when the others are, or are to be asked about.
 
-    For people nobody stays awake: they may take days, and whoever comes later sees that their time is over.
+    Beside a failure or a doubt nobody waits on. For people nobody stays awake: they may take days, and whoever comes
+    later sees that their time is over. The question of a poll takes a place of the run, and is asked as there is room.
     """
-    for key in sorted(progress.waits):
+    for key, part in sorted(progress.waits.items()):
         waiting = progress.state.tasks[key].waiting
-        if waiting is None or not progress.may_go_on(key):
+        if waiting is None or part.busy or not progress.may_go_on(key):
             continue
         if waiting.asked is not None:
             said = conclusion(waiting, now)
             if said is not None:
                 yield Grant(key, *said) if isinstance(said, Granted) else Deny(key, *said)
-        elif waiting.until is not None:
-            yield TimeUp(key) if waiting.until <= now else WakeAt(waiting.until)
+        elif waiting.due is None or waiting.to_be_asked(now):
+            continue
+        elif waiting.due > now:
+            yield WakeAt(waiting.due)
+        else:
+            yield TimeUp(key) if waiting.kind == "time" else Overdue(key)
 
 
 def _about_doubts(progress: Progress, now: float, room: int) -> Iterator[Command]:
@@ -218,11 +235,11 @@ def _about_doubts(progress: Progress, now: float, room: int) -> Iterator[Command
 
 
 def _stops(progress: Progress) -> Iterator[Command]:
-    """What a cancel stops: attempts, and questions before the first one. Those that end a doubt are waited for."""
+    """What a cancel stops: attempts, questions before the first one, and polls. What ends a doubt is waited for."""
     session = progress.state.record.sessions
     for key in sorted(progress.at_work()):
         task = progress.state.tasks[key]
-        if not being_asked(task, session) or task.status == "pending":
+        if not being_asked(task, session) or task.status in ("pending", "waiting"):
             yield Stop(key)
 
 
@@ -259,6 +276,9 @@ def _next_move(part: TaskPart, progress: Progress, now: float) -> Iterator[Comma
         yield _first_move(part.node, part.key, task)
     elif task.status == "pending" and task.not_before is not None:
         yield WakeAt(task.not_before)
+    elif task.status == "waiting" and task.waiting is not None:
+        if task.waiting.to_be_asked(now):
+            yield Ask(part.key, "poll")
     elif task.status == "failed":
         # Counted from the failure, so that neither a crash nor a full house makes it wait again.
         seed = f"{progress.state.record.id}/{part.key}"

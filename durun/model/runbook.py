@@ -114,6 +114,17 @@ class Verify(NamedTuple):
     settle: Value | None = None
 
 
+class Poll(NamedTuple):
+    """What `wait_for` asks, and when its answer is good (None: exit code 0, or a status 2xx) or hopeless.
+
+    How often it is asked, and until when, stands in its step's call.
+    """
+
+    call: Call
+    until: Expression | None = None
+    fail_when: Expression | None = None
+
+
 class RetrySpec(NamedTuple):
     """`retry` as written; every field is a Value (numbers, durations). See `durun.model.plan.Retry`."""
 
@@ -189,6 +200,7 @@ class Step(NamedTuple):
     ok_exit_codes: tuple[int, ...] = (0,)
     ambiguous_exit_codes: tuple[int, ...] = ()
     verify: Verify | None = None
+    poll: Poll | None = None
     idempotent: bool = False
     idempotent_ttl: float | None = None
     on_in_doubt: InDoubtPolicy = "ask"

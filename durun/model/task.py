@@ -8,11 +8,12 @@ from typing import Literal, NamedTuple
 from durun.model.status import Answer, How, RunStatus, TaskStatus
 from durun.model.values import Json
 
-Purpose = Literal["in_doubt", "before", "after", "targets"]
-"""Why a read-only probe is run: the three moments of `verify`, and `targets: {run: …}`."""
+Purpose = Literal["in_doubt", "before", "after", "targets", "poll"]
+"""Why a read-only probe is run: the three moments of `verify`, `targets: {run: …}`, and `wait_for`."""
 
-WaitKind = Literal["time", "approval", "manual"]
-"""What a task can wait for: a time, that people approve, that a person does a step by hand."""
+WaitKind = Literal["time", "poll", "approval", "manual"]
+"""What a task can wait for: a time, that a probe which is asked again and again says so, that people approve, that a
+person does a step by hand."""
 
 Verdict = Literal["approve", "reject", "complete", "fail"]
 """What a person can say: the first two about an approval, the others about a `manual` step."""
@@ -93,12 +94,39 @@ class Waiting(NamedTuple):
     """What a task waits for, and until when (seconds since the epoch; None: for ever).
 
     Of people, `asked` is what (see `durun.engine.people`), and `decisions` what they said that counts.
+    Of a poll: `every` is the seconds between an answer and the next question, `times` how many were answered, and
+    `answered_at` when the newest was.
     """
 
     kind: WaitKind
     until: float | None
     asked: Json = None
     decisions: tuple[Decision, ...] = ()
+    every: float | None = None
+    times: int = 0
+    answered_at: float | None = None
+
+    @property
+    def due(self) -> float | None:
+        """When there is something to do about it: its time has come, or it is asked. None: never.
+
+        A poll is asked a last time when its end has come.
+        """
+        if self.kind != "poll" or self.overdue:
+            return self.until
+        if self.answered_at is None:
+            return 0.0
+        again = self.answered_at + (self.every or 0.0)
+        return again if self.until is None else min(again, self.until)
+
+    def to_be_asked(self, now: float) -> bool:
+        """Whether it is a poll whose next question is due."""
+        return self.kind == "poll" and not self.overdue and self.due is not None and self.due <= now
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the end of a poll has come, and the answer to its last question."""
+        return self.until is not None and self.answered_at is not None and self.answered_at >= self.until
 
 
 class TaskState(NamedTuple):

@@ -22,9 +22,10 @@ class TaskSkipped(NamedTuple):
 
 
 class TaskWaiting(NamedTuple):
-    """The task waits, without any process: for a time or for people, until `until` (seconds since the epoch).
+    """The task waits, without any process: for a time, for people or for an answer.
 
-    `asked`: what people are asked, see `durun.engine.people`.
+    `until` is when that ends (seconds since the epoch; None: never), whoever drives. `asked`: what people are asked,
+    see `durun.engine.people`. `every`: the seconds between an answer and the next question of a poll.
     """
 
     step: str
@@ -33,6 +34,7 @@ class TaskWaiting(NamedTuple):
     target: str | None = None
     round: int = 0
     asked: Json = None
+    every: float | None = None
 
 
 class TaskDecided(NamedTuple):
@@ -69,7 +71,7 @@ class DecisionRefused(NamedTuple):
 
 
 class RequestWithdrawn(NamedTuple):
-    """What people were asked holds no more: it is asked anew, and what they have said does not count."""
+    """What a task waits for holds no more: it begins anew, and what people have said does not count."""
 
     step: str
     reason: str
@@ -102,7 +104,10 @@ class TaskNeverBegan(NamedTuple):
 
 
 class ProbeStarted(NamedTuple):
-    """A read-only command is asked: a verify, or for a fan-out's targets."""
+    """A read-only command is asked: a verify, for a fan-out's targets, or whether a task needs to wait on.
+
+    Of the questions of a poll only the first of each session is recorded; the others are asked in its folder.
+    """
 
     step: str
     purpose: Purpose
@@ -114,7 +119,7 @@ class ProbeStarted(NamedTuple):
 
 
 class ProbeAnswered(NamedTuple):
-    """A verify answered (or could not)."""
+    """A verify answered (or could not), or a poll: `times` is how often by now, for not each answer is recorded."""
 
     step: str
     purpose: Purpose
@@ -123,6 +128,7 @@ class ProbeAnswered(NamedTuple):
     round: int = 0
     reason: str = ""
     exit_code: int | None = None
+    times: int = 0
 
 
 class TaskSucceeded(NamedTuple):

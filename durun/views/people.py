@@ -99,6 +99,8 @@ def question_json(waiting: Waiting) -> dict[str, Json]:
     if waiting.asked is not None:
         found["asked"] = {name: value for name, value in waiting.asked.items() if name != "nonce"}
         found["decisions"] = [{**said._asdict(), "at": to_iso(said.at)} for said in waiting.decisions]
+    if waiting.kind == "poll":
+        found |= {"times": waiting.times, "due": to_iso(waiting.due) if waiting.due else None}
     return found
 
 

@@ -176,6 +176,8 @@ def _task_line(name: str, task: TaskState, width: int, now: float) -> str:
         details.append(f"until {local_time(task.waiting.until)}")
     if task.reason and (task.status != "succeeded" or not task.attempts):
         details.append(one_line(task.reason))
+    if task.waiting is not None and task.waiting.times:
+        details.append(f"asked {counted(task.waiting.times, 'time')}")
     if task.pid is not None:
         details.append(f"process {task.pid} lives on")
     return f"{_standing(task.status)}{pad(name, width)}  {'  '.join(details)}".rstrip()

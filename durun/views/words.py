@@ -78,6 +78,8 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
             return Line(f"{name} never began: {one_line(event.reason)}")
         case ev.ProbeStarted():
             return Line(f"{name}: {_PROBES[event.purpose]}", minor=True)
+        case ev.ProbeAnswered(purpose="poll"):
+            return Line(f"{name}: not yet{_because(event.reason)}, asked {counted(event.times, 'time')}", minor=True)
         case ev.ProbeAnswered():
             return Line(f"{name}: verify says {event.answer.replace('_', ' ')}{_because(event.reason)}")
         case ev.TaskSucceeded():
@@ -104,6 +106,7 @@ _PROBES = {
     "before": "verify is asked whether it is done already",
     "after": "verify is asked whether it is done",
     "targets": "asking for its targets",
+    "poll": "asking whether it is so",
 }
 
 

@@ -55,9 +55,9 @@ class Closer:
             return f"in doubt: {_some(doubts)}"
         people = [str(key) for key, task in tasks if task.waiting and task.waiting.asked is not None]
         waits = [
-            (task.waiting.until, str(key))
+            (task.waiting.due, str(key))
             for key, task in tasks
-            if task.waiting and task.waiting.asked is None and task.waiting.until is not None
+            if task.waiting and task.waiting.asked is None and task.waiting.due is not None
         ]
         told = [f"for people: {_some(people)}"] if people else []
         if waits:

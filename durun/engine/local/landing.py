@@ -8,6 +8,7 @@ from durun.engine.ledger import Ledger
 from durun.engine.local.asking import TARGETS_CAP, Asker
 from durun.engine.local.folder import attempt_folder, read_gate
 from durun.engine.local.outbox import Flight
+from durun.engine.local.polling import Poller
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.records import ExitRecord
 from durun.engine.local.results import Outputs, Results
@@ -31,6 +32,7 @@ class Landing:
         ledger: Ledger,
         preparer: Preparer,
         asker: Asker,
+        poller: Poller,
         targets: Targets,
         results: Results,
         run_folder: Path,
@@ -38,6 +40,7 @@ class Landing:
         self._ledger = ledger
         self._preparer = preparer
         self._asker = asker
+        self._poller = poller
         self._targets = targets
         self._run_folder = run_folder
         self._results = results
@@ -51,6 +54,8 @@ class Landing:
             self._attempt(flight, ended)
         elif flight.kind == "targets":
             self._listed(flight, ended)
+        elif flight.kind == "poll":
+            self._poller.land(flight, self._with_reason(flight, ended))
         else:
             self._answered(flight, ended)
 
@@ -196,6 +201,9 @@ class Landing:
     def probe_lost(self, flight: Flight, reason: str) -> None:
         """A probe's process is gone without an answer: it is read-only, and is asked anew where it matters."""
         assert flight.kind != "attempt"
+        if flight.kind == "poll":
+            self._poller.lost(flight.key, reason)
+            return
         if flight.kind == "targets":
             failed = TaskFailed(**flight.key._asdict(), code="targets", reason=reason)
             self._ledger.emit(failed)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Literal, NamedTuple
 
+from durun.engine.local.files import remove_folder
+from durun.engine.local.folder import attempt_folder
 from durun.engine.local.prepare import Launch
 from durun.engine.local.wire import Collect, Order, StartOrder, StopOrder
 from durun.model.task import Purpose, TaskKey
@@ -25,16 +28,20 @@ class Outbox:
     `stop_grace`: seconds between INT, TERM and KILL for what is stopped.
     """
 
-    def __init__(self, stop_grace: float) -> None:
+    def __init__(self, stop_grace: float, run_folder: Path) -> None:
         self._stop_grace = stop_grace
+        self._run_folder = run_folder
+        self._used: list[int] = []
         self.orders: list[Order] = []
         self.new_flights: list[Flight] = []
         self.stopping: set[TaskKey] = set()
         self._new_stops: set[TaskKey] = set()
 
     def take(self) -> list[Order]:
-        """The orders, which are then no longer here."""
+        """The orders, which are then no longer here. Folders that are used again are empty by then."""
         orders = self.orders
+        for folder in self._used:
+            remove_folder(attempt_folder(self._run_folder, folder))
         self._drop()
         return orders
 
@@ -47,6 +54,7 @@ class Outbox:
         self.orders = []
         self.new_flights = []
         self._new_stops = set()
+        self._used = []
 
     def start(
         self,
@@ -57,10 +65,12 @@ class Outbox:
         redact: bool = False,
         cap: int | None = None,
         collect: Collect | None = None,
+        again: bool = False,
     ) -> None:
         """Start a process for a task.
 
-        `redact`: keep nothing that it writes; `cap`: bytes of stdout, if unusual; `collect`: what of it is evidence.
+        `redact`: keep nothing that it writes; `cap`: bytes of stdout, if unusual; `collect`: what of it is evidence;
+        `again`: its folder is one that was used before.
         """
         order = StartOrder(
             flight.folder,
@@ -77,6 +87,8 @@ class Outbox:
         )
         self.orders.append(order if cap is None else order._replace(output_cap=cap))
         self.new_flights.append(flight)
+        if again:
+            self._used.append(flight.folder)
 
     def stop(self, key: TaskKey, flights: dict[int, Flight]) -> None:
         """Stop what runs of a task: the run is being cancelled."""

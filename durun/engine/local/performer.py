@@ -8,9 +8,12 @@ from durun.engine.ledger import Ledger
 from durun.engine.local.asking import Asker
 from durun.engine.local.closing import Closer
 from durun.engine.local.outbox import Flight, Outbox
+from durun.engine.local.polling import Poller
 from durun.engine.local.prepare import Preparer
+from durun.engine.local.results import Results
 from durun.engine.local.starting import Starter
 from durun.engine.local.wire import Order, RedactOrder
+from durun.engine.polling import no_longer, overdue
 from durun.engine.targets import Targets
 from durun.model import decide as todo
 from durun.model.ending import rollback_started
@@ -24,17 +27,19 @@ from durun.model.event import (
     TaskSucceeded,
 )
 from durun.model.runbook import Runbook
+from durun.model.task import TaskKey
 
 
 class Performer:
     """Performs commands for one run, in one session."""
 
     def __init__(
-        self, ledger: Ledger, preparer: Preparer, runbook: Runbook, targets: Targets, stop_grace: float
+        self, ledger: Ledger, preparer: Preparer, runbook: Runbook, targets: Targets, results: Results, outbox: Outbox
     ) -> None:
         self._ledger = ledger
         self._preparer = preparer
-        self.outbox = Outbox(stop_grace)
+        self.outbox = outbox
+        self.poller = Poller(ledger, preparer, outbox, results)
         self._starter = Starter(ledger, preparer, self.outbox)
         self.asker = Asker(ledger, preparer, self.outbox, targets, self._starter)
         self._closer = Closer(ledger, preparer, runbook)
@@ -52,6 +57,9 @@ class Performer:
                 self._starter.start(key)
             case todo.Resolve(key):
                 self.asker.resolve(key)
+            case todo.Ask(key, "poll"):
+                if not self._is_another(key):
+                    self.poller.ask(key)
             case todo.Ask(key, purpose):
                 self.asker.ask(key, purpose)
             case todo.Retry(key, due):
@@ -66,24 +74,34 @@ class Performer:
                 self.outbox.stop(key, flights)
             case todo.NoteUndone(key):
                 self._ledger.emit(TaskRolledBack(**key._asdict()))
-            case todo.TimeUp() | todo.Grant() | todo.Deny() | todo.StopWaiting():
+            case todo.TimeUp() | todo.Grant() | todo.Deny() | todo.Overdue() | todo.StopWaiting():
                 self._end_wait(command)
             case _:
                 self._perform_for_run(command)
 
-    def _end_wait(self, command: todo.TimeUp | todo.Grant | todo.Deny | todo.StopWaiting) -> None:
+    def _end_wait(self, command: todo.TimeUp | todo.Grant | todo.Deny | todo.Overdue | todo.StopWaiting) -> None:
+        key, emit = command.key, self._ledger.emit
         match command:
-            case todo.TimeUp(key):
-                self._ledger.emit(TaskSucceeded(**key._asdict(), how="ran"))
-            case todo.Grant(key, outputs, reason):
-                self._ledger.emit(TaskSucceeded(**key._asdict(), how="ran", outputs=outputs, reason=reason))
-            case todo.Deny(key, code, reason):
-                self._ledger.emit(TaskFailed(**key._asdict(), code=code, reason=reason, how="ran", retryable=False))
-            case todo.StopWaiting(key):
+            case todo.TimeUp():
+                if not self._is_another(key):
+                    emit(TaskSucceeded(**key._asdict(), how="ran"))
+            case todo.Grant(_, outputs, reason):
+                emit(TaskSucceeded(**key._asdict(), how="ran", outputs=outputs, reason=reason))
+            case todo.Deny(_, code, reason):
+                emit(TaskFailed(**key._asdict(), code=code, reason=reason, how="ran", retryable=False))
+            case todo.Overdue():
+                if not self._is_another(key):
+                    emit(overdue(key, self._ledger.state.tasks[key]))
+            case todo.StopWaiting():
                 why = "rollback" if self._ledger.state.record.rollback_requested else "cancel"
-                self._ledger.emit(TaskCancelled(**key._asdict(), reason=f"stopped by a {why}"))
-            case _:
-                assert_never(command)
+                emit(TaskCancelled(**key._asdict(), reason=f"stopped by a {why}"))
+
+    def _is_another(self, key: TaskKey) -> bool:
+        """Whether a changed runbook has made something else of a step that waits: then it begins as that."""
+        withdrawn = no_longer(key, self._ledger.state.tasks[key], self._preparer.step(key))
+        if withdrawn is not None:
+            self._ledger.emit(withdrawn)
+        return withdrawn is not None
 
     def _perform_for_run(self, command: todo.RunCommand) -> None:
         match command:
@@ -94,8 +112,10 @@ class Performer:
                 started = FinallyStarted(round=record.round, status=status, tasks=plan.task_count(plan.finals))
                 self._ledger.emit(started)
             case todo.End(status):
+                self.poller.record()
                 self._closer.end(status)
             case todo.Park(status):
+                self.poller.record()
                 self._closer.park(status)
             case todo.WakeAt():
                 pass

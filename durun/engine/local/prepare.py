@@ -155,7 +155,7 @@ class Preparer(Tasks):
         if kind == "targets":
             held = stdout = step.fan_out is not None and bool(step.fan_out.secret_fields)
         else:
-            stdout = any(output.source == "stdout" for output in step.outputs.values())
+            stdout = kind == "poll" or any(output.source == "stdout" for output in step.outputs.values())
             held = bool(step.secret_outputs) or (stdout and (mute or step.redact))
         discretion = self.local.discretion(files, held=held, stdout=held and stdout)
         return launch._replace(discretion=discretion, mute=mute)

@@ -15,7 +15,8 @@ from durun.engine.local.folder import attempt_folder, evidence_path, manifest_pa
 from durun.engine.local.logs import read_stream
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.records import ExitRecord
-from durun.language.outputs import MAX_STDOUT, OutputError, collect_outputs, said_reason
+from durun.engine.polling import Given
+from durun.language.outputs import MAX_STDOUT, OutputError, collect_outputs, said_reason, said_status
 from durun.model.runbook import Step
 from durun.model.task import TaskKey
 from durun.model.values import Json
@@ -88,6 +89,15 @@ class Results:
             return said_reason(_written(output_path(attempt_folder(self._run_folder, folder))))
         except OutputError:
             return ""
+
+    def given(self, key: TaskKey, folder: int, limit: int) -> Given:  # noqa: ARG002
+        """What a probe of a `wait_for` has left. Raises, where it is sealed, SecretUnavailable."""
+        place = attempt_folder(self._run_folder, folder)
+        try:
+            status = said_status(_written(output_path(place)))
+        except OutputError:
+            status = None
+        return Given(read_stream(place, "stdout", limit), status)
 
     def stdout(self, key: TaskKey, folder: int, limit: int) -> bytes:  # noqa: ARG002
         """The first `limit` bytes that a process wrote to stdout. Raises, where they are sealed, SecretUnavailable."""

@@ -17,8 +17,9 @@ from durun.engine.local.secrecy import LocalSecrecy, keeps
 from durun.engine.local.supervisor.held import CAP
 from durun.engine.local.supervisor.log import AttemptLog
 from durun.engine.local.supervisor.outlet import CAP as OUTPUT_CAP
+from durun.engine.polling import Given
 from durun.errors import StorageFailed
-from durun.language.outputs import OutputError, collect_outputs, likely_values, said_reason
+from durun.language.outputs import OutputError, collect_outputs, likely_values, said_reason, said_status
 from durun.model.runbook import Step
 from durun.model.task import TaskKey
 from durun.model.values import Json
@@ -81,6 +82,14 @@ class SealedResults(Results):
     def said(self, folder: int) -> str:
         """It came with the outputs; see `Results`."""
         return said_reason(_part(self._secrecy.vault.written(folder), "output"))
+
+    def given(self, key: TaskKey, folder: int, limit: int) -> Given:
+        """What was held back is sealed; see `Results`."""
+        parts = self._secrecy.vault.written(folder)
+        status = said_status(_part(parts, "output"))
+        if "stdout" in parts or self._preparer.step(key).secret_outputs:
+            return Given(_part(parts, "stdout")[:limit], status)
+        return super().given(key, folder, limit)._replace(status=status)
 
     def stdout(self, key: TaskKey, folder: int, limit: int) -> bytes:
         """Of a list of targets with secret fields it was sealed; see `Results`."""

@@ -13,6 +13,7 @@ from durun.engine.ledger import Ledger
 from durun.engine.local.files import read_listed
 from durun.engine.local.hands import Hands
 from durun.engine.local.landing import Landing
+from durun.engine.local.outbox import Outbox
 from durun.engine.local.performer import Performer
 from durun.engine.local.place import Place, here
 from durun.engine.local.prepare import Preparer
@@ -68,9 +69,10 @@ class Session:
         self.secrecy = secrecy
         preparer = Preparer(state, plan, runbook, self.run_folder, clock, secrecy)
         self.targets = targets = Targets(self.ledger, preparer, self._read_listed)
-        self.performer = Performer(self.ledger, preparer, runbook, targets, _stop_grace())
-        results = self._results(preparer)
-        self.landing = Landing(self.ledger, preparer, self.performer.asker, targets, results, self.run_folder)
+        results, outbox = self._results(preparer), Outbox(_stop_grace(), self.run_folder)
+        self.performer = Performer(self.ledger, preparer, runbook, targets, results, outbox)
+        asker, poller = self.performer.asker, self.performer.poller
+        self.landing = Landing(self.ledger, preparer, asker, poller, targets, results, self.run_folder)
         self.recovery = Recovery(self.ledger, self.landing, self.run_folder, self._here)
         self.signing = Signing(config, journal)
         self.others = others_of(config, state.record.id, journal, clock)

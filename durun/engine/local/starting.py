@@ -15,7 +15,7 @@ from durun.language.expressions import ExpressionError
 from durun.model.event import TaskFailed, TaskSkipped, TaskStarted, TaskSucceeded, TaskWaiting
 from durun.model.outcome import NO_EVIDENCE, NO_SECRET
 from durun.model.runbook import Step
-from durun.model.task import TaskKey
+from durun.model.task import TaskKey, WaitKind
 from durun.model.values import Json
 
 
@@ -47,7 +47,7 @@ class Starter:
                 self._preparer.refuse_other(key, launch.request)
                 self._intent(key, launch, step)
             elif isinstance(work, Pause):
-                self._ledger.emit(TaskWaiting(**key._asdict(), kind="time", until=work.until(self._ledger.now)))
+                self._ledger.emit(waiting(key, work, self._ledger.now))
             elif isinstance(work, Question):
                 self._ledger.emit(asking(self._ledger.state, key, work, new_nonce(), self._ledger.now))
             else:
@@ -132,6 +132,12 @@ def _no_evidence(key: TaskKey) -> TaskFailed:
         "(use a longer secret, or give it to another step)"
     )
     return TaskFailed(**key._asdict(), code=NO_EVIDENCE, reason=reason, retryable=False)
+
+
+def waiting(key: TaskKey, pause: Pause, now: float) -> TaskWaiting:
+    """A task begins to wait."""
+    kind: WaitKind = "time" if pause.every is None else "poll"
+    return TaskWaiting(**key._asdict(), kind=kind, until=pause.until(now), every=pause.every)
 
 
 def failed(key: TaskKey, code: str, error: DurunError) -> TaskFailed:

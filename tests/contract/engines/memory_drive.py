@@ -14,6 +14,7 @@ from durun.engine.api import Observer, Outcome
 from durun.engine.beginning import Beginning
 from durun.engine.ledger import Ledger
 from durun.engine.people import asking
+from durun.engine.polling import Given, no_longer, overdue, what_is_said
 from durun.engine.targets import Targets
 from durun.engine.tasks import Tasks
 from durun.errors import Changed, DurunError
@@ -153,7 +154,7 @@ class Drive:
     def _take_over(self) -> list[Flight]:
         found = []
         for key, task in list(self._ledger.state.tasks.items()):
-            if task.probe is not None:
+            if task.probe is not None and task.probe.purpose != "poll":
                 answered = ev.ProbeAnswered(**key._asdict(), purpose=task.probe.purpose, answer="unknown")
                 self._ledger.emit(answered)
             if task.status != "running" or task.attempt is None:
@@ -186,6 +187,8 @@ class Drive:
         match command:
             case do.Start(key):
                 self._guarded(key, self._start)
+            case do.Ask(key, "poll"):
+                self._guarded(key, self._ask_poll)
             case do.Ask(key, purpose):
                 self._guarded(key, lambda key: self._ask(key, purpose))
             case do.Resolve(key):
@@ -196,14 +199,8 @@ class Drive:
                 emit(ev.TaskRepeated(**key._asdict(), proof=proof))
             case do.GiveUpOn(key):
                 emit(ev.TaskFailed(**key._asdict(), code="in_doubt", reason="on_in_doubt: fail", retryable=False))
-            case do.TimeUp(key):
-                emit(ev.TaskSucceeded(**key._asdict(), how="ran"))
-            case do.Grant(key, outputs, reason):
-                emit(ev.TaskSucceeded(**key._asdict(), how="ran", outputs=outputs, reason=reason))
-            case do.Deny(key, code, reason):
-                emit(ev.TaskFailed(**key._asdict(), code=code, reason=reason, retryable=False))
-            case do.StopWaiting(key):
-                emit(ev.TaskCancelled(**key._asdict(), reason="stopped by a cancel"))
+            case do.TimeUp() | do.Grant() | do.Deny() | do.Overdue() | do.StopWaiting():
+                self._end_wait(command)
             case do.NoteUndone(key):
                 emit(ev.TaskRolledBack(**key._asdict()))
             case do.BeginRollback(cause):
@@ -217,6 +214,21 @@ class Drive:
                 self._end(status)
             case do.Park(status):
                 emit(ev.RunParked(status=status, reason="parked"))
+
+    def _end_wait(self, command: do.TimeUp | do.Grant | do.Deny | do.Overdue | do.StopWaiting) -> None:
+        key, emit = command.key, self._ledger.emit
+        match command:
+            case do.TimeUp() | do.Overdue():
+                task = self._ledger.state.tasks[key]
+                done = ev.TaskSucceeded(**key._asdict(), how="ran")
+                over = done if isinstance(command, do.TimeUp) else overdue(key, task)
+                emit(no_longer(key, task, self._tasks.step(key)) or over)
+            case do.Grant(_, outputs, reason):
+                emit(ev.TaskSucceeded(**key._asdict(), how="ran", outputs=outputs, reason=reason))
+            case do.Deny(_, code, reason):
+                emit(ev.TaskFailed(**key._asdict(), code=code, reason=reason, retryable=False))
+            case do.StopWaiting():
+                emit(ev.TaskCancelled(**key._asdict(), reason="stopped by a cancel"))
 
     def _guarded(self, key: TaskKey, perform: Any, code: str = "expression") -> None:
         try:
@@ -239,8 +251,8 @@ class Drive:
         assert call is not None
         work = self._tasks.work(key, call)
         if isinstance(work, Pause):
-            until = work.until(self._ledger.now)
-            self._ledger.emit(ev.TaskWaiting(**key._asdict(), kind="time", until=until))
+            until, kind = work.until(self._ledger.now), "time" if work.every is None else "poll"
+            self._ledger.emit(ev.TaskWaiting(**key._asdict(), kind=kind, until=until, every=work.every))
             return
         if isinstance(work, Question):
             self._ledger.emit(asking(self._ledger.state, key, work, self._world.name("nonce"), self._ledger.now))
@@ -287,6 +299,15 @@ class Drive:
         self._ledger.emit(started)
         self._new.append(Flight(key, purpose, nonce, work.argv))
 
+    def _ask_poll(self, key: TaskKey) -> None:
+        step = self._tasks.step(key)
+        withdrawn = no_longer(key, self._ledger.state.tasks[key], step)
+        if withdrawn is not None:
+            self._ledger.emit(withdrawn)
+            return
+        assert step.poll is not None
+        self._probe(key, "poll", step.poll.call)
+
     def _resolve(self, key: TaskKey) -> None:
         fan_out = self._tasks.step(key).fan_out
         assert fan_out is not None
@@ -321,6 +342,8 @@ class Drive:
                 self._attempt(flight, ended)
             case "targets":
                 self._listed(flight, ended)
+            case "poll":
+                self._polled(flight, ended)
             case _:
                 self._answered(flight, ended)
 
@@ -364,6 +387,21 @@ class Drive:
         elif answer == "done":
             how: Any = "found" if purpose == "before" else "verified"
             self._ledger.emit(ev.TaskSucceeded(**key._asdict(), how=how, outputs=outputs, reason=reason))
+
+    def _polled(self, flight: Flight, ended: Exit) -> None:
+        key, task = flight.key, self._ledger.state.tasks[flight.key]
+        poll, does = self._tasks.step(key).poll, self._world.played[flight.nonce].does
+        assert poll is not None and task.waiting is not None
+        said = what_is_said(poll, ended, Given(does.stdout.encode()), self._tasks.scope(key))
+        about: Any = {**key._asdict(), "reason": said.reason, "exit_code": ended.exit_code}
+        match said.answer:
+            case "done":
+                self._succeeded(flight, ended)
+            case "failed":
+                self._ledger.emit(ev.TaskFailed(**about, code="wait_for", retryable=False))
+            case answer:
+                asked = task.waiting.times + 1
+                self._ledger.emit(ev.ProbeAnswered(**about, purpose="poll", answer=answer, times=asked))
 
     def _after(self, flight: Flight, answer: str, reason: str) -> None:
         key = flight.key

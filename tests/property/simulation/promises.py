@@ -47,6 +47,7 @@ class Promises:
         self._until: dict[TaskKey, float | None] = {}
         self._asked: dict[TaskKey, dict[str, Any]] = {}
         self._said: dict[TaskKey, list[ev.TaskDecided]] = {}
+        self._polls: dict[TaskKey, ev.TaskWaiting] = {}
         self._session = 0
         self._round = 1
         self._finally: set[int] = set()
@@ -108,9 +109,12 @@ class Promises:
                 promise(found == self._answer(command.key, now), f"{command}: {self._said[command.key]}")
         for key in over:
             oracle.check_beside(key)
+        self._check_polls(oracle, state, commands, now)
         if oracle.stopped or oracle.rolling_back or ((self._cancelled or self._undo) and not oracle.final):
             return
         for key, task in state.tasks.items():
+            if key in self._polls:
+                continue
             if task.status == "waiting" and key.round == oracle.round and self._ready(key, now):
                 promise(key in over or not oracle.goes_on(key), f"{key} waits on after {self._until[key]}")
 
@@ -125,6 +129,44 @@ class Promises:
         if len({one.by["uid"] for one in said}) >= self._asked[key]["min_approvals"]:
             return "yes"
         return "expired" if until is not None and until <= now else ""
+
+    def _check_polls(self, oracle: Oracle, state: RunState, commands: Sequence[do.Command], now: float) -> None:
+        """A poll asks when it is due and not before, a last time at its end, and then it has failed."""
+        asks = {c.key for c in commands if isinstance(c, do.Ask) and c.purpose == "poll"}
+        ends = {c.key for c in commands if isinstance(c, do.Overdue)}
+        for key in asks | ends:
+            oracle.check_beside(key)
+            promise(oracle.final or not self._cancelled, f"{key} is polled in a cancelled run")
+        for key in ends:
+            until, last = self._polls[key].until, state.tasks[key].waiting.answered_at
+            promise(until is not None and until <= last, f"{key} fails before it was asked a last time")
+        for key in asks:
+            promise(self._due(key, state) <= now, f"{key} is asked before it is due")
+        moves = [command for command in commands if isinstance(command, (do.Start, do.Ask, do.Resolve))]
+        if oracle.stopped or oracle.rolling_back or self._cancelled or self._undo:
+            return
+        if len(moves) + len(self._busy(state)) >= self.plan.max_parallel:
+            return
+        for key, task in state.tasks.items():
+            polls = task.status == "waiting" and key in self._polls and key.round == oracle.round
+            polls = polls and key.target is None  # a fan-out has limits of its own
+            if polls and self._due(key, state) <= now:
+                busy = task.probe is not None and task.probe.session == state.record.sessions
+                promise(busy or key in asks | ends or not oracle.goes_on(key), f"{key} is due, and is not asked")
+
+    def _due(self, key: TaskKey, state: RunState) -> float:
+        poll, last = self._polls[key], state.tasks[key].waiting.answered_at
+        if last is None:
+            return 0.0
+        return last + poll.every if poll.until is None else min(last + poll.every, poll.until)
+
+    @staticmethod
+    def _busy(state: RunState) -> list[TaskKey]:
+        session = state.record.sessions
+        return [
+            key for key, task in state.tasks.items()
+            if task.status == "running" or (task.probe is not None and task.probe.session == session)
+        ]  # fmt: skip
 
     def _check_rest(self, oracle: Oracle, state: RunState, command: do.Command) -> None:
         if oracle.rolling_back:
@@ -198,11 +240,7 @@ class Promises:
         """After a turn's commands: the limits of what is at work at once."""
         if not any(isinstance(command, (do.Start, do.Ask, do.Resolve)) for command in commands):
             return
-        session = state.record.sessions
-        busy = [
-            key for key, task in state.tasks.items()
-            if task.status == "running" or (task.probe is not None and task.probe.session == session)
-        ]  # fmt: skip
+        busy = self._busy(state)
         promise(len(busy) <= self.plan.max_parallel, f"max_parallel {self.plan.max_parallel}: {busy}")
         for command in commands:
             fan = self.plan.node(command.key.step).fan if isinstance(command, do.Start) else None
@@ -280,17 +318,8 @@ class Promises:
             case ev.TaskSucceeded() | ev.TaskSkipped():
                 promise(key not in self._asked or self._answer(key, at) == "yes", f"{key}: nobody has said yes")
                 self._finished.add(key)
-            case ev.TaskWaiting():
-                promise(key not in self._until or key in self._withdrawn, f"{key} begins to wait anew")
-                self._until[key] = event.until
-                self._withdrawn.discard(key)
-                if event.asked is not None:
-                    self._asked[key], self._said[key] = event.asked, []
-            case ev.RequestWithdrawn():
-                self._withdrawn.add(key)
-            case ev.TaskDecided():
-                promise(event.nonce == self._asked[key]["nonce"], f"{event} counts, and something else is asked")
-                self._said[key].append(event)
+            case ev.TaskWaiting() | ev.RequestWithdrawn() | ev.TaskDecided():
+                self._waits(key, event)
             case ev.TaskStarted():
                 promise(self._licence.get(key, "new") != "", f"{key} starts, and its last attempt is not resolved")
                 promise(not self.world.lives(key), f"{key} starts while its last attempt lives")
@@ -308,6 +337,7 @@ class Promises:
                 self._failures[key] += 1 if event.retryable else 1000
                 self._given_up |= {key} if event.code in ("in_doubt", "verify") else set()
             case ev.TaskRetried():
+                self._polls.pop(key, None)
                 self._retried(key, node, event)
             case ev.ProbeAnswered(purpose="in_doubt"):
                 last = self._answers.get(key)
@@ -325,6 +355,24 @@ class Promises:
                 self._finished |= {key} if event.resolution == "done" else set()
             case _:
                 pass
+
+    def _waits(self, key: TaskKey, event: ev.TaskWaiting | ev.RequestWithdrawn | ev.TaskDecided) -> None:
+        match event:
+            case ev.TaskWaiting():
+                begun = key in self._until or key in self._polls
+                promise(not begun or key in self._withdrawn, f"{key} begins to wait anew")
+                self._withdrawn.discard(key)
+                if event.kind == "poll":
+                    self._polls[key] = event
+                    return
+                self._until[key] = event.until
+                if event.asked is not None:
+                    self._asked[key], self._said[key] = event.asked, []
+            case ev.RequestWithdrawn():
+                self._withdrawn.add(key)
+            case ev.TaskDecided():
+                promise(event.nonce == self._asked[key]["nonce"], f"{event} counts, and something else is asked")
+                self._said[key].append(event)
 
     def _repeated(self, key: TaskKey, node: Node, event: ev.TaskRepeated, at: float) -> None:
         if event.proof == "idempotent":

@@ -263,7 +263,7 @@ class Runner:
 
     # -- commands -------------------------------------------------------------------------------------------
 
-    def perform(self, command: do.Command) -> None:  # noqa: C901  (one case a command)
+    def perform(self, command: do.Command) -> None:
         match command:
             case do.Start(key):
                 if self.condition_holds(key):
@@ -281,18 +281,25 @@ class Runner:
                 self.emit(ev.TaskFailed(**about(key), code="in_doubt", reason="on_in_doubt: fail", retryable=False))
             case do.Stop(key):
                 self.stop(key)
-            case do.TimeUp(key):
-                self.emit(ev.TaskSucceeded(**about(key), how="ran"))
-            case do.Grant(key, outputs, reason):
-                self.emit(ev.TaskSucceeded(**about(key), how="ran", outputs=outputs, reason=reason))
-            case do.Deny(key, code, reason):
-                self.emit(ev.TaskFailed(**about(key), code=code, reason=reason, how="ran", retryable=False))
-            case do.StopWaiting(key):
-                self.emit(ev.TaskCancelled(**about(key), reason="stopped by a cancel"))
+            case do.TimeUp() | do.Grant() | do.Deny() | do.Overdue() | do.StopWaiting():
+                self.end_wait(command)
             case do.NoteUndone(key):
                 self.emit(ev.TaskRolledBack(**about(key)))
             case _:
                 self.perform_for_run(command)
+
+    def end_wait(self, command: do.TimeUp | do.Grant | do.Deny | do.Overdue | do.StopWaiting) -> None:
+        match command:
+            case do.Grant(key, outputs, reason):
+                self.emit(ev.TaskSucceeded(**about(key), how="ran", outputs=outputs, reason=reason))
+            case do.Deny(key, code, reason):
+                self.emit(ev.TaskFailed(**about(key), code=code, reason=reason, how="ran", retryable=False))
+            case do.TimeUp(key):
+                self.emit(ev.TaskSucceeded(**about(key), how="ran"))
+            case do.Overdue(key):
+                self.emit(ev.TaskFailed(**about(key), code="timeout", reason="not in time", retryable=False))
+            case do.StopWaiting(key):
+                self.emit(ev.TaskCancelled(**about(key), reason="stopped by a cancel"))
 
     def perform_for_run(self, command: do.Command) -> None:
         match command:
@@ -323,6 +330,11 @@ class Runner:
         return number, f"{self.state.record.sessions}.{number}.{self.state.record.sequence}"
 
     def start(self, key: TaskKey) -> None:
+        rhythm = self.world.poll_of(key)
+        if rhythm is not None:
+            until = None if rhythm[1] is None else self.world.now + rhythm[1]
+            self.emit(ev.TaskWaiting(**about(key), kind="poll", until=until, every=rhythm[0]))
+            return
         seconds = self.world.wait_of(key)
         if seconds is not None:
             self.emit(ev.TaskWaiting(**about(key), kind="time", until=self.world.now + seconds))
@@ -372,7 +384,7 @@ class Runner:
 
     def stop(self, key: TaskKey) -> None:
         task = self.state.tasks[key]
-        nonce = task.probe.nonce if task.status == "pending" else task.attempt.nonce
+        nonce = task.probe.nonce if task.status in ("pending", "waiting") else task.attempt.nonce
         if nonce in self.world.live and nonce not in self.stopped:
             self.stopped.add(nonce)
             self.world.kill(nonce)
@@ -406,6 +418,9 @@ class Runner:
     def report_answer(self, process: Process) -> None:
         key = process.key
         answer, reason = answer_of(process.end, (DONE,), (NOT_DONE,))
+        if process.purpose == "poll":
+            self.report_poll(key, answer, reason)
+            return
         self.emit(ev.ProbeAnswered(**about(key), purpose=process.purpose, answer=answer, reason=reason))
         match process.purpose, answer:
             case "in_doubt", "done":
@@ -420,3 +435,12 @@ class Runner:
                 self.emit(ev.TaskInDoubt(**about(key), reason=reason))
             case _:
                 pass
+
+    def report_poll(self, key: TaskKey, answer: str, reason: str) -> None:
+        if answer == "done":
+            self.emit(ev.TaskSucceeded(**about(key), how="ran"))
+        elif answer == "not_done" and self.world.chance(self.world.weather.trouble * 0.2):
+            self.emit(ev.TaskFailed(**about(key), code="wait_for", reason="fail_when holds", retryable=False))
+        else:
+            asked = self.state.tasks[key].waiting.times + 1
+            self.emit(ev.ProbeAnswered(**about(key), purpose="poll", answer=answer, reason=reason, times=asked))

@@ -42,6 +42,7 @@ class Weather:
     requests: float
     honest: bool
     crashes_left: int
+    over: bool = False
 
     @classmethod
     def draw(cls, rng: Random) -> Weather:
@@ -61,7 +62,7 @@ class Weather:
     def calm(self) -> None:
         """From now on everything goes well."""
         self.trouble = self.crash = self.requests = 0.0
-        self.honest = True
+        self.honest = self.over = True
 
 
 class World:
@@ -78,6 +79,7 @@ class World:
         leaves = [name for name, node in plan.nodes.items() if node.leaf and node.fan_out is None]
         share = rng.choice([0.0, 0.0, 0.2, 0.5])
         self.waiting_steps = {name for name in leaves if rng.random() < share}
+        self.polling_steps = {name for name in sorted(self.waiting_steps) if rng.random() < 0.5}
         share = rng.choice([0.0, 0.0, 0.2, 0.5])
         self.asking_steps = {name for name in leaves if rng.random() < share} - self.waiting_steps
 
@@ -106,6 +108,12 @@ class World:
         if key.step not in self.asking_steps:
             return None
         return self._facts.setdefault(("asks", key), (self.rng.choice([1, 1, 2]), self.rng.choice([None, 9.0, 100.0])))
+
+    def poll_of(self, key: TaskKey) -> tuple[float, float | None] | None:
+        """How often a task asks and for how long at most (None: for ever), if its wait is one for an answer."""
+        if key.step not in self.polling_steps:
+            return None
+        return self._facts.setdefault(("poll", key), self.rng.choice([(1, 0), (2, 9), (5, 30), (0.5, None), (30, 40)]))
 
     # -- processes ------------------------------------------------------------------------------------------
 
@@ -148,6 +156,8 @@ class World:
             return self.rng.choice([Exit("exit", 1), Exit("timeout"), Exit("exit", None, 9)])
         if purpose == "targets":
             return Exit("exit", 0)
+        if purpose == "poll":
+            return Exit("exit", DONE if self.weather.over else self.rng.choice([DONE, NOT_DONE, NOT_DONE, NOT_DONE]))
         if self.weather.honest:
             return Exit("exit", DONE if self.effects[key] else NOT_DONE)
         return Exit("exit", self.rng.choice([DONE, NOT_DONE]))

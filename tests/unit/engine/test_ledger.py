@@ -225,3 +225,75 @@ def test_a_state_is_never_read_half_before_and_half_after_somebody_elses_commit(
     assert state.record.sequence == journal.head("r1")
     assert state.record.counts == {"succeeded": 1}
     assert state.tasks[TaskKey("a")].status == "succeeded"
+
+
+# -- what is only kept in mind ----------------------------------------------------------------------------------
+
+A = TaskKey("a")
+
+
+@pytest.fixture
+def polling(ledger: Ledger) -> Ledger:
+    """A run in which `a` polls, and was asked once."""
+    ledger.begin_turn()
+    ledger.emit(ev.TaskWaiting(step="a", kind="poll", until=None, every=5.0))
+    ledger.emit(ev.ProbeStarted(step="a", purpose="poll", folder=1, nonce="n", session=1))
+    ledger.emit(answered(1))
+    ledger.commit()
+    return ledger
+
+
+def asked(nonce: str) -> ev.ProbeStarted:
+    return ev.ProbeStarted(step="a", purpose="poll", folder=1, nonce=nonce, session=1)
+
+
+def answered(times: int) -> ev.ProbeAnswered:
+    return ev.ProbeAnswered(step="a", purpose="poll", answer="not_done", times=times, reason=f"no {times}")
+
+
+def test_what_is_kept_in_mind_counts_and_is_in_no_journal(run: Any, polling: Ledger) -> None:
+    head = run.journal.head("r1")
+    for times in (2, 3):
+        polling.begin_turn()
+        polling.keep_in_mind(asked(f"n{times}"))
+        assert polling.progress.busy == 1
+        polling.commit()
+        polling.begin_turn()
+        polling.keep_in_mind(answered(times))
+        polling.commit()
+    assert (polling.state.tasks[A].waiting.times, polling.progress.busy) == (3, 0)
+    assert (run.journal.head("r1"), run.journal.tasks("r1")[A].waiting.times) == (head, 1)
+    assert polling.kept_in_mind() == [A]
+
+
+def test_what_is_recorded_later_makes_state_and_journal_one_again(run: Any, polling: Ledger) -> None:
+    polling.keep_in_mind(asked("n2"))
+    polling.keep_in_mind(answered(2))
+    polling.emit(answered(2))
+    assert polling.kept_in_mind() == []
+    polling.commit()
+    assert read_state(run.journal, "r1").tasks == polling.state.tasks
+
+
+def test_a_refused_commit_loses_nothing_that_was_in_mind_before_and_all_of_its_turn(run: Any, polling: Ledger) -> None:
+    polling.keep_in_mind(asked("n2"))
+    polling.commit()
+    before = polling.state.tasks[A]
+    polling.begin_turn()
+    foreign(run, CANCEL)
+    polling.keep_in_mind(answered(2))
+    polling.emit(answered(2))
+    with pytest.raises(SequenceConflict):
+        polling.commit()
+    polling.reload()
+    assert polling.state.tasks[A] == before
+    assert (before.probe.nonce, before.waiting.times, polling.kept_in_mind()) == ("n2", 1, [A])
+
+
+def test_what_ends_a_wait_ends_what_was_in_mind(run: Any, polling: Ledger) -> None:
+    polling.keep_in_mind(asked("n2"))
+    polling.commit()
+    polling.emit(ev.TaskSucceeded(step="a", how="ran"))
+    polling.commit()
+    assert polling.kept_in_mind() == []
+    assert read_state(run.journal, "r1").tasks == polling.state.tasks

@@ -89,7 +89,8 @@ FAN = FanOut(TargetsValue(("a", "b")))
         ("secrets[inputs.name]", "a secret is named, not computed", "write `secrets.NAME`"),
         ("other", "there is no `other`", "write `steps.other`"),
         ("null", "there is no `null`", "write `none`"),
-        ("result.exit_code", "this version has no `wait_for`, which gives `result`", ""),
+        ("result.exit_code", "`result` is what the probe of a `wait_for` gave: only its `until` and `fail_when` can "
+         "read it", ""),
         ("env", "a variable is named, not computed", "write `env.NAME`"),
         ("env[inputs.name]", "a variable is named, not computed", "write `env.NAME`"),
         ("run.ID", "`run` has no `ID`", "did you mean `id`?"),

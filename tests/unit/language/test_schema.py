@@ -81,6 +81,8 @@ steps:
   - {id: asked, collect: {run: [ps], as: ps.txt}}
   - {id: pause, wait: 5s}
   - {id: other, runbook: {file: other.yaml, inputs: {role: "${{ inputs.role }}"}}}
+  - {id: ready, wait_for: {run: [true], until: result.exit_code == 0, fail_when: false, every: 5s, timeout: 1h}}
+  - {id: up, wait_for: {http: {url: "https://a.example/"}}}
   - {id: until, wait: {until: "2026-01-31T09:15:00Z"}}
   - id: agreed
     approval: {message: "m ${{ inputs.role }}", approvers: [ada, "group:dba"], min_approvals: 2, timeout: 24h,

@@ -9,7 +9,7 @@ from durun.model.apply import FINAL_FAILURE, IllegalTransition, apply
 from durun.model.event import Stamped
 from durun.model.plan import FanOutPolicy, Node
 from durun.model.state import RunState
-from durun.model.task import Target
+from durun.model.task import Target, TaskKey, Waiting
 
 STARTED = ev.TaskStarted(step="a", attempt=1, folder=1, nonce="n", session=1, idempotency_key="k", request="r")
 SUCCEEDED = ev.TaskSucceeded(step="a", how="ran")
@@ -234,3 +234,49 @@ def test_a_group_is_let_go_in_the_statuses_that_the_runbook_names(new_run):
     assert not run.state.record.holds_group
     run.fold(ev.RunEnded(status="failed", exit_code=1))
     assert run.state.record.holds_group
+
+
+# -- polls ------------------------------------------------------------------------------------------------------
+
+POLLS = ev.TaskWaiting(step="a", kind="poll", until=100.0, every=5.0)
+POLLED = ev.ProbeStarted(step="a", purpose="poll", folder=1, nonce="n", session=1)
+NOT_YET = ev.ProbeAnswered(step="a", purpose="poll", answer="not_done", reason="exit code 1", exit_code=1, times=1)
+
+
+def test_an_answer_says_when_a_poll_is_asked_again(new_run):
+    run = new_run([Node("a")])
+    run.fold(POLLS)
+    waiting = run.state.tasks[TaskKey("a")].waiting
+    assert waiting.to_be_asked(0.0)
+    run.fold(POLLED, NOT_YET)
+    task = run.state.tasks[TaskKey("a")]
+    assert (task.status, task.probe, task.reason, task.waiting.times) == ("waiting", None, "exit code 1", 1)
+    assert task.waiting.due == min(task.waiting.answered_at + 5.0, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("answered_at", "due", "overdue"), [(10.0, 15.0, False), (97.0, 100.0, False), (100.0, 100.0, True)]
+)
+def test_a_poll_is_asked_a_last_time_at_its_end(answered_at, due, overdue):
+    waiting = Waiting("poll", 100.0, every=5.0, times=3, answered_at=answered_at)
+    assert (waiting.due, waiting.overdue, waiting.to_be_asked(200.0)) == (due, overdue, not overdue)
+
+
+@pytest.mark.parametrize(
+    ("before", "event"),
+    [
+        ([POLLS], ev.ProbeStarted(step="a", purpose="in_doubt", folder=1, nonce="n", session=1)),
+        ([POLLS, POLLED], ev.ProbeStarted(step="a", purpose="poll", folder=2, nonce="m", session=1)),
+        ([ev.TaskWaiting(step="a", kind="time", until=5.0)], POLLED),
+        ([ev.TaskWaiting(step="a", kind="time", until=5.0)], NOT_YET),
+        ([], POLLED),
+        ([], NOT_YET),
+        ([POLLS], POLLS),
+        ([POLLS], STARTED),
+    ],
+)
+def test_only_what_polls_is_polled(new_run, before, event):
+    run = new_run([Node("a")])
+    run.fold(*before)
+    with pytest.raises(IllegalTransition):
+        run.fold(event)

@@ -57,6 +57,7 @@ EXAMPLES = [
         step="a", targets=(Target("t", {"name": "t"}), Target("u", "u")), tasks=2, round=1, skipped=True
     ),
     ev.TaskSkipped(**TASK, reason="if"),
+    ev.TaskWaiting(**TASK, kind="poll", until=None, every=5.0),
     ev.TaskWaiting(**TASK, kind="approval", until=12.5, asked={"message": "now?", "nonce": "n", "digest": DIGEST}),
     ev.TaskDecided(
         **TASK,
@@ -74,6 +75,7 @@ EXAMPLES = [
     ev.TaskStarted(**TASK, attempt=2, folder=3, nonce="n", session=1, idempotency_key="k", request=DIGEST),
     ev.TaskNeverBegan(**TASK, attempt=1, reason="no gate"),
     ev.ProbeStarted(**TASK, purpose="after", folder=4, nonce="p", session=1),
+    ev.ProbeAnswered(**TASK, purpose="poll", answer="not_done", reason="exit code 1", exit_code=1, times=12),
     ev.ProbeAnswered(**TASK, purpose="in_doubt", answer="not_done", reason="exit code 2", exit_code=2),
     ev.TaskSucceeded(**TASK, how="adopted", outputs={"x": 1.5}, exit_code=0, reason="", log={"stdout": {"bytes": 1}}),
     ev.TaskFailed(**TASK, code="exit", reason="exit code 1", how="ran", exit_code=1, retryable=False, log=None),
@@ -99,7 +101,7 @@ STORED = {
     "clock_jumped": "expected found",
     "decision_refused": "step target round verdict by why nonce digest reason",
     "finally_started": "round status tasks",
-    "probe_answered": "step target round purpose answer reason exit_code",
+    "probe_answered": "step target round purpose answer reason exit_code times",
     "probe_started": "step target round purpose folder nonce session",
     "request_withdrawn": "step target round reason",
     "rollback_requested": "reason by",
@@ -126,7 +128,7 @@ STORED = {
     "task_skipped": "step target round reason",
     "task_started": "step target round attempt folder nonce session idempotency_key request",
     "task_decided": "step target round verdict by nonce digest reason fields attachments advisory",
-    "task_waiting": "step target round kind until asked",
+    "task_waiting": "step target round kind until asked every",
     "task_succeeded": "step target round how outputs exit_code reason log sealed evidence",
 }
 

@@ -1,0 +1,74 @@
+"""A poll in the middle of which durun is killed: it asks on, its time is not begun anew, what follows is done once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from crash_harness import Bench, wait_until
+
+STEPS = """
+steps:
+  - {id: before, run: 'eval "$MARK"'}
+  - id: ready
+    wait_for:
+      run: 'echo x >>"$EFFECTS.asked"; test "$(wc -l <"$EFFECTS.asked")" -ge 4; echo n=4 >>"$DURUN_OUTPUT"'
+      every: 20ms
+      timeout: 1h
+    outputs: {n: {type: integer}}
+  - {id: after, run: 'test "$N" = 4; eval "$MARK"', env: {N: "${{ steps.ready.outputs.n }}"}}
+"""
+HEAD = "defaults: {on_in_doubt: ask}"
+
+
+def went_on(bench: Bench) -> None:
+    """All was done, once, and the wait began once."""
+    assert bench.effects() == {"before": 1, "after": 1}
+    assert len(Path(f"{bench.effects_file}.asked").read_text().split()) >= 4
+    assert len(bench.events("task_waiting")) == 1
+    bench.check()
+
+
+@pytest.mark.fault(1, 2, 3)
+@pytest.mark.parametrize("hit", range(1, 9))
+@pytest.mark.parametrize("point", ["append.after", "send.after", "land.before"])
+def test_a_poll_outlives_its_runner(bench: Bench, point: str, hit: int) -> None:
+    book = str(bench.write(STEPS, head=HEAD))
+    _, ran = bench.crash("run", book, at=f"runner {point} {hit}")
+    while ran.code != 0:
+        run = bench.last()
+        if bench.in_doubt():
+            bench.settle_honestly()
+        ran = bench("run", book) if run is None else bench("resume", run)
+        assert ran.code in (0, 3), ran
+    went_on(bench)
+
+
+@pytest.mark.fault(9)
+@pytest.mark.parametrize("point", ["gate.before", "link.after", "spawn.after", "exit.before", "ended.before"])
+def test_a_probe_whose_supervisor_is_killed_is_no_doubt(bench: Bench, point: str) -> None:
+    sprung, ran = bench.crash("run", str(bench.write(STEPS)), at=f"supervisor {point} 3")
+    assert sprung and ran.code == 0, ran
+    went_on(bench)
+
+
+@pytest.mark.fault(3)
+def test_a_probe_that_outlived_its_runner_is_asked_anew_and_its_own_answer_is_nobodys(bench: Bench) -> None:
+    fifo, come = bench.fifo(), bench.folder / "come"
+    book = bench.write(
+        f"""
+steps:
+  - {{id: ready, wait_for: {{run: 'test -e {come} || read -r _ <{fifo}', every: 10ms, timeout: 1h}}}}
+  - {{id: after, run: 'eval "$MARK"'}}
+"""
+    )
+    process = bench.start("run", str(book))
+    wait_until(bench.steps)
+    bench.kill(process.pid)
+    come.touch()
+    ran = bench("resume", bench.last() or "")
+    assert ran.code == 0, ran
+    assert bench.effects() == {"after": 1}
+    bench.let_go(fifo)
+    bench.quiet()
+    bench.check()
