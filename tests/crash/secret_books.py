@@ -36,7 +36,7 @@ KILLS = [
     *(f"runner {point}.{when}" for point in ("append", "send", "land", "put") for when in ("before", "after")),
     *(
         f"supervisor {point}.{when}"
-        for point in ("spawn", "seal", "exit", "files", "ended")
+        for point in ("spawn", "seal", "exit", "files", "ended", "taken", "capture")
         for when in ("before", "after")
     ),
     "runner shown.before",
@@ -145,6 +145,11 @@ def _steps(dice: Dice) -> str:
       run: {_run("check")}
       not_done_on: [1]
 """,
+        f"""\
+  - id: taken
+    collect: {{run: {_run("show")}, as: shown}}
+    continue_on_error: true
+{_ALL}""",
         f"""\
   - id: tiny
     run: {_run("show")}

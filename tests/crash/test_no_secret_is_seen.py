@@ -114,6 +114,9 @@ class Watched:
         for more in (["show", run], ["show", run, "--events", "--json"], ["show", run, "--json"], ["logs", run]):
             assert self.call(*more, view=[]) == 0
         assert self.call("history", "--json", view=[]) == 0
+        page = self._bench.folder / "report.html"
+        assert self.call("report", run, "-o", str(page), view=[]) == 0
+        self._said.append((str(page), page.read_bytes()))
         bundle = self._bench.folder / "bundle.tar.gz"
         assert self.call("export", run, "-o", str(bundle), view=[]) == 0
         self._said.append((str(bundle), gzip.decompress(bundle.read_bytes())))

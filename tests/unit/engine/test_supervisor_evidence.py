@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 import tracemalloc
+from glob import escape
 from pathlib import Path
 
 import pytest
@@ -81,10 +82,12 @@ def test_a_stdout_that_is_empty_is_evidence_too(rig):
 
 
 def test_files_are_taken_without_any_command(rig, tmp_path):
+    tmp_path = tmp_path / "a [b] *"
+    tmp_path.mkdir()
     (tmp_path / "a.log").write_text("a")
     (tmp_path / "b.log").write_text("b")
     (tmp_path / ".c.log").write_text("a")
-    ended = rig.run(cwd=str(tmp_path), collect=Collect(globs=["*.log", f"{tmp_path}/b.log", "a.log"]))
+    ended = rig.run(cwd=str(tmp_path), collect=Collect(globs=["*.log", f"{escape(str(tmp_path))}/b.log", "a.log"]))
     assert ended.record.exit_code == 0
     taken = manifest(rig, ended)
     assert {name: kept(rig, item) for name, item in taken["items"].items()} == {

@@ -88,12 +88,12 @@ class Capture:
 
     def _pieces(self) -> Iterator[Piece]:
         for pattern in self._globs:
-            found = sorted(glob.iglob(os.path.join(self._cwd, pattern), recursive=True, include_hidden=True))  # noqa: PTH118, PTH207
-            files = [path for path in found if not Path(path).is_dir()]
+            found = sorted(glob.iglob(pattern, root_dir=self._cwd, recursive=True, include_hidden=True))  # noqa: PTH207
+            files = [path for path in found if not (Path(self._cwd) / path).is_dir()]
             if not files:
                 self._problems.append(f"nothing matches {pattern}")
-            for path in files:
-                name = os.path.relpath(path, self._cwd) if not pattern.startswith("/") else path
+            for name in files:
+                path = str(Path(self._cwd) / name)
                 yield Piece(name, path, path)
         place = folders.evidence_path(self._folder)
         for root, _, names in sorted(os.walk(place)):
