@@ -192,7 +192,11 @@ COMMANDS: dict[str, tuple[str, list[tuple[list[str], str, bool]], list[tuple[str
         [],
     ),
     "completion": ("print what makes bash, zsh or fish complete durun's commands", [], [("shell", False)]),
-    "doctor": ("look whether durun is well here", [(["--share"], "anything", False), (["--json"], "", False)], []),
+    "doctor": (
+        "look whether durun is well here",
+        [(["--share"], "anything", False), (["--fix"], "", False), (["--json"], "", False)],
+        [],
+    ),
 }
 OPTION_HELP: dict[str, str] = {
     "run --input": "An input; may be repeated.",
@@ -289,6 +293,7 @@ OPTION_HELP: dict[str, str] = {
     "prune --json": "Write JSON, for programs.",
     "prune --quiet": "Write only what went wrong.",
     "doctor --share": "Let this unix group see what is asked, and approve it.",
+    "doctor --fix": "Mend what is safe to: permissions, a journal that a killed process left unfinished.",
     "doctor --json": "Write JSON, for programs.",
 }
 VALUES: dict[str, list[str]] = {

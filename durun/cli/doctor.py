@@ -12,6 +12,7 @@ from durun.cli.exit_codes import worst
 from durun.config import load_config
 from durun.doctor.examine import examine
 from durun.doctor.here import Here
+from durun.doctor.mend import mend
 from durun.secrets.keyrings import WorkerKeyring
 from durun.sharing.places import share as share_with
 from durun.views.doctor import doctor_json, doctor_text
@@ -22,6 +23,10 @@ def command(
     share: Annotated[
         str | None, Option("--share", metavar="GROUP", help="Let this unix group see what is asked, and approve it.")
     ] = None,
+    fix: Annotated[
+        bool,
+        Option("--fix", help="Mend what is safe to: permissions, a journal that a killed process left unfinished."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> int:
     """Look whether durun is well here: its state, its journal, where secrets are. Changes nothing but what it is told.
@@ -32,6 +37,11 @@ def command(
     if share is not None:
         share_with(load_config(os.environ).home, share)
     with closing(WorkerKeyring()) as keyring:
-        checks = examine(Here(load_config(os.environ), keyring, os.environ))
-    sys.stdout.write(dump(doctor_json(checks)) if as_json else doctor_text(checks))
+        here = Here(load_config(os.environ), keyring, os.environ)
+        checks = examine(here)
+        before = checks
+        if fix and mend(here, checks):
+            checks = examine(here)
+    mended = [old.name for old, new in zip(before, checks, strict=True) if old.status != "ok" and new.status == "ok"]
+    sys.stdout.write(dump(doctor_json(checks, mended)) if as_json else doctor_text(checks, mended))
     return worst([check.exit_code for check in checks])

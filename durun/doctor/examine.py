@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from durun.doctor import processes, secrecy, sharing, state
+from durun.doctor import clock, installed, processes, secrecy, sharing, state
 from durun.doctor.here import Here
 from durun.errors import DurunError
 from durun.model.check import Check
 
 CHECKS: Mapping[str, Callable[[Here], Check]] = {
     "state_directory": state.directory,
+    "permissions": state.permissions,
     "journal": state.journal,
     "sharing": sharing.sharing,
     "keyring": secrecy.keyring,
@@ -19,6 +20,9 @@ CHECKS: Mapping[str, Callable[[Here], Check]] = {
     "secret_files": secrecy.secret_files,
     "core_dumps": processes.core_dumps,
     "sessions": processes.sessions,
+    "clock": clock.clock,
+    "plugins": installed.plugins,
+    "completions": installed.completions,
 }
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 from durun.doctor.here import Here
-from durun.errors import StorageFailed
+from durun.errors import StorageFailed, Unsafe
 from durun.journal.connect import Unfinished
 from durun.journal.health import look
 from durun.journal.place import require_safe
 from durun.model.check import Check
+from durun.sharing.places import shared
 
 
 def directory(here: Here) -> Check:
@@ -26,13 +28,45 @@ def directory(here: Here) -> Check:
     return Check("state_directory", "ok", f"{home} is not there yet: the first run makes it")
 
 
+def permissions(here: Here) -> Check:
+    """What is in the state directory is its owner's alone, but what is shared on purpose."""
+    found = too_open(here)
+    if not found:
+        return Check("permissions", "ok", "what is in it is yours alone")
+    names = ", ".join(path.name for path, _ in found[:5])
+    message = f"others may read {names}{f' and {len(found) - 5} more' if len(found) > 5 else ''}"
+    return Check("permissions", "fail", message, "durun doctor --fix", Unsafe.exit_code)
+
+
+def too_open(here: Here) -> list[tuple[Path, int]]:
+    """What of yours in the state directory others can get at, and the mode that it should have."""
+    home = here.config.home
+    if not home.is_dir():
+        return []
+    on_purpose = shared(home)
+    kept = set() if on_purpose is None else set(on_purpose.modes)
+    found = []
+    for path in (home, *sorted(home.iterdir())):
+        status = path.lstat()
+        if path in kept or stat.S_ISLNK(status.st_mode) or status.st_uid != os.geteuid():
+            continue
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            found.append((path, 0o700 if stat.S_ISDIR(status.st_mode) else 0o600))
+    return found
+
+
 def journal(here: Here) -> Check:
     """It opens, and SQLite finds its structure whole."""
     path = here.config.journal_path
     try:
         health = look(path)
     except Unfinished as cut_short:
-        return Check("journal", "warn", cut_short.message, "the next `durun run` or `durun resume` undoes it")
+        return Check(
+            "journal",
+            "warn",
+            cut_short.message,
+            "durun doctor --fix; or the next `durun run` or `durun resume` does it",
+        )
     if health is None:
         return Check("journal", "ok", "there is none yet: the first run makes it")
     return Check("journal", "ok", f"{path} is whole (SQLite {health.sqlite}, mode {health.mode})")

@@ -1,9 +1,12 @@
--- What completions ask of the journal: read-only, one statement, the newest first.
+-- What completions and the doctor ask of the journal: read-only, one statement.
 
 -- name: runs
 SELECT id, runbook, status FROM run
 WHERE substr(id, 1, length(:begun)) = :begun
 ORDER BY created_at DESC, number DESC LIMIT 50;
+
+-- name: newest
+SELECT CAST(created_at AS TEXT) FROM run ORDER BY created_at DESC LIMIT 1;
 
 -- name: steps
 SELECT DISTINCT step.value FROM run

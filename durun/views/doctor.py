@@ -12,19 +12,20 @@ from durun.views.text import one_line, spoken
 _STATUS, _NAME = 4, 15
 
 
-def doctor_text(checks: Sequence[Check]) -> str:
-    """A line for each check, with its hint below."""
-    return "".join(map(_lines, checks))
+def doctor_text(checks: Sequence[Check], mended: Sequence[str] = ()) -> str:
+    """A line for each check, with its hint below. `mended`: the checks that were not well a moment ago."""
+    return "".join(_lines(check, check.name in mended) for check in checks)
 
 
-def _lines(check: Check) -> str:
-    text = f"{check.status:<{_STATUS}}  {spoken(check.name):<{_NAME}}  {one_line(check.message)}\n"
+def _lines(check: Check, mended: bool) -> str:
+    text = f"{check.status:<{_STATUS}}  {spoken(check.name):<{_NAME}}  {one_line(check.message)}"
+    text += " (mended)\n" if mended else "\n"
     return text + (f"{'':{_STATUS + _NAME + 4}}hint: {one_line(check.hint)}\n" if check.hint else "")
 
 
-def doctor_json(checks: Sequence[Check]) -> dict[str, Json]:
+def doctor_json(checks: Sequence[Check], mended: Sequence[str] = ()) -> dict[str, Json]:
     """The same as one object."""
     found: list[Json] = [
         {"name": check.name, "status": check.status, "message": check.message, "hint": check.hint} for check in checks
     ]
-    return {"schema": SCHEMA, "checks": found}
+    return {"schema": SCHEMA, "checks": found, "mended": list(mended)}

@@ -34,4 +34,61 @@ def test_programs_get_one_object(durun, home):
     found = json.loads(durun("doctor", "--json").out)
     assert found["schema"] == 1
     assert {"name", "status", "message", "hint"} == set(found["checks"][0])
-    assert [check["name"] for check in found["checks"]][:2] == ["state_directory", "journal"]
+    assert [check["name"] for check in found["checks"]][:3] == ["state_directory", "permissions", "journal"]
+
+
+def test_what_is_safe_is_mended_when_asked(durun, home, recorded):
+    recorded.failed("aaaa")
+    (home / "keyring.json").write_text("{}")
+    (home / "keyring.json").chmod(0o644)
+    (home / "runs").mkdir(mode=0o755, exist_ok=True)
+    (home / "runs").chmod(0o755)
+    home.chmod(0o750)
+    ran = durun("doctor")
+    assert ran.code == 13
+    assert f"others may read {home.name}, keyring.json, runs" in ran.out
+    mended = durun("doctor", "--fix")
+    assert mended.code == 0
+    assert f"ok    state directory  {home} (mode 0700, on a disk of this machine) (mended)" in mended.out
+    assert "what is in it is yours alone (mended)" in mended.out
+    modes = [(home / name).stat().st_mode & 0o777 for name in ("", "keyring.json", "runs")]
+    assert modes == [0o700, 0o600, 0o700]
+    assert json.loads(durun("doctor", "--fix", "--json").out)["mended"] == []
+
+
+def test_without_being_asked_nothing_is_changed(durun, home, recorded):
+    recorded.failed("aaaa")
+    (home / "keyring.json").write_text("{}")
+    (home / "keyring.json").chmod(0o644)
+    before = {path: (path.stat().st_mode, path.stat().st_size) for path in home.iterdir() if "-" not in path.name}
+    durun("doctor")
+    assert {path: (path.stat().st_mode, path.stat().st_size) for path in before} == before
+
+
+def test_a_damaged_journal_is_left_untouched(durun, home):
+    home.mkdir(mode=0o700)
+    (home / "journal.db").write_bytes(b"ruined" * 1000)
+    (home / "journal.db").chmod(0o600)
+    assert durun("doctor", "--fix").code == 7
+    assert (home / "journal.db").read_bytes() == b"ruined" * 1000
+
+
+def test_a_clock_that_stands_before_the_record_is_told(durun, home, recorded):
+    recorded.succeeded("aaaa", at=32_503_680_000.0)  # the year 3000
+    out = durun("doctor").out
+    assert "warn  clock            it says " in out
+    assert "and the journal has a run of 3000-01-01T00:00:00" in out
+
+
+@pytest.mark.parametrize(
+    ("shell", "place"), [("bash", "bash-completion/completions/durun"), ("zsh", "zsh/site-functions/_durun")]
+)
+def test_completions_are_looked_for_where_the_shell_does(durun, home, tmp_path, monkeypatch, shell, place):
+    monkeypatch.setenv("SHELL", f"/bin/{shell}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert f"durun completion {shell} > {tmp_path}" in durun("doctor").out
+    file = tmp_path / "data" / place
+    file.parent.mkdir(parents=True)
+    file.write_text("")
+    assert f"{shell} finds them in {file}" in durun("doctor").out
