@@ -203,7 +203,7 @@ class _Planner:
 
 def _has_effect(step: Step) -> bool:
     """Whether a step changes anything outside of the run, as far as it can be told."""
-    if step.call is None:
+    if step.call is None or step.collects:
         return False
     action = step.call.action
     return action.kind not in _WITHOUT and not (action.kind == "http" and action.spec["kind"] == "safe")

@@ -202,8 +202,7 @@ def controls(subject: Subject) -> list[tuple[str, list[tuple[str, tuple[str, str
 def timeline(subject: Subject) -> Timeline | None:
     """When what was done."""
     end = subject.state.record.ended_at or subject.now
-    words = {"never_began": "never began", "in_doubt": "in doubt", "rolled_back": "rolled back"}
-    return draw(spans_of(_in_order(subject.state.tasks), subject.events, end, words))
+    return draw(spans_of(_in_order(subject.state.tasks), subject.events, end))
 
 
 def title(subject: Subject) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from durun.model.clock import to_iso
-from durun.model.runbook import Action, Runbook, Step
+from durun.model.runbook import Action, Expression, Runbook, Step, Template
 from durun.model.state import RunState
 from durun.model.status import TASK_STATUSES, TaskStatus
 from durun.model.task import TaskKey, TaskState
@@ -53,7 +53,7 @@ class Same(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """One step. `bad` and `others` are its tasks; `more` says how many of them are not listed."""
+    """One step. `bad` and `others` are its tasks; `rest` says how many others there are, `more` what is not listed."""
 
     id: str
     name: str
@@ -66,6 +66,7 @@ class Listed(NamedTuple):
     same: list[Same]
     bad: list[TaskRow]
     others: list[TaskRow]
+    rest: str
     more: str
 
 
@@ -134,8 +135,14 @@ def _listed(step: Step, tasks: Tasks, now: float) -> Listed:
         same=_same(bad) if fanned and len(bad) > 1 else [],
         bad=[_row(key, task, now) for key, task in bad[:MOST_BAD]],
         others=[_row(key, task, now) for key, task in good[:MOST_GOOD]],
+        rest=_rest(len(good), bool(bad)),
         more=f"and {counted(hidden, 'more target')}: durun show RUN --step {step.id}" if hidden else "",
     )
+
+
+def _rest(number: int, others: bool) -> str:
+    said = counted(number, "other target" if others else "target")
+    return said if number <= MOST_GOOD else f"{said}, of which the first {MOST_GOOD} are listed"
 
 
 def _same(bad: Tasks) -> list[Same]:
@@ -181,14 +188,20 @@ def _of_action(action: Action) -> str:
             text = f"approval: {_written(spec.get('message', ''))}"
         case "manual":
             text = f"by hand: {_written(spec.get('instructions', ''))}"
+        case "assert":
+            text = f"assert {_written(spec['that'])}"
+        case "wait":
+            text = f"wait {_written(spec.get('until', '') if isinstance(spec, dict) else spec)}"
         case kind:
-            text = kind
+            text = f"{kind}: {', '.join(map(str, spec))}" if isinstance(spec, dict) else kind
     return text if len(text) <= _LONG else f"{text[:_LONG]}…"
 
 
 def _written(value: object) -> str:
     """A value with its expressions as they are written."""
-    parts = getattr(value, "parts", None)
-    if parts is None:
-        return str(value)
-    return "".join(part if isinstance(part, str) else f"${{{{ {part.source} }}}}" for part in parts)
+    match value:
+        case Expression():
+            return value.source
+        case Template():
+            return "".join(part if isinstance(part, str) else f"${{{{ {part.source} }}}}" for part in value.parts)
+    return str(value)

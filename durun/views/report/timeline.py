@@ -5,13 +5,13 @@ Only geometry: the template draws it. Ten thousand targets are as many bars as t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from durun.model.event import DecisionRefused, Stamped, TaskDecided, TaskEvent, TaskWaiting, key_of
 from durun.model.task import TaskKey, TaskState
-from durun.views.text import duration
+from durun.views.text import duration, spoken
 
 LEFT, WIDTH, GAP = 190, 760, 34
 """Pixels: of the names, of the bars, of an idle time that is cut short."""
@@ -61,7 +61,7 @@ class Mark(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """The whole drawing."""
+    """The whole drawing. `statuses`: what its colours mean, each with its word."""
 
     width: float
     height: float
@@ -69,17 +69,16 @@ class Timeline(NamedTuple):
     ticks: list[Mark]
     gaps: list[Mark]
     lasted: str
+    statuses: list[tuple[str, str]]
 
 
-def spans_of(
-    tasks: Iterable[tuple[TaskKey, TaskState]], events: Sequence[Stamped], end: float, words: Mapping[str, str]
-) -> list[Span]:
-    """Attempts and waits. `end` is when what goes on is cut; `words` are what statuses are called."""
+def spans_of(tasks: Iterable[tuple[TaskKey, TaskState]], events: Sequence[Stamped], end: float) -> list[Span]:
+    """Attempts and waits. `end` is when what goes on is cut."""
     spans = []
     for key, task in tasks:
         for attempt in task.attempts:
             last = attempt.ended_at or end
-            what = f"{key}, attempt {attempt.number}: {words.get(attempt.status, attempt.status)}"
+            what = f"{key}, attempt {attempt.number}: {spoken(attempt.status)}"
             title = f"{what}, {duration(last - attempt.started_at)}"
             spans.append(Span(key.step, attempt.started_at, last, attempt.status, title))
     return spans + _waits(events, end)
@@ -109,14 +108,17 @@ def draw(spans: Sequence[Span]) -> Timeline | None:
     axis = _Axis(spans)
     rows: list[Row] = []
     y = 4.0
-    for step in dict.fromkeys(span.step for span in sorted(spans, key=lambda span: span.begin)):
+    for step in dict.fromkeys(span.step for span in sorted(spans, key=lambda span: (span.begin, span.end))):
         lanes = _lanes([span for span in spans if span.step == step], axis)
         height = max(_ROW, len(lanes) * _LANE + 6)
         top = y + (height - len(lanes) * _LANE) / 2
         bars = [bar._replace(y=top + lane * _LANE) for lane, found in enumerate(lanes) for bar in found]
         rows.append(Row(step, y, height, bars))
         y += height
-    return Timeline(LEFT + WIDTH + 20, y + 24, rows, axis.ticks(), axis.gaps(), duration(axis.end - axis.begin))
+    seen = sorted({span.status for span in spans})
+    statuses = [(status, spoken(status)) for status in seen]
+    lasted = duration(axis.end - axis.begin)
+    return Timeline(LEFT + WIDTH + 40, y + 24, rows, axis.ticks(), axis.gaps(), lasted, statuses)
 
 
 def _lanes(spans: list[Span], axis: _Axis) -> list[list[Bar]]:

@@ -104,6 +104,7 @@ def test_ten_thousand_targets_are_grouped_and_what_went_wrong_comes_first():
     assert "3 failed: no route" in words
     assert words.index("host-77 ") < words.index("host-1 ")
     assert text.count('class="bar') < 20_000
+    assert "9997 other targets, of which the first 2000 are listed" in words
     assert "and 7997 more targets: durun show RUN --step fleet" in words
 
 
