@@ -12,6 +12,7 @@ from durun.audit.pruning import forget_left_over, prunable, prune
 from durun.cli.arguments import JsonOption, Option, QuietOption
 from durun.cli.export import write_bundle
 from durun.cli.history import parse_since
+from durun.engine.local.signing import Signing
 from durun.errors import Busy, StorageFailed, UsageError
 from durun.model.clock import to_iso
 from durun.model.task import RunRecord
@@ -38,6 +39,8 @@ def command(
     with open_app() as app:
         app.tidy()
         forget_left_over(app.config, app.journal)
+        if problem := Signing(app.config, app.journal).begin():
+            sys.stderr.write(f"{problem}\n")
         for record in prunable(app.journal, parse_since(older_than, app.clock.now())):
             try:
                 pruned.append(_prune(app, record, folder))

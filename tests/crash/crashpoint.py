@@ -48,6 +48,10 @@ RUNNER = {
     "shown": f"{_LOCAL}.sealed_results:SealedResults._show",
     "destroy": f"{_LOCAL}.vault:Vault.destroy",
     "unmark": f"{_LOCAL}.vault:Vault.unmark",
+    "begin_to_sign": f"{_LOCAL}.signing:Signing.begin",
+    "key": "durun.secrets.places:InFile.keep",
+    "sign": "durun.journal.sqlite:SqliteJournal.sign",
+    "prune": "durun.journal.sqlite:SqliteJournal.prune",
 }
 SUPERVISOR = {
     "open": f"{_LOCAL}.supervisor.loop:open_run",

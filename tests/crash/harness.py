@@ -18,6 +18,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from durun.audit.history import Place, prove
+from durun.cli.verify import own_keys
+from durun.config import Config
 from durun.journal.reading import read_state
 from durun.journal.sqlite import open_journal
 from durun.model.state import RunState
@@ -276,9 +279,9 @@ class Bench:
         return dict(found[-1])
 
     def check(self, run: str | None = None) -> None:
-        """The chain of hashes is whole, and the events fold to the projections."""
+        """The chain of hashes is whole, the events fold to the projections, and the register has every run as it is."""
         with open_journal(self.home / "journal.db", read_only=True) as journal:
-            journal.check(run or self.last() or "")
+            prove(Place(journal, self.home / "runs"), run or self.last() or "", own_keys(Config(self.home)), [])
 
     def events(self, kind: str, run: str | None = None) -> list[dict[str, Any]]:
         """The events of one stored type."""

@@ -88,7 +88,7 @@ class Runner:
                 self._observer.said(line)
 
     def _get_ready_to_sign(self) -> None:
-        """The first tasks are under way: what that costs now, nobody waits for."""
+        """At the latest when the run ends or parks; better when its first tasks are under way, and nobody waits."""
         if problem := self._session.signing.begin():
             self._observer.said(problem)
 
@@ -100,6 +100,8 @@ class Runner:
         while True:
             try:
                 self._gather(replies)
+                if self._over():
+                    self._get_ready_to_sign()
                 self._ledger.commit()
                 break
             except SequenceConflict:

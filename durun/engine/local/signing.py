@@ -35,7 +35,7 @@ class Signing:
             with closing(WorkerKeyring()) as keyring:
                 self._journal.sign_with(Ed25519Signer(SigningKey(self._home, keyring, os.environ).private()))
         except (SecretUnavailable, StorageFailed) as error:
-            return f"what this run records is not signed: {error.message}; {error.hint}"
+            return f"what is recorded is not signed: {error.message}; {error.hint}"
         return ""
 
     def sign(self) -> None:

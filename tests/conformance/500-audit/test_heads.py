@@ -98,7 +98,7 @@ def test_without_a_key_a_run_says_so_and_goes_on_and_the_next_one_signs_for_it(o
     key.unlink()
     said = operator("run", "runbook.yaml", "-q")
     assert said.out == (
-        f"what this run records is not signed: durun's signing key is gone from {key}; put the key back; else move "
+        f"what is recorded is not signed: durun's signing key is gone from {key}; put the key back; else move "
         f"{operator.home}/sign.json away, and a new key is made: tell those who verify its id\n"
     )
     assert entries(operator)[-1].signature is None
