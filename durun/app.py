@@ -49,8 +49,12 @@ class App(NamedTuple):
 
     def tidy(self) -> None:
         """Finish what processes that were killed at the very end of a run have left."""
-        from durun.engine.local.marks import marked
+        from durun.engine.local.marks import NOTICES, marked
 
+        for run_id in marked(self.config.home, NOTICES):
+            from durun.engine.local.outgoing import tell_about
+
+            tell_about(self.config.home, run_id)
         if marked(self.config.home):
             from durun.engine.local.discretion import finish_destroying
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from durun.actions import assertion, collect, generate, http, people, run, runbook, secret, wait
+from durun.actions import apprise, assertion, collect, generate, http, people, run, runbook, secret, wait
 from durun.actions.api import Action
 
 ACTIONS: Mapping[str, Action] = {
     "run": run.prepare,
+    "apprise": apprise.prepare,
     "assert": assertion.prepare,
     "collect": collect.prepare,
     "http": http.prepare,

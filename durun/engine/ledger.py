@@ -27,6 +27,7 @@ from durun.model.event import (
     Stamped,
     TaskEvent,
     key_of,
+    type_of,
 )
 from durun.model.plan import Plan
 from durun.model.progress import Progress
@@ -181,6 +182,11 @@ class Ledger:
         events, self._untold = self._untold, []
         if events:
             self._observer.saw(events, self.state)
+
+    def newest(self, kind: str) -> Event | None:
+        """The newest event of a stored type."""
+        found = [*self._journal.events(self.state.record.id, types=(kind,)), *self._pending]
+        return next((stamped.event for stamped in reversed(found) if type_of(stamped.event) == kind), None)
 
     def cancel_reason(self) -> str:
         """Why the run is to be stopped, by the newest request: the record's reason is by now another one."""

@@ -82,8 +82,7 @@ class Tasks:
 
     def work(self, key: TaskKey, call: Call) -> Work:
         """What the call's action says is to be done. Raises ExpressionError."""
-        context = _Context(self.scope(key), self._clock, self.secrecy)
-        return ACTIONS[call.action.kind](call.action.spec, call.shell, context)
+        return prepared(call, self.scope(key), self._clock, self.secrecy)
 
     def idempotency_key(self, key: TaskKey) -> str:
         """The same for every attempt of the task in this run, as long as its step stays the same: 32 hex digits."""
@@ -118,6 +117,11 @@ class Tasks:
                 "restore what its values are made of, or settle it: "
                 f"durun show {self.values.state.record.id} --step {key.step}",
             )
+
+
+def prepared(call: Call, scope: Mapping[str, Any], clock: Clock, secrecy: Secrecy) -> Work:
+    """What the call's action says is to be done, where these names are known. Raises ExpressionError."""
+    return ACTIONS[call.action.kind](call.action.spec, call.shell, _Context(scope, clock, secrecy))
 
 
 class _Context:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from durun.language.calls import DEFAULT_SHELL, read_shell
 from durun.language.concurrency import read_concurrency
 from durun.language.declarations import read_inputs
+from durun.language.notices import read_notices
 from durun.language.references import check_references, env_names
 from durun.language.retry import read_retry
 from durun.language.schema import document_schema
@@ -58,6 +59,7 @@ def build(reader: Reader, document: dict[str, Json], raw: Any, text: str, shelf:
         requires=Requires(**requires),
         max_parallel=reader.value(document.get("max_parallel", 8), ("max_parallel",)),
         concurrency=read_concurrency(reader, document.get("concurrency", {})),
+        notify=read_notices(reader, document.get("notify", ()), around.shell),
         on_failure=document.get("on_failure", "stop"),
         outputs=reader.value(document.get("outputs", {}), ("outputs",)),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-NOT_YET_TOP = frozenset({"notify"})
+NOT_YET_TOP: frozenset[str] = frozenset()
 NOT_YET_STEP = frozenset({"uses", "with", "privileged"})
 NOT_YET: Mapping[str, frozenset[str]] = {
     "the runbook": NOT_YET_TOP,

@@ -27,13 +27,14 @@ from durun.model.values import Value
 
 Path = tuple[str | int, ...]
 When = Literal[
-    "start", "plan", "secret", "run", "targets", "inputs", "task", "attempt", "verify", "poll", "rollback", "group",
-    "end",
+    "start", "plan", "secret", "run", "targets", "inputs", "task", "attempt", "verify", "poll", "rollback", "notify",
+    "group", "end",
 ]  # fmt: skip
 """`start`: before there is a run. `plan`: before anything runs. `secret`: when a secret is wanted. `run`: for every
 step. `targets`: when a fan-out is reached. `inputs`: when an included runbook is reached. `task`: per task, before it
 starts. `attempt`, `verify`: with the step's idempotency key. `poll`: when a probe of a `wait_for` has answered.
-`rollback`: with its own key, and the step's outputs. `group`, `end`: when a group or the run has ended."""
+`rollback`: with its own key, and the outputs. `notify`: when somebody is told. `group`, `end`: when a group or the
+run has ended."""
 
 
 class Place(NamedTuple):
@@ -61,6 +62,8 @@ def places(runbook: Runbook, *, included: bool = False) -> Iterator[Place]:
     yield from _in(runbook.max_parallel, ("max_parallel",), None, "plan")
     if runbook.concurrency is not None:
         yield from _in(runbook.concurrency.group, ("concurrency", "group"), None, "start")
+    for number, notice in enumerate(runbook.notify):
+        yield from _of_call(notice.call, ("notify", number), None, "notify")
     for key, steps in (("steps", runbook.steps), ("finally", runbook.finally_steps)):
         for number, step in enumerate(steps):
             yield from places_of(step, (key, number))
@@ -149,7 +152,7 @@ def _own(verify: Call, call: Call | None) -> Call:
     return verify._replace(env=env, secret_files=files, working_directory=folder)
 
 
-def _of_call(call: Call, path: Path, step: Step, when: When, inside: Path = ()) -> Iterator[Place]:
+def _of_call(call: Call, path: Path, step: Step | None, when: When, inside: Path = ()) -> Iterator[Place]:
     """`inside` leads from what stands around the action to the action."""
     for at, value, secret in _in_action(call.action, (*path, *inside)):
         yield from _in(value, at, step, when, secret=secret)
@@ -174,6 +177,8 @@ def _in_action(action: Action, path: Path) -> Iterator[tuple[Path, Value, bool]]
                     yield from (((*at, key, name), part, name == "key") for name, part in value.items())
                 else:
                     yield (*at, key), value, key in SECRET_IN
+        case "apprise":
+            yield at, action.spec["urls"], True
         case _:
             yield at, action.spec, False
 

@@ -24,6 +24,7 @@ _ROOTS: dict[When, tuple[str, ...]] = {
     "verify": (*_ANYWHERE, "steps", "target", "step"),
     "rollback": (*_ANYWHERE, "steps", "target", "step"),
     "poll": (*_ANYWHERE, "steps", "target", "step", "result"),
+    "notify": _ANYWHERE,
     "group": (*_ANYWHERE, "steps", "target"),
     "end": (*_ANYWHERE, "steps"),
 }
@@ -36,6 +37,7 @@ _WHERE_NOT: dict[When, str] = {
     "targets": "can't be read in `targets`",
     "inputs": "can't be read before the step has started",
     "task": "can't be read before the step has started",
+    "notify": "can't be read in `notify`; `inputs`, `env`, `run` and `secrets` can",
     "group": "can't be read in the outputs of a group",
     "end": "can't be read in the outputs of a run",
 }
@@ -160,12 +162,14 @@ class _Checker:
                 return "string"
         return None
 
-    def _inputs(self, _: Place, reference: Reference) -> Finding | None:
+    def _inputs(self, place: Place, reference: Reference) -> Finding | None:
         if len(reference.path) == 1:
             return None
         name = reference.path[1]
         if not isinstance(name, str):
             return "an input is named, not computed", "write `inputs.NAME`"
+        if place.when == "notify" and name in self._runbook.inputs and self._runbook.inputs[name].secret:
+            return f"the secret input `{name}` is gone when the run has succeeded", "name it under `secrets:` instead"
         if name not in self._runbook.inputs:
             return f"there is no input `{name}`", did_you_mean(name, self._runbook.inputs) or self._declare(name)
         return _too_deep(reference.path, 2, self._runbook.inputs[name].schema.get("type", "string"))
@@ -182,7 +186,7 @@ class _Checker:
 
     def _run(self, place: Place, reference: Reference) -> Finding | None:
         final = place.step is not None and self._graph.final(place.step.id)
-        known = ("id", "started_at", *(("status", "failed_steps") if final else ()))
+        known = ("id", "started_at", *(("status", "failed_steps") if final or place.when == "notify" else ()))
         early = place.when in ("plan", "secret")
         if early:
             known = ("id",)

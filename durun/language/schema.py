@@ -61,7 +61,7 @@ _MAPPINGS: Final = frozenset(
         "rollback",
         "runbook",
     }
-    | {"the runbook", "a secret", "keyring", "command", "put", "delete"}
+    | {"the runbook", "a secret", "a notice", "keyring", "command", "put", "delete"}
     | {"http", "auth", "basic", "tls", "body", "from"}
     | {"password", "token", "bytes", "ssh_key", "rsa_key", "x509_request"}
 )
@@ -300,6 +300,7 @@ def _missing_hint(key: str, value: dict[str, Json]) -> str:
         "argv": "write `argv: [COMMAND, ARGUMENT, …]`",
         "service": "write `service:`, what the value is for, and `username:`, whose it is",
         "value": "write `value: ${{ steps.ID.outputs.NAME }}`",
+        "events": "write `events: [failed, waiting, in_doubt, succeeded]`, those that matter",
         "group": "write `group:`, a name such as rotate-${{ inputs.role }}",
         "file": "write `file:`, the runbook's path, relative to this file",
         "that": "write `that:`, an expression that must be true",

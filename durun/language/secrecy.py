@@ -121,7 +121,7 @@ def _listed_by_command(step: Step) -> bool:
 
 def _word(path: Path) -> str:
     """The key of the step, or of the file, under which a path leads on."""
-    while len(path) > 2 and path[0] in ("steps", "finally"):
+    while len(path) > 2 and path[0] in ("steps", "finally", "notify"):
         path = path[2:]
     while path[0] in ("rollback", "verify", "wait_for") and len(path) > 1:
         path = path[1:]

@@ -21,6 +21,8 @@ Happening: TypeAlias = (
     | ev.RunInterrupted
     | ev.RunEnded
     | ev.SealsDestroyed
+    | ev.NotifyDue
+    | ev.Notified
     | ev.ClockJumped
 )
 """What happens to a run that is there already, beside what happens to its tasks and fan-outs."""
@@ -58,7 +60,7 @@ def apply_run(run: RunRecord, event: Happening, at: float, sequence: int) -> Run
                 "reason": event.reason,
                 "ended_at": at,
             }
-        case ev.SurroundingsAccepted() | ev.SealsDestroyed() | ev.ClockJumped():
+        case ev.SurroundingsAccepted() | ev.SealsDestroyed() | ev.NotifyDue() | ev.Notified() | ev.ClockJumped():
             changes = {}
         case _:
             assert_never(event)

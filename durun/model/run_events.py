@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-from durun.model.status import RunStatus
+from durun.model.status import NotifyOn, RunStatus
 from durun.model.task import Target
 from durun.model.values import Json
 
@@ -169,6 +169,27 @@ class SealsDestroyed(NamedTuple):
     values: int
 
 
+class NotifyDue(NamedTuple):
+    """Somebody is to be told, by these `notifiers` of the runbook (their places in its list), under one `key`.
+
+    `about` is a digest of how the run stands: of the same standing nobody is told twice.
+    """
+
+    event: NotifyOn
+    about: str
+    key: str
+    notifiers: Sequence[int]
+
+
+class Notified(NamedTuple):
+    """A notifier was asked to tell what was due under this key; if not `ok`, `reason` says why it did not."""
+
+    key: str
+    notifier: int
+    ok: bool
+    reason: str = ""
+
+
 class ClockJumped(NamedTuple):
     """The wall clock stood at `found` when at least `expected` was due. Times go on from the latest seen."""
 
@@ -191,6 +212,8 @@ RunEvent: TypeAlias = (
     | RunInterrupted
     | RunEnded
     | SealsDestroyed
+    | NotifyDue
+    | Notified
     | ClockJumped
 )
 """Something that happened to the run, or to a fan-out of it."""

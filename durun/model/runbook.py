@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 from durun.model.slotted import Fixed
+from durun.model.status import NotifyOn
 from durun.model.values import Json, Value
 
 InDoubtPolicy = Literal["verify", "rerun", "ask", "fail"]
@@ -115,10 +116,7 @@ class Verify(NamedTuple):
 
 
 class Poll(NamedTuple):
-    """What `wait_for` asks, and when its answer is good (None: exit code 0, or a status 2xx) or hopeless.
-
-    How often it is asked, and until when, stands in its step's call.
-    """
+    """What `wait_for` asks, and when the answer is good (None: exit code 0, or 2xx) or hopeless."""
 
     call: Call
     until: Expression | None = None
@@ -319,6 +317,13 @@ class Concurrency(NamedTuple):
     release_on: tuple[Literal["waiting", "failed"], ...] = ()
 
 
+class Notice(NamedTuple):
+    """Whom to tell, and of what: a program, a server, or a service of Apprise."""
+
+    events: tuple[NotifyOn, ...]
+    call: Call
+
+
 class Runbook(NamedTuple):
     """A whole checked runbook. `text` is the file as read, `included` those of the files that it includes, by path.
 
@@ -341,6 +346,7 @@ class Runbook(NamedTuple):
     requires: Requires = Requires()
     max_parallel: Value = 8
     concurrency: Concurrency | None = None
+    notify: tuple[Notice, ...] = ()
     on_failure: Literal["stop", "rollback"] = "stop"
     outputs: Mapping[str, Value] = {}
     env_names: tuple[str, ...] = ()

@@ -58,3 +58,6 @@ ENDED: frozenset[RunStatus] = FINAL | {"failed", "rollback_failed"}
 """Runs at their end; `failed` and `rollback_failed` can be resumed."""
 RESUMABLE: frozenset[RunStatus] = ENDED - FINAL
 """Runs at their end that an operator's resume takes up again."""
+
+NotifyOn = Literal["failed", "waiting", "in_doubt", "succeeded"]
+"""What somebody can be told of a run."""

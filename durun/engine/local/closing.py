@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from durun.engine.ledger import Ledger
+from durun.engine.local.marks import mark_notice
 from durun.engine.local.prepare import Preparer
+from durun.engine.notices import due, of_status
 from durun.language.expressions import ExpressionError, render
 from durun.model.clock import to_iso
 from durun.model.ending import exit_code_in, left_standing
@@ -18,14 +21,26 @@ from durun.model.values import Json
 class Closer:
     """Ends or parks one run."""
 
-    def __init__(self, ledger: Ledger, preparer: Preparer, runbook: Runbook) -> None:
+    def __init__(self, ledger: Ledger, preparer: Preparer, runbook: Runbook, run_folder: Path) -> None:
         self._ledger = ledger
         self._preparer = preparer
         self._runbook = runbook
+        self._run_folder = run_folder
 
     def park(self, status: Literal["waiting", "in_doubt"]) -> None:
         """Leave the run until a person or a time has come."""
+        self._have_told(status, 0)
         self._ledger.emit(RunParked(status=status, reason=self._waiting_for()))
+
+    def _have_told(self, status: RunStatus, exit_code: int) -> None:
+        """Who is to be told of this is recorded with it."""
+        if not self._runbook.notify:
+            return
+        newest = self._ledger.newest("notify_due")
+        wanted = due(self._runbook, self._ledger.state, of_status(status, exit_code), newest)
+        if wanted is not None:
+            mark_notice(self._run_folder.parent.parent, self._run_folder.name)
+            self._ledger.emit(wanted)
 
     def end(self, status: RunStatus) -> None:
         """End the run; its outputs are rendered if it has succeeded."""
@@ -46,6 +61,7 @@ class Closer:
             reason=reason,
             standing=left_standing(plan, state),
         )
+        self._have_told(status, ended.exit_code)
         self._ledger.emit(ended)
 
     def _waiting_for(self) -> str:

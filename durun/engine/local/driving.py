@@ -13,6 +13,7 @@ from durun.engine.local.discretion import DONE_WITH, close, destroy_seals, forge
 from durun.engine.local.files import remove_folder
 from durun.engine.local.folder import STOP
 from durun.engine.local.hands import take as take_hands
+from durun.engine.local.outgoing import tell_about
 from durun.engine.local.recovery import refuse_older_journal
 from durun.engine.local.runner import Runner
 from durun.engine.local.session import Charge, Session
@@ -88,5 +89,6 @@ class Driver:
         outcome = outcome._replace(head=session.signing.head(outcome.run_id))
         if outcome.status != "interrupted":
             announce(f"run {outcome.run_id} of {state.record.runbook} {outcome.status}: head {outcome.head}")
+        tell_about(self._config.home, outcome.run_id)
         observer.ended(outcome)
         return outcome

@@ -1,7 +1,12 @@
-"""Which runs have sealed values that are to be destroyed once they succeed: an empty file for each, by its id."""
+"""Which runs have something left to do that is easily forgotten: an empty file for each, by its id.
+
+In `sealing/` those with sealed values that are to be destroyed once they succeed; in `notices/` those of which somebody
+is still to be told.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 _FOLDER = "sealing"
@@ -12,7 +17,23 @@ def mark_of(home: Path, run_id: str) -> Path:
     return home / _FOLDER / run_id
 
 
-def marked(home: Path) -> list[str]:
+def marked(home: Path, folder: str = _FOLDER) -> list[str]:
     """The ids of all such runs."""
-    folder = home / _FOLDER
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    place = home / folder
+    return sorted(path.name for path in place.iterdir()) if place.is_dir() else []
+
+
+NOTICES = "notices"
+
+
+def notice_of(home: Path, run_id: str) -> Path:
+    """The file that says that somebody is to be told of this run; whoever tells holds an `flock` on it."""
+    return home / NOTICES / run_id
+
+
+def mark_notice(home: Path, run_id: str) -> None:
+    """Note it before it is recorded. Where that can't be done nobody stops: the run itself is told of all the same."""
+    path = notice_of(home, run_id)
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.touch(mode=0o600)

@@ -30,7 +30,7 @@ class Outbox:
 
     def __init__(self, stop_grace: float, run_folder: Path) -> None:
         self._stop_grace = stop_grace
-        self._run_folder = run_folder
+        self.run_folder = run_folder
         self._used: list[int] = []
         self.orders: list[Order] = []
         self.new_flights: list[Flight] = []
@@ -41,7 +41,7 @@ class Outbox:
         """The orders, which are then no longer here. Folders that are used again are empty by then."""
         orders = self.orders
         for folder in self._used:
-            remove_folder(attempt_folder(self._run_folder, folder))
+            remove_folder(attempt_folder(self.run_folder, folder))
         self._drop()
         return orders
 

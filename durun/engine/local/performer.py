@@ -42,7 +42,7 @@ class Performer:
         self.poller = Poller(ledger, preparer, outbox, results)
         self._starter = Starter(ledger, preparer, self.outbox)
         self.asker = Asker(ledger, preparer, self.outbox, targets, self._starter)
-        self._closer = Closer(ledger, preparer, runbook)
+        self._closer = Closer(ledger, preparer, runbook, outbox.run_folder)
 
     def take_orders(self) -> list[Order]:
         """What is to be sent now that the turn is committed: first, what is redacted in all that follows."""

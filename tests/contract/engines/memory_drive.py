@@ -13,6 +13,7 @@ from durun.actions.api import Done, Failed, Pause, Process, Question
 from durun.engine.api import Observer, Outcome
 from durun.engine.beginning import Beginning
 from durun.engine.ledger import Ledger
+from durun.engine.notices import due, of_status
 from durun.engine.people import asking
 from durun.engine.polling import Given, no_longer, overdue, what_is_said
 from durun.engine.targets import Targets
@@ -213,6 +214,7 @@ class Drive:
             case do.End(status):
                 self._end(status)
             case do.Park(status):
+                self._have_told(status, 0)
                 emit(ev.RunParked(status=status, reason="parked"))
 
     def _end_wait(self, command: do.TimeUp | do.Grant | do.Deny | do.Overdue | do.StopWaiting) -> None:
@@ -330,7 +332,13 @@ class Drive:
                 status, reason = "failed", error.message
         plan = self._ledger.plan
         code, left = exit_code_in(plan, state, status), left_standing(plan, state)
+        self._have_told(status, code)
         self._ledger.emit(ev.RunEnded(status=status, exit_code=code, outputs=outputs, reason=reason, standing=left))
+
+    def _have_told(self, status: Any, code: int) -> None:
+        wanted = due(self._runbook, self._ledger.state, of_status(status, code), self._ledger.newest("notify_due"))
+        if wanted is not None:
+            self._ledger.emit(wanted)
 
     # -- what has ended ----------------------------------------------------------------------------------------
 

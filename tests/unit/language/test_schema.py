@@ -35,6 +35,10 @@ files: ["*.sql"]
 requires: {commands: [psql], groups: [dba], privileges: [superuser]}
 max_parallel: 4
 concurrency: {group: "all-${{ inputs.role }}", on_conflict: wait, release_on: [waiting, failed]}
+notify:
+  - {events: [failed, waiting, in_doubt, succeeded], run: [tell], env: {A: b}, shell: sh}
+  - {events: [failed], http: {url: "https://a.example/"}}
+  - {events: [failed], apprise: ["mailtos://a.example"]}
 defaults: {timeout: 5m, retry: {max_attempts: 2}, shell: sh, on_in_doubt: ask}
 steps:
   - id: one

@@ -93,6 +93,8 @@ EXAMPLES = [
     ev.RunInterrupted(reason="SIGINT"),
     ev.RunEnded(status="succeeded", exit_code=0, outputs={"url": "x"}, reason="", standing=[["a", "t"], ["b", None]]),
     ev.SealsDestroyed(values=3),
+    ev.NotifyDue(event="waiting", about=DIGEST, key="k", notifiers=[0, 2]),
+    ev.Notified(key="k", notifier=2, ok=False, reason="exit code 3"),
     ev.ClockJumped(expected=2.0, found=1.0),
 ]
 
@@ -100,6 +102,8 @@ STORED = {
     "cancel_requested": "reason by",
     "clock_jumped": "expected found",
     "decision_refused": "step target round verdict by why nonce digest reason",
+    "notified": "key notifier ok reason",
+    "notify_due": "event about key notifiers",
     "finally_started": "round status tasks",
     "probe_answered": "step target round purpose answer reason exit_code times",
     "probe_started": "step target round purpose folder nonce session",

@@ -16,6 +16,7 @@ SAMPLES = {
     "session": 1, "pid": 1, "round": 1, "attempt": 1, "folder": 1, "tasks": 1, "due": 0.0, "expected": 1.0,
     "until": 2.0, "kind": "time", "verdict": "approve",
     "found": 2.0, "cause": "failed",
+    "event": "failed", "notifiers": [0], "notifier": 0, "ok": False,
     "exit_code": 1, "by": {}, "inputs": {}, "surroundings": {}, "names": ["A"], "changes": ["b"], "targets": [],
 }  # fmt: skip
 
@@ -39,7 +40,7 @@ def test_what_went_wrong_is_marked():
     wrong = {kind.__name__ for kind in get_args(Event) if line_of(sample(kind)).wrong}
     assert wrong == {
         "TaskFailed", "TaskInDoubt", "TaskCancelled", "CancelRequested", "ClockJumped", "DecisionRefused",
-        "RequestWithdrawn", "RollbackRequested", "RollbackStarted",
+        "RequestWithdrawn", "RollbackRequested", "RollbackStarted", "Notified",
     }  # fmt: skip
 
 

@@ -1,0 +1,124 @@
+"""The process that tells what is still to be told of one run.
+
+    python -m durun.engine.local.notifier HOME RUN
+
+At least once: what it was killed over is told again, under the same key. Each notifier is asked once and gets half a
+minute; if it does not succeed, that is recorded, and nobody asks it again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from durun.config import Config, load_config
+from durun.engine.local.discretion import close, open_secrecy
+from durun.engine.local.marks import notice_of
+from durun.engine.local.messenger import Messenger
+from durun.engine.local.scope import enter_scope
+from durun.engine.local.signing import Signing
+from durun.engine.notices import Unsent, unsent
+from durun.engine.requests import append_newest, stored_runbook
+from durun.engine.secrecy import NO_SECRETS
+from durun.errors import DurunError, NoSuchRun
+from durun.journal.api import Journal
+from durun.journal.reading import read_state
+from durun.journal.sqlite import open_journal
+from durun.model.clock import Clock, SystemClock
+from durun.model.event import Notified
+
+
+def main(home: str, run_id: str) -> None:
+    """Tell what is due of a run, unless another process is just doing it."""
+    enter_scope(f"durun-notify-{run_id}")
+    config, clock = load_config({**os.environ, "DURUN_HOME": home}), SystemClock()
+    with _alone(notice_of(config.home, run_id)) as alone:
+        if not alone:
+            return
+        journal = open_journal(config.journal_path, clock=clock)
+        try:
+            Notifier(config, journal, clock, run_id).tell_all()
+        finally:
+            journal.close()
+
+
+class Notifier:
+    """Tells of one run. Whoever calls it is the only one that does."""
+
+    def __init__(self, config: Config, journal: Journal, clock: Clock, run_id: str) -> None:
+        self._config = config
+        self._journal = journal
+        self._clock = clock
+        self._run_id = run_id
+
+    def tell_all(self) -> None:
+        """Tell what is due, one after the other, then take the mark away."""
+        mark = notice_of(self._config.home, self._run_id)
+        try:
+            while left := self._unsent():
+                for one in left:
+                    self._tell(one)
+        except NoSuchRun:
+            mark.unlink(missing_ok=True)
+            return
+        self._sign()
+        mark.unlink(missing_ok=True)
+        if self._unsent():  # somebody was just then to be told
+            mark.touch(mode=0o600)
+
+    def _unsent(self) -> list[Unsent]:
+        found = self._journal.events(self._run_id, types=("notify_due", "notified"))
+        return list(unsent(stamped.event for stamped in found))
+
+    def _tell(self, one: Unsent) -> None:
+        reason = self._ask(one)
+        event = Notified(key=one.due.key, notifier=one.notifier, ok=not reason, reason=reason)
+        append_newest(self._journal, self._clock, self._run_id, lambda _: event)
+
+    def _ask(self, one: Unsent) -> str:
+        """Have it told; why it was not, or nothing."""
+        state = read_state(self._journal, self._run_id)
+        secrecy = None
+        try:
+            runbook = stored_runbook(state)
+            secrecy = open_secrecy(self._config, self._run_id, state.created.place, runbook)
+            if secrecy is not None:
+                secrecy.recall_if_possible(state)
+            folder = self._config.run_folder(self._run_id)
+            messenger = Messenger(state, runbook, folder, self._clock, secrecy or NO_SECRETS)
+            return messenger.send(one)
+        except DurunError as error:
+            return secrecy.scrub(error.message) if secrecy is not None else error.message
+        finally:
+            close(secrecy)
+
+    def _sign(self) -> None:
+        with suppress(DurunError):
+            signing = Signing(self._config, self._journal)
+            signing.begin()
+            signing.sign()
+
+
+@contextmanager
+def _alone(mark: Path) -> Iterator[bool]:
+    """Whether nobody else tells of this run now; as long as it lasts nobody else will."""
+    try:
+        descriptor = os.open(mark, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        yield False
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,230 @@
+"""Who is told of a run, and what they get: by a program, a real web server, a real mail server."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from email import message_from_bytes
+from typing import Any
+
+import pytest
+
+from daemons.web import Web, web
+
+PATIENCE = 50.0
+
+
+def told(operator: Any) -> list[dict[str, Any]]:
+    """Wait until nobody is to be told any more; what came of it."""
+    until = time.monotonic() + PATIENCE
+    while list(operator.home.glob("notices/*")):
+        assert time.monotonic() < until, "somebody is still being told"
+        time.sleep(0.02)
+    return [line for line in operator("show", "@last", "--events", "--json").lines if line["event"] == "notified"]
+
+
+def book(operator: Any, notices: str, steps: str = "- {id: a, run: 'true'}", more: str = "") -> None:
+    text = f"durun: 1\nname: tells\n{more}\nnotify:\n{notices}\nsteps:\n  {steps}\n"
+    (operator.place / "book.yaml").write_text(text, encoding="utf-8")
+
+
+def lines(operator: Any, name: str) -> list[str]:
+    path = operator.place / name
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+TELL = """
+  - events: [failed, waiting, in_doubt, succeeded]
+    run: 'cat >>said; echo "$DURUN_EVENT $DURUN_RUN_ID $DURUN_RUN_STATUS $DURUN_IDEMPOTENCY_KEY" >>env'
+"""
+
+
+@pytest.mark.parametrize(
+    ("steps", "code", "event"),
+    [
+        ("- {id: a, run: 'true'}", 0, "succeeded"),
+        ("- {id: a, run: exit 3}", 1, "failed"),
+        ("- {id: a, run: exit 76}", 3, "in_doubt"),
+        ("- {id: a, approval: {message: now?, approvers: [root]}}", 5, "waiting"),
+    ],
+)
+def test_a_program_is_told_how_the_run_stands(operator: Any, steps: str, code: int, event: str) -> None:
+    book(operator, TELL, steps)
+    operator("run", "book.yaml", code=code)
+    (said,) = told(operator)
+    assert (said["ok"], said["reason"]) == (True, "")
+    (line,) = lines(operator, "said")
+    message, run = json.loads(line), operator.show()["id"]
+    assert (message["event"], message["run"], message["runbook"]) == (event, run, "tells")
+    assert [task["step"] for task in message["tasks"]] == ([] if code == 0 else ["a"])
+    assert lines(operator, "env") == [f"{event} {run} {message['status']} {message['key']}"]
+
+
+def test_only_what_was_asked_for_is_told_and_the_same_standing_once(operator: Any) -> None:
+    steps = "- {id: a, approval: {message: now?, approvers: [root], allow_requester: true}}"
+    book(operator, TELL.replace("[failed, waiting, in_doubt, succeeded]", "[waiting]"), steps)
+    operator("run", "book.yaml", code=5)
+    told(operator)
+    run = operator.show()["id"]
+    operator("resume", run, code=5)
+    told(operator)
+    operator("approve", run, "a", "--reason", "fine", code=None)
+    assert len(told(operator)) == 1
+    assert len(lines(operator, "said")) == 1
+
+
+def test_nobody_waits_for_a_notifier_that_hangs(operator: Any) -> None:
+    fifo = operator.place / "fifo"
+    os.mkfifo(fifo)
+    book(operator, f"  - {{events: [succeeded], run: 'read -r _ <{fifo}'}}")
+    operator("run", "book.yaml")  # it would not come back
+    with fifo.open("w") as end:
+        end.write("go\n")
+    assert [said["ok"] for said in told(operator)] == [True]
+
+
+def test_what_fails_or_hangs_is_recorded_and_changes_nothing(operator: Any) -> None:
+    fifo = operator.place / "fifo"
+    os.mkfifo(fifo)
+    book(
+        operator,
+        f"""
+  - {{events: [succeeded], run: 'echo "no such host" >&2; exit 3'}}
+  - {{events: [succeeded], run: 'trap "" TERM; read -r _ <{fifo}'}}
+  - {{events: [succeeded], run: [no-such-program]}}
+""",
+    )
+    operator("run", "book.yaml", env={"DURUN_NOTIFY_TIMEOUT": "0.5"})
+    reasons = [said["reason"] for said in told(operator)]
+    assert reasons == [
+        "exit code 3: no such host",
+        "stopped after 0.5 s",
+        "no-such-program: No such file or directory",
+    ]
+    assert operator.show()["status"] == "succeeded"
+    assert "could not be told: exit code 3: no such host" in operator("show", "@last", "--events").out
+
+
+def test_what_apprise_does_not_know_is_recorded(operator: Any) -> None:
+    book(operator, '  - {events: [succeeded], apprise: "nonsense"}')
+    operator("run", "book.yaml")
+    assert [said["reason"] for said in told(operator)] == ["exit code 1: URL 1 is none that Apprise knows"]
+
+
+def test_what_was_not_told_when_all_was_killed_is_told_by_the_next_one_under_the_same_key(operator: Any) -> None:
+    book(
+        operator,
+        """
+  - events: [succeeded]
+    run: |
+      echo "$DURUN_IDEMPOTENCY_KEY" >>keys
+      test -e again || { touch again; kill -9 $PPID; }
+""",
+    )
+    operator("run", "book.yaml")
+    until = time.monotonic() + PATIENCE
+    while not (operator.place / "again").exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    while not told_again(operator):
+        operator("resume", "--all")
+        assert time.monotonic() < until
+    assert [said["ok"] for said in told(operator)] == [True]
+    first, *more = lines(operator, "keys")
+    assert more and set(more) == {first}
+
+
+def told_again(operator: Any) -> bool:
+    return not list(operator.home.glob("notices/*"))
+
+
+@pytest.fixture
+def server() -> Iterator[Web]:
+    with web() as made:
+        yield made
+
+
+def test_a_web_server_gets_the_message_with_its_key_and_no_secret(operator: Any, server: Web) -> None:
+    server.on("/hook", lambda one: one.say(204))
+    book(
+        operator,
+        f"""
+  - events: [failed]
+    http: {{url: "{server.url}/hook", auth: {{bearer: "${{{{ secrets.token }}}}"}}}}
+""",
+        '- {id: a, run: \'echo "DURUN_REASON=it was $TOKEN" >>"$DURUN_OUTPUT"; exit 3\', '
+        'env: {TOKEN: "${{ secrets.token }}"}}',
+        "secrets: {token: {env: HOOK}}",
+    )
+    operator("run", "book.yaml", code=1, env={"HOOK": "swordfish-4711"})
+    (said,) = told(operator)
+    assert said["ok"], said
+    (asked,) = server.seen
+    message = json.loads(asked.body)
+    assert (asked.method, asked.headers["authorization"]) == ("POST", "Bearer swordfish-4711")
+    assert asked.key == message["key"]
+    assert message["tasks"] == [{"step": "a", "target": None, "status": "failed", "reason": "it was ***"}]
+    assert "swordfish" not in asked.body.decode()
+
+
+def test_a_body_of_its_own_is_sent_as_it_is_written(operator: Any, server: Web) -> None:
+    server.on("/hook", lambda one: one.say(500, b"no"))
+    body = 'json: {text: "${{ run.id }} ${{ run.status }}"}'
+    book(operator, f'  - {{events: [succeeded], http: {{url: "{server.url}/hook", {body}}}}}')
+    operator("run", "book.yaml")
+    (said,) = told(operator)
+    assert (said["ok"], said["reason"]) == (
+        False,
+        f"exit code 5: 500 Internal Server Error from POST {server.url}/hook",
+    )
+    assert json.loads(server.seen[0].body) == {"text": f"{operator.show()['id']} succeeded"}
+
+
+class Mailbox:
+    """What a mail server keeps."""
+
+    def __init__(self) -> None:
+        self.kept: list[Any] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        self.kept.append(envelope)
+        return "250 OK"
+
+
+@pytest.fixture
+def mail() -> Iterator[tuple[Mailbox, int]]:
+    from aiosmtpd.controller import Controller
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    box = Mailbox()
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield box, port
+    controller.stop()
+
+
+def test_a_mail_server_gets_a_mail_by_apprise(operator: Any, mail: tuple[Mailbox, int]) -> None:
+    box, port = mail
+    url = f"mailto://127.0.0.1:{port}/?smtp=127.0.0.1&mode=insecure&from=durun@ops.example&to=oncall@ops.example"
+    book(
+        operator,
+        '  - {events: [failed], apprise: ["${{ secrets.mail }}"]}',
+        "- {id: a, run: 'exit 3'}",
+        "secrets: {mail: {env: MAIL_URL}}",
+    )
+    operator("run", "book.yaml", code=1, env={"MAIL_URL": url})
+    (said,) = told(operator)
+    assert said["ok"], said
+    (envelope,) = box.kept
+    found = message_from_bytes(envelope.content)
+    text = next(part for part in found.walk() if part.get_content_type() == "text/plain")
+    body = text.get_payload(decode=True).decode()
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("durun@ops.example", ["oncall@ops.example"])
+    run = operator.show()["id"]
+    assert found["Subject"] == f"durun: tells FAILED ({run})"
+    assert "a: failed (exit code 3)" in body and f"durun show {run}" in body
