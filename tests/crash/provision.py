@@ -41,7 +41,7 @@ def trial(text: str) -> str:
             if "http" in part:
                 part["timeout"] = "2s"
             if "retry" in part:
-                part["retry"]["delay"] = "10ms"
+                part["retry"] |= {"delay": "10ms", "max_attempts": 3}
         if "approval" in step:
             step["approval"]["allow_requester"] = True
     return yaml.safe_dump(book, sort_keys=False)

@@ -27,7 +27,7 @@ STRIDE = 4
 """Hits from one kill to the next."""
 SERVICE = ("", *DIES, *LATE)
 """What the service does meanwhile when it is asked next."""
-ENDINGS = ("all of it", "taken back")
+ENDINGS = {"all of it": "succeeded", "taken back": "rolled_back"}
 FAILED, IN_DOUBT, WAITS = 1, 3, 5
 AROUND = ("before", "after")
 RESUMED = [f"{point}.{when}" for point in ("take_over", "settle") for when in AROUND]
@@ -106,12 +106,13 @@ def ending(request: pytest.FixtureRequest, provision: Provision) -> str:
 @pytest.mark.parametrize("side", SIDES)
 def test_killed_at_every_point(provision: Provision, lines: CommandLines, ending: str, side: str) -> None:
     """Half of the points while an account is made, the others while one is taken back; the service dies, too."""
-    for number, point in enumerate(SIDES[side][ENDINGS.index(ending) :: len(ENDINGS)]):
-        provision.changes.set({1: SERVICE[number % len(SERVICE)]})
+    for number, point in enumerate(SIDES[side][list(ENDINGS).index(ending) :: len(ENDINGS)]):
+        provision.changes.set({"any 1": SERVICE[number % len(SERVICE)]})
         kill(provision, side, point, 1 + number)
     provision.changes.set({})
     end(provision)
     provision.nothing_in_clear(lines)
+    assert {run.status for run in provision.stored()} == {ENDINGS[ending]}
 
 
 @pytest.mark.soak
@@ -124,32 +125,32 @@ def test_killed_at_every_hit_of_a_point(provision: Provision, ending: str, side:
         done, number = provision.done, first
         while provision.done == done:
             number += 1
-            provision.changes.set({1: SERVICE[number % len(SERVICE)]})
+            provision.changes.set({"any 1": SERVICE[number % len(SERVICE)]})
             killed(provision, side, point, STRIDE)
+    assert {run.status for run in provision.stored()[1:]} <= {ENDINGS[ending]}
 
 
-@pytest.mark.parametrize(
-    ("request_", "honours"), [(1, True), (1, False), (2, True)], ids=["open", "open, keys ignored", "close"]
-)
+@pytest.mark.parametrize("honours", [True, False], ids=["keys", "no keys"])
 @pytest.mark.parametrize("how", [*DIES, *LATE])
-def test_a_service_that_dies_or_is_late(provision: Provision, request_: int, how: str, honours: bool) -> None:
-    asked = len(provision.changes.asked())
-    provision.changes.set({request_: how}, honours=honours)
+def test_a_service_that_dies_or_is_late_at_every_request(provision: Provision, how: str, honours: bool) -> None:
+    provision.changes.set({"POST 1": how, "PUT 1": how}, honours=honours)
     end(provision)
-    assert len(provision.changes.asked()) > asked + 2
-
-
-@pytest.mark.parametrize("request_", [2, 3], ids=["close", "withdraw"])
-@pytest.mark.parametrize("how", [*DIES, *LATE])
-def test_a_service_that_dies_or_is_late_when_all_is_taken_back(provision: Provision, request_: int, how: str) -> None:
-    provision.changes.set({request_: how}, honours=False, refuses="implemented")
-    end(provision)
+    assert provision.stored()[0].status == "succeeded"
     assert len(provision.changes.asked()) > 3
+
+
+@pytest.mark.parametrize("how", [*DIES, *LATE])
+def test_a_service_that_dies_or_is_late_when_all_is_taken_back(provision: Provision, how: str) -> None:
+    """The first PUT closes the request, the second is its repeat, and the third withdraws it."""
+    provision.changes.set({"POST 1": how, "PUT 1": how, "PUT 3": how}, honours=False, refuses="implemented")
+    end(provision)
+    assert provision.stored()[0].status == "rolled_back"
+    assert [asked.method for asked in provision.changes.asked()].count("PUT") == 4
 
 
 @pytest.mark.parametrize("first", DIES)
 def test_a_service_that_dies_again_when_it_is_asked_what_it_did(provision: Provision, first: str) -> None:
-    provision.changes.set({1: first, 2: "dies before"}, honours=False)
+    provision.changes.set({"POST 1": first, "GET 1": "dies before"}, honours=False)
     ran = provision(*provision.argv())
     assert ran.code == IN_DOUBT, ran
     assert provision.in_doubt() == [("change", None)]

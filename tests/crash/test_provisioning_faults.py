@@ -58,7 +58,7 @@ def test_killed_in_the_middle_of_a_decision(provision: Provision, when: str) -> 
 def test_a_rollback_that_fails_stops_no_other_and_what_stands_is_listed(provision: Provision) -> None:
     """The directory goes away while the last step waits for its answer, which is a no."""
     run = waits(provision)
-    provision.changes.set({1: "answers late"}, refuses="implemented")
+    provision.changes.set({"PUT 1": "answers late"}, refuses="implemented")
     process = provision.start("approve", run)
     wait_until(lambda: "PUT" in [asked.method for asked in provision.changes.asked()])
     provision.directory.stop()

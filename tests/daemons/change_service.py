@@ -25,14 +25,14 @@ LOCK = threading.Lock()
 PATIENCE = 30.0
 
 
-def _note(name: str, line: dict[str, Any]) -> int:
-    """Add a line to a file, and say how many it has then."""
+def _note(name: str, line: dict[str, Any]) -> list[dict[str, Any]]:
+    """Add a line to a file: all that it has then."""
     with (FOLDER / name).open("a+b") as file:
         file.write(json.dumps(line).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
         file.seek(0)
-        return len(file.readlines())
+        return [json.loads(one) for one in file]
 
 
 def _done() -> list[dict[str, Any]]:
@@ -61,8 +61,9 @@ class Exchange(BaseHTTPRequestHandler):
         key = self.headers.get("Idempotency-Key")
         settings = json.loads((FOLDER / "settings.json").read_text())
         with LOCK:
-            number = _note("asked", {"method": self.command, "path": self.path, "key": key})
-        how = settings["plan"].get(str(number), "")
+            asked = _note("asked", {"method": self.command, "path": self.path, "key": key})[settings["since"] :]
+        same = sum(line["method"] == self.command for line in asked)
+        how = settings["plan"].get(f"{self.command} {same}") or settings["plan"].get(f"any {len(asked)}", "")
         if how == "dies before":
             os.kill(os.getpid(), signal.SIGKILL)
         if how == "works late":

@@ -33,7 +33,8 @@ class Asked(NamedTuple):
 class Changes:
     """The service. It is started again whenever it dies, as a service manager would.
 
-    `plan` says how it behaves at which request, counted from 1: see `DIES`, `LATE`, and `is busy`.
+    `plan` says how it behaves at which request (`any 1` is the next one, `PUT 2` the second PUT from now on): see
+    `DIES`, `LATE`, and `is busy`.
     `honours`: whether it knows `Idempotency-Key`. `refuses`: a state that no change may come to.
     """
 
@@ -42,8 +43,8 @@ class Changes:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
-        self._settings = {"token": self.token, "honours": honours, "refuses": "", "plan": {}}
-        self.set()
+        self._settings = {"token": self.token, "honours": honours, "refuses": ""}
+        self.set({})
         self._over = False
         self._start()
         assert wait_for(self._answers, self._process), self._log.read_text()
@@ -51,12 +52,11 @@ class Changes:
         self._manager.start()
 
     def set(
-        self, plan: dict[int, str] | None = None, *, honours: bool | None = None, refuses: str | None = None
+        self, plan: dict[str, str] | None = None, *, honours: bool | None = None, refuses: str | None = None
     ) -> None:
-        """From now on; what is not given stays. The requests of `plan` are those that come next."""
+        """From now on; what is not given stays."""
         if plan is not None:
-            done = len(self.asked())
-            self._settings["plan"] = {str(done + number): how for number, how in plan.items()}
+            self._settings |= {"plan": plan, "since": len(self.asked())}
         given = {"honours": honours, "refuses": refuses}
         self._settings |= {name: value for name, value in given.items() if value is not None}
         new = self._folder / "settings.new"

@@ -183,8 +183,9 @@ def test_a_server_that_is_not_there_was_not_asked_and_has_done_nothing(
 
 
 def test_no_password_goes_over_a_line_that_is_not_encrypted(account: Account) -> None:
-    account("check", NOTHING_HAPPENED, LDAP_URL=account.server.url.replace("ldaps", "ldap"))
-    account("check", NOTHING_HAPPENED, LDAPTLS_CACERT="/dev/null")
+    plain = account.server.url.replace("ldaps", "ldap")
+    assert "ldap_start_tls" in account("check", NOTHING_HAPPENED, LDAP_URL=plain)
+    assert "Can't contact" in account("check", NOTHING_HAPPENED, LDAPTLS_CACERT="/dev/null")
 
 
 def test_with_such_rights_nothing_else_can_be_changed(account: Account) -> None:
