@@ -6,8 +6,9 @@ import hashlib
 import json
 import posixpath
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from durun.errors import InvalidRunbook
 from durun.language import schema, source
 from durun.language.advice import advise
 from durun.language.build import build
@@ -17,6 +18,11 @@ from durun.language.shelf import Shelf
 from durun.language.text import Unreadable
 from durun.language.values import Reader
 from durun.model.runbook import Runbook
+
+MAX_FILES: Final = 100
+"""How many files a runbook may include, each counted once."""
+MAX_TOGETHER: Final = 4 << 20
+"""Bytes of all of them: they are kept with every run."""
 
 
 class Report(NamedTuple):
@@ -39,6 +45,7 @@ class Loading:
         self._read = read
         self._known: dict[str, Runbook | None] = {}
         self._texts: dict[str, str] = {}
+        self._room = MAX_TOGETHER
         self.problems: dict[str, Report] = {}
         self.warnings: dict[str, Report] = {}
 
@@ -53,6 +60,12 @@ class Loading:
         path = chain[-1]
         if path not in self._known:
             raw = self._read(path)
+            self._room -= len(raw)
+            if len(self._known) >= MAX_FILES or self._room < 0:
+                bound = f"{MAX_FILES} files, or {MAX_TOGETHER >> 20} MiB"
+                raise InvalidRunbook(
+                    f"with {path}, more than {bound}, are included", "include less, or split the runbook"
+                )
             runbook = self._document(raw, chain)
             self._known[path] = None if beside(self._file, path) in self.problems else runbook
             self._texts[path] = raw.decode("utf-8", "replace")

@@ -285,6 +285,19 @@ class TestWrongFiles:
         ]
 
     @pytest.mark.fault(35)
+    def test_many_files_and_large_ones_are_refused(self, wrong: Any) -> None:
+        steps = "".join(call(f"{n}.yaml").replace("call", f"c{n}") for n in range(101))
+        assert wrong(steps, files={f"{n}.yaml": LEAF for n in range(101)}) == [
+            "ops/main.yaml:104:32: with 100.yaml, more than 100 files, or 4 MiB, are included",
+            "hint: include less, or split the runbook",
+        ]
+        large = LEAF + "#" * (1 << 20)
+        steps = "".join(call(f"{n}.yaml").replace("call", f"c{n}") for n in range(5))
+        assert wrong(steps, files={f"{n}.yaml": large[: 1 << 20] for n in range(5)})[0] == (
+            "ops/main.yaml:8:30: with 4.yaml, more than 100 files, or 4 MiB, are included"
+        )
+
+    @pytest.mark.fault(35)
     def test_files_that_multiply_are_refused_at_once(self, wrong: Any) -> None:
         def many(file: str) -> str:
             return f"{HEAD}steps:\n" + "".join(call(file).replace("call", f"c{n}") for n in range(30))
