@@ -56,7 +56,11 @@ def worst(codes: Sequence[int]) -> int:
 
 def table() -> str:
     """All exit codes as a Markdown table: those of runs, and those of errors with their codes."""
-    rows = [(code, "", text) for code, text in _OF_RUNS.items()]
+    from durun.language import outputs, plain, targets
+
+    rows = [(code, "`internal_error`" if code == INTERNAL_ERROR else "", text) for code, text in _OF_RUNS.items()]
+    of_steps = (outputs.OutputError, plain.ExpressionError, targets.TargetError)
+    rows += [(error.exit_code, f"`{error.code}`", f"A step failed: {_meaning(error)}") for error in of_steps]
     rows += [(error.exit_code, f"`{error.code}`", _meaning(error)) for error in _errors(DurunError)]
     lines = ["| exit code | error code | meaning |", "|---|---|---|"]
     lines += [f"| {code} | {word} | {text} |" for code, word, text in sorted(rows)]

@@ -115,6 +115,25 @@ def test_the_table_of_exit_codes_in_the_readme_is_the_one_in_the_code():
     assert section[1] == table(), "put the output of durun.cli.exit_codes.table() there"
 
 
+def test_every_error_code_is_in_that_table():
+    from importlib import import_module
+
+    from durun.cli.exit_codes import table
+    from durun.errors import DurunError
+    from durun.journal.api import SequenceConflict
+
+    for module in MODULES:
+        if module.name not in ("__main__.py", "completion_source.py"):
+            import_module(".".join(module.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
+    found, rest = set(), [DurunError]
+    while rest:
+        rest += (error := rest.pop()).__subclasses__()
+        found.add(error)
+    never_shown = {DurunError, SequenceConflict}  # somebody was faster: whoever wanted to append decides anew
+    told = {f"| `{error.code}` |" in table() for error in found - never_shown if error.__module__.startswith("durun")}
+    assert told == {True}
+
+
 def test_every_command_has_a_module_a_group_and_help():
     from importlib import import_module
 
