@@ -174,3 +174,36 @@ def test_older_copy_of_the_journal_is_refused_before_anything_is_done_again(benc
     journal.write_bytes(newest)
     assert bench("resume", run).code == 1
     assert bench.effects() == {"two": 2}
+
+
+@pytest.mark.fault(21)
+@pytest.mark.parametrize("collect", ["run: cat $BIG, as: it", "files: [big]"])
+def test_disk_full_of_evidence(bench: Bench, room: Path, collect: str) -> None:
+    """What could not be kept is not done: nothing more is started, and with room it is taken whole."""
+    on(bench, room)
+    (bench.book / "big").write_bytes(b"x" * (12 << 20))
+    book = bench.write(
+        f"""
+steps:
+  - id: one
+    collect: {{{collect}}}
+    env: {{BIG: {bench.book}/big}}
+    idempotent: true
+  - id: two
+    run: eval "$MARK"
+""".replace("    env", "    env" if "run" in collect else "#   env")
+    )
+    ran = bench("run", str(book))
+    assert (ran.code, "its evidence could not be kept: No space left on device" in ran.err) == (8, True), ran
+    bench.quiet()
+    for path in room.glob("state/runs/*/attempts/*/*"):
+        if path.stat().st_size > 1 << 20:
+            path.unlink()
+    (bench.book / "big").write_bytes(b"y" * 1000)
+    ran = bench("resume", bench.last() or "")
+    assert ran.code == 0, ran
+    first, second = bench.task("one")["attempts"]
+    assert (first["status"], first["evidence"]) == ("in_doubt", None)
+    assert [item["bytes"] for item in second["evidence"]["items"].values()] == [1000]
+    assert bench.effects() == {"two": 1}
+    bench.check()

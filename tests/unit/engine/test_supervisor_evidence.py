@@ -208,5 +208,6 @@ def test_other_attempts_go_on_while_one_is_captured(rig, tmp_path):
 def test_a_disk_that_refuses_is_told_as_such(rig):
     (rig.run_folder / "evidence").write_text("in the way")
     ended = rig.script('echo x > "$DURUN_EVIDENCE/a"', collect=Collect())
-    assert ended.problem == ended.record.lost == "its evidence could not be kept: Not a directory"
+    assert ended.problem == "its evidence could not be kept: Not a directory"
+    assert read_gate(rig.folder()).exit is None
     assert (rig.folder() / "evidence" / "a").read_text() == "x\n"

@@ -63,7 +63,7 @@ class Capture:
         self._problems: list[str] = []
 
     def run(self) -> int:
-        """Take everything, then say so; the exit code. What the disk refuses is in `evidence.json.failed`."""
+        """Take everything, then say so; 0, or the number of the error by which the disk refused."""
         try:
             self._make_store()
             if self._taken is not None:
@@ -72,8 +72,7 @@ class Capture:
                 self._take(piece)
             self._write_manifest()
         except OSError as error:
-            Path(folders.manifest_path(self._folder) + ".failed").write_text(error.strerror or str(error), "utf-8")
-            return 1
+            return error.errno or errno.EIO
         self._clear(folders.evidence_path(self._folder))
         return 0
 

@@ -203,7 +203,7 @@ class Child:
 
     def capture(self) -> bool:
         """It is over: take its evidence. False if a capture has begun, which is to be waited for."""
-        if self.evidence is None or not self.pid or self.evidence.finish():
+        if self.evidence is None or not self.pid or self.evidence.finish(self._status or 0):
             return True
         self.drain_until = None
         return False

@@ -305,13 +305,13 @@ class Supervisor:
             self._selector.unregister(child.outlet.reading)
         child.tidy()
         record = child.record()
-        unsealed = self._ending.seal(child)
-        refused = child.evidence.refused if child.evidence is not None else ""
-        problem = unsealed or self._ending.write_record(child, record) or refused
+        # Without what it gave there is no record of its end: then nobody takes it for done, or for failed.
+        unkept = self._ending.seal(child) or (child.evidence.refused if child.evidence is not None else "")
+        problem = unkept or self._ending.write_record(child, record)
         child.log.close()
         os.close(child.gate)
         del self._children[number]
-        if not unsealed:
+        if not unkept:
             self._keep(number, record)
         if not self._lost:
             self._channel.send([wire.Ended(number, record, problem)])

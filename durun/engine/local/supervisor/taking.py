@@ -27,6 +27,8 @@ EVIDENCE = "DURUN_EVIDENCE"
 """The variable that tells a step where it can leave evidence."""
 
 _PR_SET_PDEATHSIG = 1
+_BUG = 255
+"""The exit code of a capture that ended by an error which is no refusal of the disk."""
 
 
 class Stdout(NamedTuple):
@@ -83,19 +85,21 @@ class Taking:
         """Start the capture as the attempt's own process, for there is no other; its pid. Raises OSError."""
         return self._fork(None)
 
-    def finish(self) -> bool:
-        """The step is over. False as long as a capture runs, whose end is to be waited for."""
+    def finish(self, status: int) -> bool:
+        """The step is over, with this exit code or minus a signal. False as long as a capture runs."""
         if self._capturing:
             return False
         if not self._over:
             self._over = True
-            return self._begin()
+            return self._begin(status)
         return True
 
-    def _begin(self) -> bool:
+    def _begin(self, status: int) -> bool:
         try:
             if self._collect.globs:
-                self._read()
+                # One that was stopped is judged as what it is: the attempt's own process.
+                if status >= 0:
+                    self._read(status)
                 return True
             taken = self._stdout.finish(self._collect) if self._stdout is not None else None
             if taken is None and _is_empty(folders.evidence_path(self._folder)):
@@ -108,19 +112,19 @@ class Taking:
         return False
 
     def captured(self, status: int) -> None:
-        """The capture has ended; `status` is its exit code, or minus a signal."""
+        """The capture has ended; `status` is its exit code (the number of an error), or minus a signal."""
         self._capturing = False
         self._read(status)
 
-    def _read(self, status: int = 0) -> None:
+    def _read(self, status: int) -> None:
         """What the capture has to say: the digest of its list, or why there is none."""
-        manifest = folders.manifest_path(self._folder)
-        try:
-            self.digest = hashlib.sha256(Path(manifest).read_bytes()).hexdigest()
-        except OSError:
-            why = _text(f"{manifest}.failed")
-            self.lost = f"its evidence could not be kept: {why or f'the capture ended with {status}'}"
-            self.refused = self.lost if why else ""
+        with contextlib.suppress(OSError):
+            self.digest = hashlib.sha256(Path(folders.manifest_path(self._folder)).read_bytes()).hexdigest()
+        if not self.digest:
+            refused = 0 < status < _BUG
+            why = os.strerror(status) if refused else f"the capture ended with {status}"
+            self.lost = f"its evidence could not be kept: {why}"
+            self.refused = self.lost if refused else ""
 
     def _fork(self, taken: Stdout | None) -> int:
         from durun.engine.local.supervisor.capture import Capture
@@ -139,7 +143,7 @@ def _fork(work: Callable[[], int]) -> int:
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
         return pid
-    code = 1
+    code = _BUG
     try:  # Nothing of this process may go on in the supervisor's loop.
         _be_alone(parent)
         code = work()
@@ -171,13 +175,6 @@ def _is_empty(place: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text("utf-8")
-    except OSError:
-        return ""
 
 
 class _Stdout:
