@@ -19,7 +19,9 @@ README = (ROOT / "runbooks" / "README.md").read_text()
 FRONT = (ROOT / "README.md").read_text()
 SCHEMA = json.loads((ROOT / "durun" / "language" / "runbook.schema.json").read_text())
 
-VALID = re.findall(r"^```yaml\n(durun: 1\n.*?)^```$", README, re.DOTALL | re.MULTILINE)
+VALID = re.findall(r"^```yaml\n(?:# \S+\n)?(durun: 1\n.*?)^```$", README, re.DOTALL | re.MULTILINE)
+NAMED = dict(re.findall(r"^```yaml\n# (\S+)\n(durun: 1\n.*?)^```$", README, re.DOTALL | re.MULTILINE))
+"""Those that others include, by the names of their files."""
 WRONG = re.findall(r"^```yaml wrong\n(.*?)^```\n```text\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 FIRST = re.findall(r"^```yaml\n(durun: 1\n.*?)^```$", FRONT, re.DOTALL | re.MULTILINE)
 SHIPPED = sorted((ROOT / "runbooks").glob("*.yaml"))
@@ -60,9 +62,19 @@ def test_every_block_is_seen_by_these_tests() -> None:
     assert len(FIRST) == FRONT.count("```yaml") > 0
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    """The folder of the runbooks, with the examples in it that others include."""
+    for path in (ROOT / "runbooks").iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    for name, text in NAMED.items():
+        (tmp_path / name).write_text(text)
+    return str(tmp_path)
+
+
 @pytest.mark.parametrize("text", [*VALID, *FIRST], ids=_name)
-def test_example_is_valid(text: str) -> None:
-    assert load(text.encode(), "example.yaml", str(ROOT / "runbooks")).warnings == ()
+def test_example_is_valid(text: str, folder: str) -> None:
+    assert load(text.encode(), "example.yaml", folder).warnings == ()
 
 
 @pytest.mark.parametrize(("text", "said"), WRONG, ids=_name)
