@@ -15,6 +15,7 @@ from durun.cli.show import choose_tasks
 from durun.engine.local.folder import attempt_folder, log_path
 from durun.engine.local.logs import LogRecord, read_log_from
 from durun.errors import UsageError
+from durun.model.event import ProbeStarted, key_of
 from durun.model.status import DRIVEN
 from durun.model.task import Attempt, TaskKey
 from durun.views.logs import JsonLogs, LogText, LogView
@@ -81,14 +82,27 @@ class Reader:
         self._head = head
         step, target, number = self._choice
         folder = self._app.config.run_folder(self._run_id)
-        tails = []
+        tails: list[Tail] = []
+        polls: dict[TaskKey, Attempt] = {}
         for key, task in self._app.journal.tasks(self._run_id).items():
             if step in (None, key.step) and target in (None, key.target):
                 chosen = task.attempts[-1:] if number is None else task.attempts[number - 1 : number]
+                if not task.attempts and number is None:
+                    polls = polls or self._polls()
+                    chosen = [one for one in [polls.get(key)] if one is not None]
                 tails += [
                     Tail(key, one, Path(log_path(attempt_folder(folder, one.folder)))) for one in chosen if one.folder
                 ]
         self.tails = sorted(tails, key=lambda tail: tail.attempt.folder)
+
+    def _polls(self) -> dict[TaskKey, Attempt]:
+        """The newest question of each `wait_for`, as if it were an attempt: they all use one folder."""
+        found = {}
+        for _, at, event in self._app.journal.events(self._run_id, types=("probe_started",)):
+            if isinstance(event, ProbeStarted) and event.purpose == "poll":
+                key = key_of(event)
+                found[key] = Attempt(1, event.folder, "", event.session, at, "", "", status="succeeded")
+        return found
 
     def require(self) -> None:
         """Raise UsageError if there is no such step, target or attempt."""

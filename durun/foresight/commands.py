@@ -29,7 +29,7 @@ def missing_commands(runbook: Runbook, steps: Iterable[str], place: str, path: s
 
 
 def _started_by(step: Step, frame: Frame, place: str) -> Iterator[str]:
-    """The commands of a step, of its verify and of what lists its targets; not those that expressions name."""
+    """The commands of a step, of its verify or poll, and of what lists its targets; not those that expressions name."""
     for call in _calls(step):
         if "PATH" in call.env or "PATH" in frame.holds.env:
             continue  # it looks elsewhere
@@ -45,6 +45,8 @@ def _calls(step: Step) -> Iterator[Call]:
         yield step.call
     if step.verify is not None:
         yield step.verify.call
+    if step.poll is not None:
+        yield step.poll.call
     if step.fan_out is not None and isinstance(step.fan_out.source, TargetsRun):
         yield step.fan_out.source.call
 

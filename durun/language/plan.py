@@ -17,7 +17,7 @@ from durun.model.plan import FanOutPolicy, Node, Plan, Retry, Share, VerifyPolic
 from durun.model.runbook import FanOut, RetrySpec, Rollback, Runbook, Step, Verify
 from durun.model.values import Json, Value
 
-_WITHOUT = frozenset({"assert", "generate", "wait", "approval", "runbook"})
+_WITHOUT = frozenset({"assert", "generate", "wait", "wait_for", "approval", "runbook"})
 """Actions that change nothing outside of the run."""
 
 MAX_PARALLEL = 1000

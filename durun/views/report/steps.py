@@ -169,6 +169,9 @@ def _row(key: TaskKey, task: TaskState, now: float) -> TaskRow:
 
 def does(step: Step) -> str:
     """What a step does, as the runbook says it; what is an expression stays one."""
+    if step.poll is not None:
+        until = "" if step.poll.until is None else f" until {step.poll.until.source}"
+        return _cut(f"wait{until}: {_of_action(step.poll.call.action)}")
     return "" if step.call is None else _of_action(step.call.action)
 
 
@@ -194,6 +197,10 @@ def _of_action(action: Action) -> str:
             text = f"wait {_written(spec.get('until', '') if isinstance(spec, dict) else spec)}"
         case kind:
             text = f"{kind}: {', '.join(map(str, spec))}" if isinstance(spec, dict) else kind
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONG else f"{text[:_LONG]}…"
 
 
