@@ -151,7 +151,7 @@ def _mermaid_nodes(graph: Graph, siblings: Sequence[str]) -> Iterator[str]:
 
 def _safe(name: str) -> str:
     """A name that is no word of Mermaid's or of dot's (`end`, `graph`, `node`)."""
-    return f"s_{name.replace('.', '__')}"
+    return "s_" + name.replace(".", "__").replace(":", "___")
 
 
 def _mermaid_text(text: str) -> str:
