@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from durun.model.event import Event, RequestWithdrawn, RoundStarted, RunbookChanged, SessionStarted, TaskRetried
+from durun.model.foresight import outdated
 from durun.model.plan import Plan
 from durun.model.resume import failed_tasks
 from durun.model.state import RunState
@@ -42,12 +43,18 @@ class Beginning(NamedTuple):
 
 
 def _withdrawn(events: Sequence[Event], state: RunState, plan: Plan) -> list[Event]:
-    """Under a changed runbook people are asked anew: what they have seen is not what would be done."""
+    """Under a changed runbook people are asked anew: what they have seen is not what would be done.
+
+    Also where they have approved already, of something that is not done.
+    """
     changed = next((event for event in events if isinstance(event, RunbookChanged)), None)
     if changed is None or (changed.digest, changed.files) == (state.record.digest, state.created.files):
         return []
-    return [
-        RequestWithdrawn(step=key.step, target=key.target, round=key.round, reason="the runbook was changed")
+    asked = [
+        key
         for key, task in state.tasks.items()
         if task.waiting is not None and task.waiting.asked is not None and key.step in plan.nodes
+    ]
+    return [
+        RequestWithdrawn(**key._asdict(), reason="the runbook was changed") for key in [*asked, *outdated(plan, state)]
     ]

@@ -1,8 +1,9 @@
 """What people are asked, and what they say: the same in every engine.
 
-What is asked is kept with the task (`Waiting.asked`): of an approval `message`, `approvers`, `min_approvals` and
-`allow_requester`; of a manual step `instructions`; of both the `fields` to give, and a `nonce` and a `digest`. The
-digest is of all that a decision is about; whatever of it changes is asked anew, with another nonce.
+What is asked is kept with the task (`Waiting.asked`). Of an approval: `message`, `approvers`, `min_approvals`,
+`allow_requester`, and `ahead`: each fan-out that comes after it, with the number of its targets, or None where they are
+not known. Of a manual step: `instructions`. Of both: the `fields` to give, a `nonce`, and a `digest`. The digest is of
+all that a decision is about; whatever of it changes is asked anew, with another nonce.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections.abc import Mapping
 
 from durun.actions.api import Question
 from durun.engine.api import DecideRequest, Outcome
+from durun.engine.ledger import Ledger
 from durun.engine.requests import append_newest
 from durun.errors import NotAllowed, NotCounted
 from durun.journal.api import Journal
 from durun.journal.reading import moment
 from durun.model.clock import Clock
 from durun.model.event import DecisionRefused, TaskDecided, TaskWaiting
+from durun.model.foresight import fans_ahead
 from durun.model.people import VERDICTS, Claim, rule
 from durun.model.state import RunState
 from durun.model.status import FINAL
@@ -26,11 +29,19 @@ from durun.model.task import TaskKey
 from durun.model.values import Json
 
 
-def asking(state: RunState, key: TaskKey, question: Question, nonce: str, now: float) -> TaskWaiting:
+def asking(ledger: Ledger, key: TaskKey, question: Question, nonce: str) -> TaskWaiting:
     """A task waits for people from now on."""
-    asked = {**question.asked, "digest": _digest(state, key, question.asked), "nonce": nonce}
-    until = None if question.seconds is None else now + question.seconds
+    state, plan, told = ledger.state, ledger.plan, question.asked
+    if question.kind == "approval":
+        told = {**told, "ahead": {fan.step: _count(state, fan) for fan in fans_ahead(plan, plan.nodes[key.step])}}
+    asked = {**told, "digest": _digest(state, key, told), "nonce": nonce}
+    until = None if question.seconds is None else ledger.now + question.seconds
     return TaskWaiting(**key._asdict(), kind=question.kind, until=until, asked=asked)
+
+
+def _count(state: RunState, fan: TaskKey) -> int | None:
+    resolved = state.resolved.get((fan.step, fan.round))
+    return None if resolved is None else len(resolved.index)
 
 
 def _digest(state: RunState, key: TaskKey, asked: Mapping[str, Json]) -> str:

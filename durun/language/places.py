@@ -80,6 +80,12 @@ def steps_with_paths(runbook: Runbook) -> Iterator[tuple[Path, Step]]:
             rest.extend(((*path, "steps", index), inner) for index, inner in enumerate(step.steps))
 
 
+def expressions_of_targets(step: Step) -> Iterator[Expression]:
+    """The expressions of which the targets of a step are made, and their keys."""
+    assert step.fan_out is not None
+    return (place.expression for place in _of_fan_out(step.fan_out, (), step))
+
+
 def _in(value: Value, path: Path, step: Step | None, when: When, secret: bool = False) -> Iterator[Place]:
     match value:
         case Expression():

@@ -12,6 +12,7 @@ from durun.errors import InvalidInput
 from durun.language.expressions import ExpressionError, expressions_in, render
 from durun.language.frames import Frame, Frames
 from durun.language.plain import kind_of
+from durun.language.planned_approvals import with_approvals
 from durun.model.duration import parse_duration
 from durun.model.plan import FanOutPolicy, Node, Plan, Retry, Share, VerifyPolicy
 from durun.model.runbook import FanOut, RetrySpec, Rollback, Runbook, Step, Verify
@@ -41,7 +42,7 @@ def make_plan(runbook: Runbook, inputs: Mapping[str, Json], env: Mapping[str, st
         planner.add(step._replace(needs=before), None, None, True)
         before = (step.id,)
     return Plan(
-        nodes=planner.nodes,
+        nodes=with_approvals(planner.nodes, runbook),
         roots=tuple(step.id for step in runbook.steps),
         finals=tuple(step.id for step in runbook.finally_steps),
         max_parallel=max_parallel,

@@ -19,7 +19,7 @@ _PERMITTED: Mapping[type[Any], frozenset[TaskStatus]] = {
     ev.TaskSkipped: frozenset({"pending"}),
     ev.TaskWaiting: frozenset({"pending"}),
     ev.TaskDecided: frozenset({"waiting"}),
-    ev.RequestWithdrawn: frozenset({"waiting"}),
+    ev.RequestWithdrawn: frozenset({"waiting", "succeeded"}),
     ev.TaskStarted: frozenset({"pending"}),
     ev.TaskNeverBegan: frozenset({"running"}),
     ev.ProbeStarted: frozenset({"pending", "waiting", "running", "in_doubt"}),
@@ -115,7 +115,7 @@ def _changes(task: TaskState, event: TaskEvent, at: float) -> _Changes:
         case ev.TaskDecided():
             return _decided(task, event, at)
         case ev.RequestWithdrawn():
-            return {"status": "pending", "waiting": None, "probe": None}
+            return {**_NO_OUTCOME, "status": "pending", "waiting": None, "probe": None, "outputs": _NEW.outputs}
         case ev.TaskStarted():
             return _started(task, event, at)
         case ev.TaskNeverBegan():

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from durun.model.doubt import AskAt, AskNow, GiveUp, RepeatIt, way_out
 from durun.model.fan import FanPart
+from durun.model.foresight import can_be_known, failed_ahead, fans_ahead
 from durun.model.parts import FINE, TaskPart, being_asked
 from durun.model.people import Granted, conclusion
 from durun.model.plan import Node
@@ -85,7 +86,7 @@ class Grant(NamedTuple):
 
 
 class Deny(NamedTuple):
-    """A person has said no, or nobody has said anything in time: the task is failed."""
+    """A person has said no, or nobody has said anything in time; or there is nothing to ask for. The task is failed."""
 
     key: TaskKey
     code: str
@@ -247,12 +248,34 @@ def _starts(progress: Progress, now: float, room: int) -> Iterator[Command]:
     """What may be started now, within the run's and every fan-out's max_parallel."""
     if room <= 0:
         return
+    resolving: set[TaskKey] = set()
     for part in progress.walk():
         for command in _starts_of(part, progress, now):
-            yield command
-            room -= 0 if isinstance(command, (WakeAt, Retry)) else 1
-            if room <= 0:
-                return
+            for move in _before_asking(command, progress, resolving):
+                yield move
+                room -= 0 if isinstance(move, (WakeAt, Retry, Deny)) else 1
+                if room <= 0:
+                    return
+
+
+def _before_asking(command: Command, progress: Progress, resolving: set[TaskKey]) -> Iterator[Command]:
+    """The command; but before people are asked to approve, the targets are had that can be.
+
+    `resolving`: those for which that is commanded already.
+    """
+    plan, state = progress.plan, progress.state
+    if not isinstance(command, Start) or not (node := plan.node(command.key.step)).after:
+        yield command
+        return
+    fans = fans_ahead(plan, node)
+    for fan in fans:
+        if fan not in progress.early and fan not in resolving and can_be_known(plan, state, fan):
+            resolving.add(fan)
+            yield Resolve(fan)
+    if any(fan in progress.early or fan in resolving for fan in fans):
+        return
+    why = failed_ahead(plan, state, node)
+    yield command if why is None else Deny(command.key, "targets", why)
 
 
 def _starts_of(part: TaskPart | FanPart, progress: Progress, now: float) -> Iterator[Command]:

@@ -81,7 +81,8 @@ class Node(NamedTuple):
 
     `needs` are siblings' ids. `fan` is the id of the step, itself or one around it, whose targets multiply it.
     `undoes`: the step of which this is the rollback, and `when` the statuses of its task in which it is to be undone.
-    `effect`: whether the step changes anything outside of the run.
+    `effect`: whether the step changes anything outside of the run. `after`: of an `approval`, the steps that come
+    after it, but those of `finally`. `reads`: of a fan-out, the steps that must be done before its targets are known.
     """
 
     id: str
@@ -100,6 +101,8 @@ class Node(NamedTuple):
     undoes: str | None = None
     when: tuple[UndoWhen, ...] = ()
     effect: bool = True
+    after: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
     @property
     def leaf(self) -> bool:

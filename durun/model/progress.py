@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 from durun.model.fan import FanPart
+from durun.model.foresight import asked_early
 from durun.model.group import GroupPart
 from durun.model.parts import FINE, IDLE, Load, Part, TaskPart, being_asked, sum_of
 from durun.model.plan import FanOutPolicy, Node, Plan, undone_by
@@ -40,12 +41,15 @@ class Progress:
         self.doubts: dict[TaskKey, TaskPart] = {}
         self.waits: dict[TaskKey, TaskPart] = {}
         self.fans: dict[TaskKey, FanPart] = {}
+        self.early: list[TaskKey] = []
         self.final = record.final_status is not None
         self.rolling_back = record.rollback_code is not None and not self.final
         self.round = record.round if self.final else 0
         names = self.plan.finals if self.final else () if self.rolling_back else self.plan.roots
         self.root = GroupPart([self.plan.nodes[name] for name in names], None, unstoppable=self.final)
         self._open_children(self.root, self.root.ready(), ())
+        if not (self.final or self.rolling_back):
+            self.early = [key for key in asked_early(self.plan, self.state) if key not in self.fans]
         self.undo = UndoPart(in_blocks(self.plan, self.state) if self.rolling_back else [])
         self.undone = (
             {key for key in map(_undoes, self.state.tasks) if self._is_undone(key)} if self.plan.undo else set()
@@ -61,7 +65,7 @@ class Progress:
     @property
     def busy(self) -> int:
         """How many tasks run or are being asked about."""
-        return self.root.load.busy + self.undo.load.busy
+        return self.root.load.busy + self.undo.load.busy + len(self.early)
 
     def update(self, key: TaskKey | None) -> None:
         """Take in an event that the state has folded: of this task, of this fan-out's targets, or of the run (None)."""
@@ -93,7 +97,7 @@ class Progress:
     def at_work(self) -> list[TaskKey]:
         """Every task that runs or is asked about, and every fan-out whose targets are asked for."""
         tasks = [key for key, part in self.parts.items() if part.busy]
-        return tasks + [key for key, fan in self.fans.items() if fan.keys is None and fan.load.busy]
+        return tasks + [key for key, fan in self.fans.items() if fan.keys is None and fan.load.busy] + self.early
 
     def walk(self) -> Iterator[TaskPart | FanPart]:
         """Every open task and fan-out in which something new may be started, in the order of the file.

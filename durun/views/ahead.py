@@ -53,7 +53,7 @@ def _to_run(state: RunState, runbook: Runbook, asked: TaskKey) -> Iterator[str]:
 def _targets(state: RunState, step: Step, round_: int) -> str:
     resolved = state.resolved.get((step.id, round_)) or state.resolved.get((step.id, 0))
     if resolved is None:
-        return "targets: not known yet"
+        return "targets: not known yet; it is asked again once they are"
     names = list(resolved.index)
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{counted(len(names), 'target')}: {one_line(', '.join(names[:_SHOWN]))}{more}"

@@ -260,6 +260,81 @@ steps:
     assert rig.events().count("task_waiting") == 0
 
 
+AHEAD = """
+inputs: {hosts: {type: array, default: [h1, h2]}}
+steps:
+  - {id: found, generate: {choice: {from: [x]}}}
+  - id: ok
+    approval: {message: m, approvers: [bob]}
+  - {id: given, targets: "${{ inputs.hosts }}", max_parallel: 2, run: [ACT, given]}
+  - {id: made, targets: ["${{ steps.found.outputs.choice }}"], run: [ACT, made]}
+  - {id: last, needs: [], targets: [z], run: [ACT, last]}
+"""
+
+
+def test_before_people_are_asked_the_targets_are_had_that_can_be(rig: Rig) -> None:
+    assert rig.start(AHEAD, inputs={"hosts": ["h1", "h2"]}).exit_code == 5
+    assert rig.task("ok").waiting.asked["ahead"] == {"given": 2, "made": 1}
+    kinds = rig.events()
+    assert kinds.index("task_waiting") > max(i for i, kind in enumerate(kinds) if kind == "targets_resolved") - 1
+    assert rig.world.calls() == ["last.z.last"]
+    rig.say("ok", "approve")
+    assert rig.resume(fresh=False).exit_code == 0
+    assert rig.events().count("targets_resolved") == 3
+
+
+def test_a_command_lists_targets_before_people_are_asked_where_nothing_acts_between(rig: Rig, does: Any) -> None:
+    steps = """
+steps:
+  - {id: ok, approval: {message: m, approvers: [bob]}}
+  - {id: fan, targets: {run: [ACT, list]}, run: [ACT, run]}
+  - {id: act, run: [ACT, run]}
+  - {id: later, targets: {run: [ACT, list]}, run: [ACT, run]}
+"""
+    rig.world.will("fan.list", does(stdout="h1\nh2"))
+    rig.world.will("later.list", does(stdout="h3"))
+    assert rig.start(steps).exit_code == 5
+    assert rig.world.calls() == ["fan.list"]
+    assert rig.task("ok").waiting.asked["ahead"] == {"fan": 2, "later": None}
+
+
+def test_targets_that_can_not_be_had_are_nothing_to_approve_of(rig: Rig, does: Any) -> None:
+    steps = """
+steps:
+  - {id: ok, approval: {message: m, approvers: [bob]}}
+  - {id: fan, targets: {run: [ACT, list]}, run: [ACT, run]}
+"""
+    rig.world.will("fan.list", does(1), does(stdout="h1"))
+    assert rig.start(steps).exit_code == 1
+    assert "the targets of fan can't be had" in rig.task("ok").reason
+    assert rig.resume().exit_code == 5
+    rig.say("ok", "approve")
+    assert rig.resume(fresh=False).exit_code == 0
+    assert rig.world.calls() == ["fan.list", "fan.list", "fan.h1.run"]
+
+
+@pytest.mark.fault(28)
+def test_what_was_approved_already_is_asked_anew_when_the_runbook_changes_before_it_is_done(rig: Rig) -> None:
+    steps = """
+steps:
+  - {id: ok, approval: {message: m, approvers: [bob]}}
+  - {id: a, run: [ACT, run]}
+  - {id: second, approval: {message: n, approvers: [bob]}}
+  - {id: b, run: [ACT, run]}
+"""
+    rig.start(steps)
+    rig.say("ok", "approve")
+    assert rig.resume(fresh=False).exit_code == 5
+    changed = steps.replace("id: b, run: [ACT, run]", "id: b, run: [ACT, more]")
+    assert rig.resume(fresh=False, change=changed).exit_code == 5
+    assert [rig.task(step).status for step in ("ok", "a")] == ["waiting", "succeeded"]
+    rig.say("ok", "approve")
+    assert rig.resume(fresh=False).exit_code == 5
+    rig.say("second", "approve")
+    assert rig.resume(fresh=False).exit_code == 0
+    assert rig.world.calls() == ["a.run", "b.more"]
+
+
 BY_HAND = """
 steps:
   - {id: cable, manual: {instructions: "move ${{ run.id }}", fields: {port: {type: integer, required: true}}}}

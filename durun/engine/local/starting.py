@@ -49,7 +49,7 @@ class Starter:
             elif isinstance(work, Pause):
                 self._ledger.emit(waiting(key, work, self._ledger.now))
             elif isinstance(work, Question):
-                self._ledger.emit(asking(self._ledger.state, key, work, new_nonce(), self._ledger.now))
+                self._ledger.emit(asking(self._ledger, key, work, new_nonce()))
             else:
                 self._inline(key, work)
         except ExpressionError as error:

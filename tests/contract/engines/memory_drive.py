@@ -257,7 +257,7 @@ class Drive:
             self._ledger.emit(ev.TaskWaiting(**key._asdict(), kind=kind, until=until, every=work.every))
             return
         if isinstance(work, Question):
-            self._ledger.emit(asking(self._ledger.state, key, work, self._world.name("nonce"), self._ledger.now))
+            self._ledger.emit(asking(self._ledger, key, work, self._world.name("nonce")))
             return
         task, record = self._ledger.state.tasks.get(key), self._ledger.state.record
         inline = not isinstance(work, Process)

@@ -147,6 +147,10 @@ class Oracle:
             if holder is None or holder.status == "pending":
                 busy = bool(holder and holder.probe and holder.probe.session == self.session)
                 return View(0, False, False, busy)
+            asking = [name for name, other in self.plan.nodes.items() if node.id in other.after]
+            reached = all(self.view(self.plan.nodes[name].fan or name, None).good for name in asking)
+            if holder.status == "failed" and not reached:
+                return View(0, False, False)  # it is not reached yet: it was wanted for an approval before it
             good = holder.status == "skipped" or node.continue_on_error
             return View(0 if good else 1, good, True)
         views = [self.view(node.id, name) for name in names]
@@ -157,6 +161,19 @@ class Oracle:
         good = (inner == 0 and whole) or (inner == 1 and node.continue_on_error and closed)
         doubt = any(view.doubt for view in views)
         return View(0 if inner == 1 and node.continue_on_error else inner, good, good or closed, busy, resolving, doubt)
+
+    def done(self, step: str) -> bool:
+        """Whether every task of a step is done, for all targets."""
+        node = self.plan.nodes[step]
+        names: list[str | None] = [None]
+        if node.fan is not None:
+            resolved = self.state.resolved.get((node.fan, 0))
+            holder = self.state.tasks.get(TaskKey(node.fan))
+            if resolved is None:
+                return holder is not None and holder.status == "skipped"
+            names = list(resolved.index)
+        tasks = [self.state.tasks.get(TaskKey(leaf, name)) for leaf in self.plan.leaves(step) for name in names]
+        return all(task is not None and task.status in ("succeeded", "skipped", "rolled_back") for task in tasks)
 
     def targets(self, node: Node) -> list[str] | None:
         resolved = self.state.resolved.get((node.id, self.round))

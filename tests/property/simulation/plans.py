@@ -7,6 +7,44 @@ from random import Random
 from durun.model.plan import ROLLBACK, FanOutPolicy, Node, Plan, Retry, Share, VerifyPolicy
 
 
+def foresee(plan: Plan, asking: set[str], rng: Random) -> None:
+    """Say in the plan what comes after the steps that ask people, and what targets are made of."""
+    nodes = plan.nodes
+    steps = [node for node in nodes.values() if not node.final]
+    for node in steps:
+        before = [other for other in steps if comes_before(nodes, other.id, node.id)]
+        if node.fan_out is not None and before:
+            reads = rng.sample(before, rng.choice([0, 0, 1, min(2, len(before))]))
+            nodes[node.id] = nodes[node.id]._replace(reads=tuple(read.id for read in reads))
+    for name in asking:
+        if not nodes[name].final:
+            after = tuple(node.id for node in steps if comes_before(nodes, name, node.id))
+            nodes[name] = nodes[name]._replace(after=after)
+
+
+def comes_before(nodes: dict[str, Node], first: str, second: str) -> bool:
+    """Whether the first has always ended when the second starts."""
+    wanted = set(lineage(nodes, first))
+    if second in wanted or first in lineage(nodes, second):
+        return False
+    rest, seen = [need for one in lineage(nodes, second) for need in nodes[one].needs], set()
+    while rest:
+        need = rest.pop()
+        if need in wanted:
+            return True
+        if need not in seen:
+            seen.add(need)
+            rest.extend(nodes[need].needs)
+    return False
+
+
+def lineage(nodes: dict[str, Node], step: str) -> list[str]:
+    found = [step]
+    while (parent := nodes[found[-1]].parent) is not None:
+        found.append(parent)
+    return found
+
+
 class PlanMaker:
     def __init__(self, rng: Random) -> None:
         self.rng = rng

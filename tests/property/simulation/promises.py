@@ -64,7 +64,8 @@ class Promises:
         self.turns += 1
         again = do.decide(Progress(self.plan, state), now, park)
         promise(str(commands) == str(again), f"kept up: {commands}\nbuilt anew: {again}")
-        moves = [c.key for c in commands if isinstance(c, (do.Start, do.Resolve, do.Retry))]
+        early = {c.key for c in commands if isinstance(c, do.Resolve) and c.key not in progress.fans}
+        moves = [c.key for c in commands if isinstance(c, (do.Start, do.Resolve, do.Retry)) and c.key not in early]
         moves += [c.key for c in commands if isinstance(c, do.Ask) and c.purpose == "before"]
         for command in commands:
             if isinstance(command, do.Stop):
@@ -77,11 +78,30 @@ class Promises:
             promise(oracle.final or oracle.rolling_back or not self._undo, "a run to be undone starts something")
         for key in moves:
             oracle.check_move(key)
+        self._check_foresight(oracle, state, commands, early)
         self._check_new_targets(oracle, moves)
         self._check_waits(oracle, state, commands, now)
         for command in commands:
             if isinstance(command, (do.End, do.Park, do.BeginFinally, do.BeginRollback)):
                 self._check_rest(oracle, state, command)
+
+    def _check_foresight(
+        self, oracle: Oracle, state: RunState, commands: Sequence[do.Command], early: set[TaskKey]
+    ) -> None:
+        """Before people are asked, the targets are had that can be, and no others."""
+        for fan in early:
+            reads = self.plan.nodes[fan.step].reads
+            promise(all(map(oracle.done, reads)), f"the targets of {fan} are wanted before {reads} are done")
+        for command in commands:
+            if not isinstance(command, do.Start) or command.key.step not in self.plan.nodes:
+                continue
+            for name in self.plan.nodes[command.key.step].after:
+                holder = state.tasks.get(TaskKey(name))
+                if self.plan.nodes[name].fan_out is None or (name, 0) in state.resolved:
+                    continue
+                known = all(map(oracle.done, self.plan.nodes[name].reads))
+                over = holder is not None and holder.status in ("skipped", "failed")
+                promise(not known or over, f"{command.key} is asked before the targets of {name} are known")
 
     def _check_new_targets(self, oracle: Oracle, moves: list[TaskKey]) -> None:
         fans: dict[str, set[str]] = {}
@@ -103,7 +123,11 @@ class Promises:
         for key in over:
             promise(self._until[key] <= now, f"{key} waits until {self._until[key]}, and it is {now}")
         for command in commands:
-            if isinstance(command, (do.Grant, do.Deny)):
+            if isinstance(command, do.Deny) and command.code == "targets":
+                after = [TaskKey(name) for name in self.plan.nodes[command.key.step].after]
+                gone = [state.tasks[key] for key in after if key in state.tasks and state.tasks[key].status == "failed"]
+                promise(gone != [], f"{command}, and all targets can be had")
+            elif isinstance(command, (do.Grant, do.Deny)):
                 over.add(command.key)
                 found = "yes" if isinstance(command, do.Grant) else command.code
                 promise(found == self._answer(command.key, now), f"{command}: {self._said[command.key]}")

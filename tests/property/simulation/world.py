@@ -10,6 +10,7 @@ from typing import Literal
 from durun.model.outcome import Exit
 from durun.model.plan import Plan
 from durun.model.task import Purpose, TaskKey
+from simulation.plans import foresee
 
 DONE, NOT_DONE = 0, 4
 """The exit codes of every verify."""
@@ -82,6 +83,8 @@ class World:
         self.polling_steps = {name for name in sorted(self.waiting_steps) if rng.random() < 0.5}
         share = rng.choice([0.0, 0.0, 0.2, 0.5])
         self.asking_steps = {name for name in leaves if rng.random() < share} - self.waiting_steps
+        if self.asking_steps:
+            foresee(plan, self.asking_steps, rng)
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
