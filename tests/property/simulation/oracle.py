@@ -147,9 +147,7 @@ class Oracle:
             if holder is None or holder.status == "pending":
                 busy = bool(holder and holder.probe and holder.probe.session == self.session)
                 return View(0, False, False, busy)
-            asking = [name for name, other in self.plan.nodes.items() if node.id in other.after]
-            reached = all(self.view(self.plan.nodes[name].fan or name, None).good for name in asking)
-            if holder.status == "failed" and not reached:
+            if holder.status == "failed" and not self.final and not self.reached(node):
                 return View(0, False, False)  # it is not reached yet: it was wanted for an approval before it
             good = holder.status == "skipped" or node.continue_on_error
             return View(0 if good else 1, good, True)
@@ -161,6 +159,14 @@ class Oracle:
         good = (inner == 0 and whole) or (inner == 1 and node.continue_on_error and closed)
         doubt = any(view.doubt for view in views)
         return View(0 if inner == 1 and node.continue_on_error else inner, good, good or closed, busy, resolving, doubt)
+
+    def reached(self, node: Node | None) -> bool:
+        """Whether all that a step needs, and the groups around it, has gone well."""
+        while node is not None:
+            if not all(self.view(need, None).good for need in node.needs):
+                return False
+            node = self.plan.nodes[node.parent] if node.parent else None
+        return True
 
     def done(self, step: str) -> bool:
         """Whether every task of a step is done, for all targets."""
