@@ -66,7 +66,7 @@ def _tasks(plan: Plan, state: RunState) -> int:
     total = plan.task_count(plan.roots)
     for (step, round_), resolved in state.resolved.items():
         if round_ == 0 and step in plan.nodes:
-            total += len(resolved.index) * len(plan.leaves(step)) - 1
+            total += len(resolved.index) * len(plan.leaves(step)) - 1 + bool(resolved.approval)
     return total
 
 

@@ -26,6 +26,7 @@ from durun.model.event import (
     SessionStarted,
     Stamped,
     TaskEvent,
+    TaskWaiting,
     key_of,
     type_of,
 )
@@ -192,6 +193,12 @@ class Ledger:
         """Why the run is to be stopped, by the newest request: the record's reason is by now another one."""
         events = [*self._journal.events(self.state.record.id, types=("cancel_requested",)), *self._pending]
         return next((e.event.reason for e in reversed(events) if isinstance(e.event, CancelRequested)), "")
+
+    def newest_question(self, step: str) -> tuple[float, TaskWaiting]:
+        """When people were asked at this step, and with what, the last time. It must have been."""
+        events = [*self._journal.events(self.state.record.id, types=("task_waiting",)), *self._pending]
+        found = ((one.at, one.event) for one in reversed(events) if isinstance(one.event, TaskWaiting))
+        return next((at, event) for at, event in found if event.step == step)
 
     def reload(self) -> None:
         """Forget what was emitted and not committed, and read the state anew, in place, with what others appended."""

@@ -33,10 +33,24 @@ def asking(ledger: Ledger, key: TaskKey, question: Question, nonce: str) -> Task
     """A task waits for people from now on."""
     state, plan, told = ledger.state, ledger.plan, question.asked
     if question.kind == "approval":
-        told = {**told, "ahead": {fan.step: _count(state, fan) for fan in fans_ahead(plan, plan.nodes[key.step])}}
+        ahead = [key] if plan.stands_in(key) else fans_ahead(plan, plan.nodes[key.step])
+        told = {**told, "ahead": {fan.step: _count(state, fan) for fan in ahead}}
     asked = {**told, "digest": _digest(state, key, told), "nonce": nonce}
     until = None if question.seconds is None else ledger.now + question.seconds
     return TaskWaiting(**key._asdict(), kind=question.kind, until=until, asked=asked)
+
+
+def asking_again(ledger: Ledger, fan: TaskKey, nonce: str) -> TaskWaiting:
+    """Those who approved when the targets of a fan-out were not known are asked about them."""
+    approval = ledger.state.resolved[fan.step, fan.round].approval
+    at, before = ledger.newest_question(approval)
+    asked, until = before.asked, before.until
+    told = {name: asked[name] for name in ("approvers", "min_approvals", "allow_requester")}
+    count = _count(ledger.state, fan)
+    known = f"{count} targets of {fan.step} were not known when {approval} was approved, and are now."
+    told["message"] = f"{known}\n{asked['message']}"
+    seconds = None if until is None else until - at
+    return asking(ledger, fan, Question("approval", {**told, "fields": {}}, seconds), nonce)
 
 
 def _count(state: RunState, fan: TaskKey) -> int | None:

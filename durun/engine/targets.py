@@ -11,6 +11,7 @@ from durun.language.expressions import render
 from durun.language.plain import to_text
 from durun.language.targets import TargetError, as_targets, matrix, parse_targets_file, parse_targets_text
 from durun.model.event import TargetsResolved
+from durun.model.foresight import to_be_repeated
 from durun.model.runbook import TargetsFile, TargetsMatrix, TargetsValue
 from durun.model.task import Target, TaskKey
 from durun.model.values import Json
@@ -92,7 +93,15 @@ class Targets:
             targets = tuple(target for target in targets if target.key in chosen)
             self._refuse_unknown(key, chosen, [target.key for target in targets])
         count = len(targets) * len(self._ledger.plan.leaves(key.step))
-        resolved = TargetsResolved(step=key.step, targets=targets, tasks=count, round=key.round, sealed=sealed)
+        approval = to_be_repeated(self._ledger.plan, self._ledger.state, key) if targets else ""
+        resolved = TargetsResolved(
+            step=key.step,
+            targets=targets,
+            tasks=count + bool(approval),
+            round=key.round,
+            sealed=sealed,
+            approval=approval,
+        )
         self._ledger.emit(resolved)
 
     def _seal(self, key: TaskKey, fields: Sequence[str], targets: Sequence[Target]) -> tuple[tuple[Target, ...], Json]:

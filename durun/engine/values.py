@@ -136,6 +136,8 @@ class Values:
             resolved = self.state.resolved.get((node.fan, round_))
             if resolved is None:
                 return stand_in.status if stand_in is not None else "pending"
+            if stand_in is not None and stand_in.status in ("waiting", "failed", "cancelled"):
+                return stand_in.status  # people were asked about these targets
             found = {self.status(leaf, key, round_) for leaf in self.plan.leaves(step_id) for key in keys}
         else:
             found = {self.status(child, target, round_) for child in node.children}

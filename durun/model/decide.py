@@ -99,6 +99,12 @@ class Overdue(NamedTuple):
     key: TaskKey
 
 
+class AskAgain(NamedTuple):
+    """The targets of a fan-out were not known when people approved: they decide on them before one is begun."""
+
+    key: TaskKey
+
+
 class StopWaiting(NamedTuple):
     """A task waits no more: the run is being cancelled."""
 
@@ -156,6 +162,7 @@ TaskCommand: TypeAlias = (
     | Grant
     | Deny
     | Overdue
+    | AskAgain
     | StopWaiting
     | NoteUndone
 )
@@ -286,6 +293,10 @@ def _starts_of(part: TaskPart | FanPart, progress: Progress, now: float) -> Iter
         case FanPart() if part.keys is None:
             if not part.load.busy:
                 yield Resolve(part.stand_in)
+        case FanPart() if part.held:
+            holder = progress.state.tasks.get(part.stand_in)
+            if holder is None or holder.status == "pending":
+                yield AskAgain(part.stand_in)
         case FanPart():
             for target in part.may_begin():
                 for leaf in part.first_leaves:

@@ -19,6 +19,7 @@ class FanPart:
 
     `active` are the targets that have begun and not ended, in order, with their places in the list of targets.
     After a resume they may be more than max_parallel: then those that work go on, and the others as there is room.
+    `held`: people are still to decide on its targets.
     """
 
     __slots__ = (
@@ -34,6 +35,7 @@ class FanPart:
         "failed",
         "first_leaves",
         "forgiving",
+        "held",
         "keys",
         "limit",
         "load",
@@ -56,6 +58,7 @@ class FanPart:
         self.done = 0
         self.failed = 0
         self.doubts = 0
+        self.held = False
         self.ended: Standing | None = None
         self.limit = 0
         self._places: dict[str, int] = {}
@@ -84,6 +87,11 @@ class FanPart:
         self.done += 1
 
     @property
+    def busy(self) -> int:
+        """How many of its tasks run or are being asked about."""
+        return self.load.busy
+
+    @property
     def inner_severity(self) -> int:
         """Above FINE: no new target is started, and nothing in those that are active."""
         if self.failed + self.doubts + len(self._severe) > self.limit:
@@ -93,7 +101,7 @@ class FanPart:
     @property
     def severity(self) -> int:
         """What the part around it sees: failures within the limit count once nothing is left to start."""
-        if self.ended is not None and self.keys is None:
+        if self.ended is not None:
             return FAILING if self.ended == "failed" else FINE
         inner = self.inner_severity
         if inner == FINE and not self.pending and not self.active:
@@ -103,7 +111,7 @@ class FanPart:
     @property
     def standing(self) -> Standing:
         """Whether the fan-out has ended, and how."""
-        if self.keys is None:
+        if self.keys is None or self.held or self.ended is not None:
             return self.ended or "open"
         over = not self.pending and not self.active
         if not over and (self.load.moving or self.inner_severity == FINE):
@@ -127,7 +135,7 @@ class FanPart:
 
     def may_begin(self) -> list[str]:
         """The targets that may be begun now, in order: by max_parallel, the wave, and max_failures."""
-        room = self.policy.max_parallel - len(self.active)
+        room = 0 if self.held else self.policy.max_parallel - len(self.active)
         if not self.keys or room <= 0 or not self.pending or self.inner_severity:
             return []
         places = range(self._first_pending(), self._end_of_wave())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from durun.model.parts import being_asked
 from durun.model.plan import Node, Plan
+from durun.model.resume import forgiven
 from durun.model.state import RunState
 from durun.model.task import TaskKey
 
@@ -39,9 +40,18 @@ def failed_ahead(plan: Plan, state: RunState, approval: Node) -> str | None:
     """Why targets that an approval is about can't be had, if so: then nobody need be asked."""
     for fan in fans_ahead(plan, approval):
         holder = state.tasks.get(fan)
-        if holder is not None and holder.status == "failed" and not plan.nodes[fan.step].continue_on_error:
+        if holder is not None and holder.status == "failed" and not forgiven(plan, fan.step):
             return f"the targets of {fan.step} can't be had: {holder.reason}"
     return None
+
+
+def to_be_repeated(plan: Plan, state: RunState, fan: TaskKey) -> str:
+    """The approval, the last in the file, that was asked for or given when the targets of a fan-out were not known."""
+    asking = [step for step, node in plan.nodes.items() if fan.step in node.after]
+    if fan.round or not asking:
+        return ""
+    given = {key.step for key, task in state.tasks.items() if task.status in ("waiting", "succeeded")}
+    return next((step for step in reversed(asking) if step in given), "")
 
 
 def is_done(plan: Plan, state: RunState, step: str, target: str | None = None) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from durun.model.runbook import InDoubtPolicy, UndoWhen
+from durun.model.task import TaskKey
 
 FREE_REPEATS = 5
 """How often an attempt that never began, or that a verify proved not done, is repeated for free."""
@@ -126,6 +127,10 @@ class Plan(NamedTuple):
     def node(self, step: str) -> Node:
         """The node of a task: of a step, or of a rollback."""
         return self.nodes[step] if step in self.nodes else self.undo[undone_by(step)]
+
+    def stands_in(self, key: TaskKey) -> bool:
+        """Whether this is the task that stands for a whole fan-out."""
+        return key.target is None and key.step in self.nodes and self.nodes[key.step].fan_out is not None
 
     def is_rollback(self, step: str) -> bool:
         """Whether this names the rollback of a step."""

@@ -39,7 +39,7 @@ class Progress:
         self._session = record.sessions
         self.parts: dict[TaskKey, TaskPart] = {}
         self.doubts: dict[TaskKey, TaskPart] = {}
-        self.waits: dict[TaskKey, TaskPart] = {}
+        self.waits: dict[TaskKey, TaskPart | FanPart] = {}
         self.fans: dict[TaskKey, FanPart] = {}
         self.early: list[TaskKey] = []
         self.final = record.final_status is not None
@@ -185,11 +185,16 @@ class Progress:
         return "done" if not new else "new" if new == len(leaves) else "open"
 
     def _read_fan(self, fan: FanPart) -> None:
+        """How the fan-out stands by its targets, and by the task that stands for it while people decide on these."""
         resolved = self.state.resolved.get((fan.node.id, self.round))
+        holder = self.state.tasks.get(fan.stand_in)
         if resolved is not None:
             fan.resolve(tuple(resolved.index))
-            return
-        holder = self.state.tasks.get(fan.stand_in)
+            fan.held = bool(resolved.approval) and (holder is None or holder.status != "succeeded")
+            if not fan.held:
+                return
+            if holder is not None and holder.status == "waiting":
+                self.waits[fan.stand_in] = fan
         if holder is None:
             return
         if being_asked(holder, self._session):
@@ -197,7 +202,7 @@ class Progress:
         # Not to know the targets is no attempt that failed: no retry policy looks at it.
         if holder.status == "skipped" or (holder.status == "failed" and fan.forgiving):
             fan.ended = "done"
-        elif holder.status == "failed":
+        elif holder.status in ("failed", "cancelled"):
             fan.ended = "failed"
 
     def _leaves_at_once(self, node: Node) -> tuple[str, ...]:

@@ -95,7 +95,9 @@ class TargetsResolved(NamedTuple):
     """The targets of a fan-out, fixed for the run. `tasks` counts the tasks that they make.
 
     Until then, and where they can't be had, the fan-out counts as one task without a target. `sealed` is the seal
-    of the secret fields of all targets (key → field → value); the targets themselves lack these fields.
+    of the secret fields of all targets (key → field → value); the targets themselves lack these fields. `approval`: the
+    step that was approved when they were not known: its approvers decide once more before they are begun, and that is
+    one task more, the one without a target.
     """
 
     step: str
@@ -104,6 +106,7 @@ class TargetsResolved(NamedTuple):
     round: int = 0
     skipped: bool = False
     sealed: Json = None
+    approval: str = ""
 
 
 class CancelRequested(NamedTuple):

@@ -26,16 +26,19 @@ LANDMARKS = (
 class Resolved(Fixed):
     """The fixed targets of a fan-out: key → value, in order. `skipped`: its `if` was false.
 
-    `sealed`: the seal of their secret fields, if they have such.
+    `sealed`: the seal of their secret fields, if they have such. `approval`: whose approvers decide once more.
     """
 
-    __slots__ = ("index", "skipped", "sealed")  # noqa: RUF023  (in the order of __init__)
+    __slots__ = ("index", "skipped", "sealed", "approval")  # noqa: RUF023  (in the order of __init__)
     index: Mapping[str, Json]
     skipped: bool
     sealed: Json
+    approval: str
 
-    def __init__(self, index: Mapping[str, Json], skipped: bool = False, sealed: Json = None) -> None:
-        super().__init__(index, skipped, sealed)
+    def __init__(
+        self, index: Mapping[str, Json], skipped: bool = False, sealed: Json = None, approval: str = ""
+    ) -> None:
+        super().__init__(index, skipped, sealed, approval)
 
 
 class RunState(Slotted):
@@ -109,7 +112,9 @@ class RunState(Slotted):
             case ev.SessionStarted():
                 self.sessions[event.session] = event
             case ev.TargetsResolved():
-                self.resolved[event.step, event.round] = Resolved(dict(event.targets), event.skipped, event.sealed)
+                self.resolved[event.step, event.round] = Resolved(
+                    dict(event.targets), event.skipped, event.sealed, event.approval
+                )
             case ev.SurroundingsAccepted():
                 self.accepted.update(event.names)
             case ev.RunEnded():

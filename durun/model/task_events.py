@@ -71,7 +71,7 @@ class DecisionRefused(NamedTuple):
 
 
 class RequestWithdrawn(NamedTuple):
-    """What a task waits for, or people have approved, holds no more: it begins anew, and what they have said is void."""
+    """What a task waits for, or people have approved, holds no more: it begins anew, and what they said is void."""
 
     step: str
     reason: str

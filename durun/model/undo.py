@@ -46,6 +46,7 @@ def _newest_first(plan: Plan, state: RunState) -> list[TaskKey]:
         for key, task in state.tasks.items()
         if key.round == 0
         and key.step in plan.undo
+        and not plan.stands_in(key)
         and (task.status == "rolled_back" or undoable(plan.undo[key.step], task))
     ]
     ranks = {leaf: rank for rank, leaf in enumerate(plan.in_order(plan.roots))} if found else {}
@@ -61,6 +62,7 @@ def standing(plan: Plan, state: RunState) -> list[TaskKey]:
         if key.round == 0
         and (node := plan.nodes.get(key.step)) is not None
         and node.effect
+        and not plan.stands_in(key)
         and ((task.status == "succeeded" and task.how != "found") or task.status == "in_doubt")
     ]
 

@@ -7,12 +7,13 @@ from typing import assert_never
 from durun.engine.ledger import Ledger
 from durun.engine.local.asking import Asker
 from durun.engine.local.closing import Closer
-from durun.engine.local.outbox import Flight, Outbox
+from durun.engine.local.outbox import Flight, Outbox, new_nonce
 from durun.engine.local.polling import Poller
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.results import Results
 from durun.engine.local.starting import Starter
 from durun.engine.local.wire import Order, RedactOrder
+from durun.engine.people import asking_again
 from durun.engine.polling import no_longer, overdue
 from durun.engine.targets import Targets
 from durun.model import decide as todo
@@ -50,7 +51,7 @@ class Performer:
         orders, values = self.outbox.take(), local.untold() if local is not None else []
         return [RedactOrder(values), *orders] if values else orders
 
-    def perform(self, command: todo.Command, flights: dict[int, Flight]) -> None:
+    def perform(self, command: todo.Command, flights: dict[int, Flight]) -> None:  # noqa: C901  (one case a command)
         """Emit the events of a command. Raises StorageFailed, and Changed for a repeat that would differ."""
         match command:
             case todo.Start(key):
@@ -72,6 +73,8 @@ class Performer:
                 self._ledger.emit(failed)
             case todo.Stop(key):
                 self.outbox.stop(key, flights)
+            case todo.AskAgain(key):
+                self._ledger.emit(asking_again(self._ledger, key, new_nonce()))
             case todo.NoteUndone(key):
                 self._ledger.emit(TaskRolledBack(**key._asdict()))
             case todo.TimeUp() | todo.Grant() | todo.Deny() | todo.Overdue() | todo.StopWaiting():

@@ -14,7 +14,7 @@ from durun.engine.api import Observer, Outcome
 from durun.engine.beginning import Beginning
 from durun.engine.ledger import Ledger
 from durun.engine.notices import due, of_status
-from durun.engine.people import asking
+from durun.engine.people import asking, asking_again
 from durun.engine.polling import Given, no_longer, overdue, what_is_said
 from durun.engine.targets import Targets
 from durun.engine.tasks import Tasks
@@ -202,6 +202,8 @@ class Drive:
                 emit(ev.TaskFailed(**key._asdict(), code="in_doubt", reason="on_in_doubt: fail", retryable=False))
             case do.TimeUp() | do.Grant() | do.Deny() | do.Overdue() | do.StopWaiting():
                 self._end_wait(command)
+            case do.AskAgain(key):
+                emit(asking_again(self._ledger, key, self._world.name("nonce")))
             case do.NoteUndone(key):
                 emit(ev.TaskRolledBack(**key._asdict()))
             case do.BeginRollback(cause):

@@ -58,6 +58,7 @@ class Oracle:
             key: task.changed_at
             for key, task in self.state.tasks.items()
             if key.round == 0 and key.step in self.plan.undo and self._meant(self.plan.undo[key.step], task)
+            if key.target is not None or self.plan.nodes[key.step].fan is None
         }
 
     @staticmethod
@@ -151,6 +152,11 @@ class Oracle:
                 return View(0, False, False)  # it is not reached yet: it was wanted for an approval before it
             good = holder.status == "skipped" or node.continue_on_error
             return View(0 if good else 1, good, True)
+        holder = self.state.tasks.get(TaskKey(node.id, None, self.round))
+        if self.state.resolved[node.id, self.round].approval and (holder is None or holder.status != "succeeded"):
+            denied = holder is not None and holder.status in ("failed", "cancelled")
+            good = denied and node.continue_on_error
+            return View(1 if denied and not good else 0, good, denied)
         views = [self.view(node.id, name) for name in names]
         whole = all(view.over for view in views)
         inner = max((view.severity for view in views), default=0) if whole else self.fan_severity(node)

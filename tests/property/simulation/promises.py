@@ -37,6 +37,8 @@ class Promises:
         self.always_honest = world.weather.honest
         self._finished: set[TaskKey] = set()
         self._withdrawn: set[TaskKey] = set()
+        self._asked_at: dict[TaskKey, int] = {}
+        self._known_at: dict[str, int] = {}
         self._licence: dict[TaskKey, str] = {}
         self._nonce: dict[TaskKey, str] = {}
         self._failures: Counter[TaskKey] = Counter()
@@ -65,7 +67,8 @@ class Promises:
         again = do.decide(Progress(self.plan, state), now, park)
         promise(str(commands) == str(again), f"kept up: {commands}\nbuilt anew: {again}")
         early = {c.key for c in commands if isinstance(c, do.Resolve) and c.key not in progress.fans}
-        moves = [c.key for c in commands if isinstance(c, (do.Start, do.Resolve, do.Retry)) and c.key not in early]
+        kinds = (do.Start, do.Resolve, do.Retry, do.AskAgain)
+        moves = [c.key for c in commands if isinstance(c, kinds) and c.key not in early]
         moves += [c.key for c in commands if isinstance(c, do.Ask) and c.purpose == "before"]
         for command in commands:
             if isinstance(command, do.Stop):
@@ -292,10 +295,22 @@ class Promises:
             else:
                 self._run_event(event, store)
 
+    def _check_seen(self, key: TaskKey) -> None:
+        """No target is begun that those who approved have not seen."""
+        fan = self.plan.nodes[key.step].fan if key.step in self.plan.nodes else None
+        if key.round or key.target is None or fan is None or TaskKey(fan) in self._finished:
+            return
+        for name in (name for name, node in self.plan.nodes.items() if fan in node.after):
+            for asked, when in self._asked_at.items():
+                seen = asked.step != name or asked not in self._finished or when > self._known_at[fan]
+                promise(seen, f"{key} begins, and {asked} was approved when its targets were not known")
+
     def _run_event(self, event: ev.Event, store: Store) -> None:
         match event:
             case ev.SessionStarted():
                 self._session = event.session
+            case ev.TargetsResolved():
+                self._known_at[event.step] = len(self.trace)
             case ev.RoundStarted():
                 self._round = event.round
                 self._cancelled = self._undo = False
@@ -345,6 +360,7 @@ class Promises:
             case ev.TaskWaiting() | ev.RequestWithdrawn() | ev.TaskDecided():
                 self._waits(key, event)
             case ev.TaskStarted():
+                self._check_seen(key)
                 promise(self._licence.get(key, "new") != "", f"{key} starts, and its last attempt is not resolved")
                 promise(not self.world.lives(key), f"{key} starts while its last attempt lives")
                 self._licence[key] = ""
@@ -390,7 +406,9 @@ class Promises:
                     self._polls[key] = event
                     return
                 self._until[key] = event.until
+                self._check_seen(key)
                 if event.asked is not None:
+                    self._asked_at[key] = len(self.trace)
                     self._asked[key], self._said[key] = event.asked, []
             case ev.RequestWithdrawn():
                 self._withdrawn.add(key)
@@ -459,7 +477,9 @@ class Promises:
         node = self.plan.nodes[name]
         if node.fan_out is not None:
             resolved = state.resolved.get((name, round_))
-            return 1 if resolved is None else len(resolved.index) * len(self.plan.leaves(name))
+            return (
+                1 if resolved is None else len(resolved.index) * len(self.plan.leaves(name)) + bool(resolved.approval)
+            )
         return 1 if node.leaf else sum(self._total(child, round_, state) for child in node.children)
 
     def _check_effects(self) -> None:

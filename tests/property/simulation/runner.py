@@ -7,6 +7,7 @@ from typing import Any
 from durun.model import decide as do
 from durun.model import event as ev
 from durun.model.ending import exit_code_in, rollback_started
+from durun.model.foresight import to_be_repeated
 from durun.model.outcome import ExitCodes, answer_of, judge
 from durun.model.plan import FREE_REPEATS
 from durun.model.progress import Progress
@@ -263,7 +264,7 @@ class Runner:
 
     # -- commands -------------------------------------------------------------------------------------------
 
-    def perform(self, command: do.Command) -> None:
+    def perform(self, command: do.Command) -> None:  # noqa: C901  (one case a command)
         match command:
             case do.Start(key):
                 if self.condition_holds(key):
@@ -283,6 +284,10 @@ class Runner:
                 self.stop(key)
             case do.TimeUp() | do.Grant() | do.Deny() | do.Overdue() | do.StopWaiting():
                 self.end_wait(command)
+            case do.AskAgain(key):
+                nonce = f"{self.folder()[1]}/{key}"
+                asked = {"min_approvals": 1, "nonce": nonce, "digest": "d"}
+                self.emit(ev.TaskWaiting(**about(key), kind="approval", until=None, asked=asked))
             case do.NoteUndone(key):
                 self.emit(ev.TaskRolledBack(**about(key)))
             case _:
@@ -380,7 +385,9 @@ class Runner:
         names = self.world.targets(key.step)
         tasks = len(names) * len(self.plan.leaves(key.step))
         targets = tuple(ev.Target(name, name) for name in names)
-        self.emit(ev.TargetsResolved(step=key.step, targets=targets, tasks=tasks, round=key.round))
+        again = to_be_repeated(self.plan, self.state, key) if names else ""
+        tasks += bool(again)
+        self.emit(ev.TargetsResolved(step=key.step, targets=targets, tasks=tasks, round=key.round, approval=again))
 
     def stop(self, key: TaskKey) -> None:
         task = self.state.tasks[key]

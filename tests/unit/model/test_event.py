@@ -54,7 +54,7 @@ EXAMPLES = [
     ),
     ev.RoundStarted(round=2, by=BY),
     ev.TargetsResolved(
-        step="a", targets=(Target("t", {"name": "t"}), Target("u", "u")), tasks=2, round=1, skipped=True
+        step="a", targets=(Target("t", {"name": "t"}), Target("u", "u")), tasks=2, round=1, skipped=True, approval="ok"
     ),
     ev.TaskSkipped(**TASK, reason="if"),
     ev.TaskWaiting(**TASK, kind="poll", until=None, every=5.0),
@@ -120,7 +120,7 @@ STORED = {
     "seals_destroyed": "values",
     "session_started": "session reason pid host boot_id pid_namespace mount_id by",
     "surroundings_accepted": "names by",
-    "targets_resolved": "step targets tasks round skipped sealed",
+    "targets_resolved": "step targets tasks round skipped sealed approval",
     "task_cancelled": "step target round reason exit_code log evidence",
     "task_failed": "step target round code reason how exit_code retryable log evidence",
     "task_in_doubt": "step target round reason how exit_code gone pid log evidence",
