@@ -335,6 +335,66 @@ steps:
     assert rig.world.calls() == ["a.run", "b.more"]
 
 
+LATER = """
+steps:
+  - id: ok
+    approval: {message: "go?", approvers: [bob, eve], timeout: 24h}
+  - {id: find, run: [ACT, find], outputs: {hosts: {type: array}}}
+  - {id: fan, targets: "${{ steps.find.outputs.hosts }}", max_parallel: 2, run: [ACT, run]}
+  - {id: after, run: [ACT, run]}
+"""
+
+
+def test_targets_that_become_known_later_are_approved_once_more_before_one_is_begun(rig: Rig, does: Any) -> None:
+    rig.world.will("find.find", does(outputs={"hosts": '["h1", "h2"]'}))
+    rig.start(LATER)
+    assert rig.task("ok").waiting.asked["ahead"] == {"fan": None}
+    rig.say("ok", "approve", reason="fine")
+    assert rig.resume(fresh=False).exit_code == 5
+    assert rig.world.calls() == ["find.find"]
+    again = rig.task("fan").waiting
+    assert (again.asked["approvers"], again.asked["ahead"]) == (["bob", "eve"], {"fan": 2})
+    assert again.until - rig.journal.events(rig.run, types=["task_waiting"])[-1].at == 86400
+    assert rig.resume(fresh=False).exit_code == 5
+    with pytest.raises(NotCounted):
+        rig.say("fan", "approve", by=ADA)
+    rig.say("fan", "approve", by=EVE)
+    assert rig.resume(fresh=False).exit_code == 0
+    assert rig.world.calls() == ["find.find", "fan.h1.run", "fan.h2.run", "after.run"]
+    assert rig.journal.record(rig.run).total == 6
+
+
+def test_targets_that_are_denied_are_never_begun(rig: Rig, does: Any) -> None:
+    rig.world.will("find.find", does(outputs={"hosts": '["h1"]'}))
+    rig.start(LATER)
+    rig.say("ok", "approve")
+    rig.resume(fresh=False)
+    rig.say("fan", "reject", reason="not that one")
+    outcome = rig.resume(fresh=False)
+    assert (outcome.status, outcome.exit_code) == ("failed", 6)
+    assert rig.world.calls() == ["find.find"]
+    assert rig.resume().exit_code == 5
+    rig.say("fan", "approve")
+    assert rig.resume(fresh=False).exit_code == 0
+    assert rig.world.calls() == ["find.find", "fan.h1.run", "after.run"]
+
+
+def test_no_targets_need_no_second_approval(rig: Rig, does: Any) -> None:
+    rig.world.will("find.find", does(outputs={"hosts": "[]"}))
+    rig.start(LATER)
+    rig.say("ok", "approve")
+    assert rig.resume(fresh=False).exit_code == 0
+
+
+def test_a_cancel_ends_a_second_approval(rig: Rig, does: Any) -> None:
+    rig.world.will("find.find", does(outputs={"hosts": '["h1"]'}))
+    rig.start(LATER)
+    rig.say("ok", "approve")
+    assert rig.resume(fresh=False).exit_code == 5
+    assert rig.cancel().exit_code == 12
+    assert (rig.task("fan").status, rig.world.calls()) == ("cancelled", ["find.find"])
+
+
 BY_HAND = """
 steps:
   - {id: cable, manual: {instructions: "move ${{ run.id }}", fields: {port: {type: integer, required: true}}}}
