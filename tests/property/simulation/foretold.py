@@ -6,6 +6,7 @@ from durun.foresight.resumed import take_up
 from durun.model import event as ev
 from durun.model.event import key_of
 from durun.model.forecast import Facts, Forecast, forecast
+from durun.model.people import DENIED, EXPIRED
 from durun.model.plan import Plan
 from durun.model.resume import forgiven
 from durun.model.status import FINAL
@@ -52,7 +53,9 @@ class Foretold:
         if self.store.record.status == "succeeded":
             stuck = [key for key, one in self.tasks.items() if one.verdict in UNLIKELY and not self._given_up(key)]
             promise(not stuck, f"it succeeded, and {stuck} was told")
-        if all(one.verdict in CLEAR for one in self.tasks.values()) and self._all_known():
+        # What people will say, or whether they say anything in time, nobody can tell beforehand.
+        refused = any(isinstance(event, ev.TaskFailed) and event.code in (DENIED, EXPIRED) for event in new)
+        if not refused and all(one.verdict in CLEAR for one in self.tasks.values()) and self._all_known():
             for key, told in self.tasks.items():
                 promise(told.verdict != "will_run" or self._over(key), f"{key} did not run, and {told} was told")
 
