@@ -45,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "report": Command("report", "audit", "write a page about a run, or list which runs show which control"),
     "prune": Command("prune", "keep", "remove old runs that are over; what is left can be proved on"),
     "completion": Command("completion", "keep", "print what makes bash, zsh or fish complete durun's commands"),
+    "man": Command("man", "keep", "print the manual page"),
     "doctor": Command("doctor", "keep", "look whether durun is well here"),
 }
 

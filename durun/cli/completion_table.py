@@ -192,6 +192,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[list[str], str, bool]], list[tuple[str
         [],
     ),
     "completion": ("print what makes bash, zsh or fish complete durun's commands", [], [("shell", False)]),
+    "man": ("print the manual page", [], []),
     "doctor": (
         "look whether durun is well here",
         [(["--share"], "anything", False), (["--fix"], "", False), (["--json"], "", False)],

@@ -54,6 +54,15 @@ def worst(codes: Sequence[int]) -> int:
     return unknown[0] if unknown else min(codes, key=_PRECEDENCE.index, default=0)
 
 
+def meanings() -> list[tuple[int, str]]:
+    """Every exit code and what it means: of a run first, else of the errors that end with it."""
+    found = dict(_OF_RUNS)
+    for error in _errors(DurunError):
+        if error.exit_code not in _OF_RUNS:
+            found[error.exit_code] = " ".join(part for part in (found.get(error.exit_code), _meaning(error)) if part)
+    return sorted(found.items())
+
+
 def table() -> str:
     """All exit codes as a Markdown table: those of runs, and those of errors with their codes."""
     from durun.language import outputs, plain, targets

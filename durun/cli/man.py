@@ -1,0 +1,96 @@
+"""`durun man`: the manual page, from the table of commands and their declarations."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+
+from durun import __version__
+from durun.cli.arguments import Argument, Option, Parameter, option_names, parameters
+from durun.cli.commands import COMMANDS, GROUPS
+from durun.cli.exit_codes import meanings
+
+_ABOUT = """\
+Runs operational runbooks that survive crashes. A runbook is one YAML file; each of its steps is recorded before it
+begins and when it ends, so that a run which was killed goes on where it was with durun resume, and nothing is done
+twice."""
+
+_FILES = (
+    ("$DURUN_HOME", "The state directory; else $XDG_STATE_HOME/durun, else ~/.local/state/durun."),
+    ("journal.db", "In it: what was done, when, and by whom."),
+    ("runs/ID/", "In it: what a run wrote, and the copies of its helper files."),
+)
+
+_VARIABLES = (
+    ("DURUN_HOME", "Where the state lies."),
+    ("DURUN_LAST_OK", "1: @last may be named off a terminal by commands that decide."),
+    ("DURUN_STOP_GRACE", "Seconds between INT, TERM and KILL when a step is stopped (5)."),
+    ("NO_COLOR", "Set: no colours."),
+)
+
+
+def command() -> int:
+    """Print the manual page in roff.
+
+    To read it: durun man | man -l -
+    To keep it: durun man > ~/.local/share/man/man1/durun.1
+    """
+    sys.stdout.write(page())
+    return 0
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [
+        f'.TH DURUN 1 "" "durun {__version__}" "User Commands"',
+        ".SH NAME",
+        "durun \\- runbooks that survive crashes",
+    ]
+    lines += [".SH SYNOPSIS", ".B durun", ".I COMMAND", "[\\fIARGUMENTS\\fR]\\&...", ".SH DESCRIPTION", _text(_ABOUT)]
+    for group, title in GROUPS.items():
+        names = [name for name in COMMANDS if COMMANDS[name].group == group]
+        if names:
+            lines.append(f'.SH "{title.upper()}"')
+        for name in names:
+            lines += _command(name, import_module(f"durun.cli.{COMMANDS[name].module}").command)
+    lines += [".SH EXIT STATUS", *_listed((str(code), text) for code, text in meanings())]
+    lines += [".SH ENVIRONMENT", *_listed(_VARIABLES), ".SH FILES", *_listed(_FILES)]
+    return "\n".join(lines) + "\n"
+
+
+def _command(name: str, function: Callable[..., int]) -> Iterator[str]:
+    known = parameters(function)
+    free = " ".join(_argument(one) for one in known if isinstance(one.declared, Argument))
+    options = [one for one in known if isinstance(one.declared, Option)]
+    yield f'.SS "durun {name}{f" {_text(free)}" if free else ""}{" [OPTIONS]" if options else ""}"'
+    for number, part in enumerate((function.__doc__ or COMMANDS[name].summary).split("\n\n")):
+        if number:
+            yield ".PP"
+        for line in part.strip().splitlines():
+            yield _text(line.strip())
+    yield from _listed((_option(one), one.declared.help) for one in options)
+
+
+def _argument(parameter: Parameter) -> str:
+    assert isinstance(parameter.declared, Argument)
+    name = parameter.declared.metavar
+    return name if parameter.required or name.startswith("[") else f"[{name}]"
+
+
+def _option(parameter: Parameter) -> str:
+    assert isinstance(parameter.declared, Option)
+    names = ", ".join(option_names(parameter))
+    value = parameter.declared.metavar or parameter.name.replace("_", "-").upper()
+    return names if parameter.kind is bool else f"{names} {value}"
+
+
+def _listed(entries: Iterator[tuple[str, str]] | tuple[tuple[str, str], ...]) -> Iterator[str]:
+    for word, text in entries:
+        yield from (".TP", f'.B "{_text(word)}"', _text(text))
+
+
+def _text(text: str) -> str:
+    """Plain text in roff: nothing of it is a request, hyphens can be copied."""
+    safe = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq").replace("…", "...").replace("`", "\\(ga")
+    return "\n".join(f"\\&{line}" if line[:1] in ".'" else line for line in safe.split("\n"))
