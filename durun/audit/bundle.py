@@ -6,6 +6,7 @@
 | `events.jsonl`, `chain.txt` | the events, one a line, as they were hashed; after each of them the chain's hash |
 | `register/N.json`, `.sig` | the entries about the run, on to one that is signed |
 | `runbook.yaml`, `runbook-N.yaml` | the runbook of the start, and those that event N changed it to |
+| `included/…`, `included-N/…` | what these include |
 | `files/…`, `files-S/…` | the helper files of these |
 | `evidence/SHA256` | what was taken as evidence, each piece once |
 | `manifest.json`, `SHA256SUMS` | what it is, and the digests of all files |
@@ -89,9 +90,18 @@ def runbooks(events: Sequence[Stamped]) -> dict[str, str]:
     for sequence, _, event in events:
         if isinstance(event, RunCreated):
             found["runbook.yaml"] = event.text
+            found |= _included("included", event.included)
         elif isinstance(event, RunbookChanged):
             found[f"runbook-{sequence}.yaml"] = event.text
+            found |= _included(f"included-{sequence}", event.included)
     return found
+
+
+def _included(folder: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """The texts by the names of files that do not lead out of the folder."""
+    parts = {path: path.replace("%", "%25").split("/") for path in texts}
+    safe = {path: "/".join("%2e%2e" if part == ".." else part for part in found) for path, found in parts.items()}
+    return {f"{folder}/{safe[path]}": text for path, text in texts.items()}
 
 
 def helpers(events: Sequence[Stamped]) -> dict[str, str]:

@@ -81,8 +81,8 @@ def unsent(events: Iterable[Event]) -> Iterator[Unsent]:
             yield from (Unsent(event, place) for place in event.notifiers if (event.key, place) not in told)
 
 
-def message(state: RunState, one: Unsent) -> dict[str, Json]:
-    """What is told, as data."""
+def message(state: RunState, one: Unsent, head: str) -> dict[str, Json]:
+    """What is told, as data. `head`: the digest of the register's newest entry about the run, to keep."""
     record, created = state.record, state.created
     tasks = [
         {"step": key.step, "target": key.target, "status": task.status, "reason": task.reason}
@@ -102,6 +102,7 @@ def message(state: RunState, one: Unsent) -> dict[str, Json]:
         "ended_at": None if record.ended_at is None else to_iso(record.ended_at),
         "by": created.by.get("user"),
         "host": created.by.get("host"),
+        "head": head or None,
         "tasks": tasks[:_MOST],
         "more_tasks": max(0, len(tasks) - _MOST),
         "next": f"durun show {record.id}",
@@ -123,4 +124,5 @@ def body_of(told: dict[str, Json]) -> str:
         lines.append(f"{name}: {task['status']}" + (f" ({task['reason']})" if task["reason"] else ""))
     if told["more_tasks"]:
         lines.append(f"and {told['more_tasks']} more")
+    lines += [f"head {told['head']}"] if told["head"] else []
     return "\n".join([*lines, told["next"]])

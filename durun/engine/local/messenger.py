@@ -37,8 +37,11 @@ _MOST: Final = 300
 class Messenger:
     """Tells of one run."""
 
-    def __init__(self, state: RunState, runbook: Runbook, folder: Path, clock: Clock, secrecy: Secrecy) -> None:
+    def __init__(
+        self, state: RunState, runbook: Runbook, folder: Path, clock: Clock, secrecy: Secrecy, head: str
+    ) -> None:
         self._state = state
+        self._head = head
         self._runbook = runbook
         self._folder = folder
         self._clock = clock
@@ -51,7 +54,7 @@ class Messenger:
         call = self._runbook.notify[one.notifier].call
         scope = self._scope()
         env = self._env(one, call, scope)
-        told: dict[str, Json] = self._scrubbed(message(self._state, one))
+        told: dict[str, Json] = self._scrubbed(message(self._state, one, self._head))
         work = prepared(_with_message(call, told), scope, self._clock, self._secrecy)
         assert isinstance(work, Process)
         env |= {name: os.environ[name] for name in work.inherit if name in os.environ}

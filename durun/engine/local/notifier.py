@@ -89,7 +89,9 @@ class Notifier:
             if secrecy is not None:
                 secrecy.recall_if_possible(state)
             folder = self._config.run_folder(self._run_id)
-            messenger = Messenger(state, runbook, folder, self._clock, secrecy or NO_SECRETS)
+            entries = self._journal.entries(self._run_id)
+            head = entries[-1].digest if entries else ""
+            messenger = Messenger(state, runbook, folder, self._clock, secrecy or NO_SECRETS, head)
             return messenger.send(one)
         except DurunError as error:
             return secrecy.scrub(error.message) if secrecy is not None else error.message

@@ -81,3 +81,18 @@ def test_what_can_t_be_done_is_said(operator, arguments, words):
 def test_a_place_that_can_t_be_written_is_said(operator):
     operator("run", "runbook.yaml", "-q")
     assert operator("export", "@last", "-o", "no/such/folder.tar.gz", code=8).err.startswith("durun: no/such/folder")
+
+
+def test_what_a_runbook_includes_is_in_it_and_the_notice_has_the_head(operator):
+    (operator.place.parent / "up.yaml").write_text("durun: 1\nname: up\nsteps:\n  - {id: a, run: 'true'}\n")
+    fifo = operator.fifo("told")
+    end = operator("run", "includes.yaml", "--json").lines[-1]
+    with fifo.open() as told:  # opened as soon as somebody writes
+        message = json.loads(told.read())
+    assert message["head"] == end["head"]
+    operator("export", "@last", "-o", "run.tar.gz", "-q")
+    subprocess.run(["tar", "-xzf", "run.tar.gz"], cwd=operator.place, check=True)
+    folder = operator.place / f"durun-{end['run']}"
+    assert (folder / "included" / "parts" / "part.yaml").read_text() == operator.read("parts/part.yaml")
+    assert "name: up" in (folder / "included" / "%2e%2e" / "up.yaml").read_text()
+    operator("verify", "run.tar.gz", "--head", end["head"])
