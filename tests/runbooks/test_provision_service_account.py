@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ import pytest
 from daemons.changes import Changes, changes  # noqa: F401
 from daemons.keyring import Keyring, needs_keyring, unlocked_keyring  # noqa: F401
 from daemons.openldap import PROVISIONER, ROLES, SERVICES, OpenLdap, needs_openldap
+from daemons.people import Person, people
+from daemons.process import place
+from durun.sharing.places import share
 
 pytestmark = [needs_keyring, needs_openldap]
 
@@ -148,3 +152,29 @@ def test_an_account_that_is_no_longer_needed_is_taken_back(durun: Any, provision
     assert provision.status(run) == "rolled_back"
     provision.nothing()
     assert provision.changes.states(run) == ["implemented", "withdrawn"]
+
+
+@pytest.fixture
+def approver(durun: Any, provision: Provision) -> Iterator[Person]:
+    """Another user, whom the shipped runbook asks, and who may answer in the state directory."""
+    if os.geteuid() != 0:
+        pytest.skip("other users are made by root")
+    mark = f"drn{os.getpid()}"
+    with place("runs") as folder, people(f"{mark}g", f"{mark}a") as (person,):
+        durun.home = folder / "state"
+        durun.environment["DURUN_HOME"] = str(durun.home)
+        share(durun.home, f"{mark}g")
+        provision.write(person.name)
+        yield person
+
+
+def test_somebody_else_approves_and_nobody_else_can(durun: Any, provision: Provision, approver: Person) -> None:
+    run = provision.start(RUNBOOK)
+    durun("approve", run, code=DENIED)
+    assert provision.status(run) == "waiting"
+    said = approver.durun(durun.home, "approve", run, "--reason", "looked at")
+    assert said.returncode == 0, said.stderr
+    provision.nothing()
+    durun("resume", "--all", "--quiet")
+    assert provision.status(run) == "succeeded"
+    provision.whole(run)
