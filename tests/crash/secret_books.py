@@ -151,6 +151,15 @@ def _steps(dice: Dice) -> str:
     continue_on_error: true
 {_ALL}""",
         f"""\
+  - id: polled
+    wait_for:
+      run: {_run("show")}
+      until: result.exit_code == {dice.choice([0, 9])}
+      every: 50ms
+      timeout: 1s
+    continue_on_error: true
+{_ALL}""",
+        f"""\
   - id: tiny
     run: {_run("show")}
     env: {{S_tiny: "${{{{ secrets.tiny }}}}"}}
