@@ -13,6 +13,7 @@ from durun.errors import UsageError
 from durun.model.state import RunState
 from durun.model.task import TaskKey, TaskState
 from durun.views.json import AttemptNumbers, dump, event_line, run_whole
+from durun.views.notices import notices_json, untold
 from durun.views.show import attempts_text, by_step, events_text, not_begun, show_text, waiting_for
 
 
@@ -33,15 +34,17 @@ def command(
         status = app.status(state.record)
         to_come = [name for name in not_begun(state) if target is None and step in (None, name)]
         tasks = {} if step in to_come else choose_tasks(state, step, target)
-        head = app.head(run_id)
+        head, notices = app.head(run_id), app.journal.events(run_id, types=("notified",))
         if as_json:
             ordered = [member for members in by_step(tasks).values() for member in members]
-            sys.stdout.write(dump(run_whole(state, status, ordered, waiting_for(state, status), head)))
+            whole = run_whole(state, status, ordered, waiting_for(state, status), head)
+            sys.stdout.write(dump({**whole, "notices": notices_json(notices)}))
             return 0
         every = step is not None or target is not None
         sys.stdout.write(show_text(state, status, tasks, app.clock.now(), to_come, every, head))
         if step is not None and len(tasks) <= 20:
             sys.stdout.write(attempts_text(tasks))
+        sys.stdout.write("".join(f"{line}\n" for line in untold(notices)))
     return 0
 
 

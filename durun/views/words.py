@@ -56,8 +56,8 @@ def line_of(event: Event, task: TaskState | None = None) -> Line:  # noqa: C901 
         case ev.NotifyDue():
             return Line(f"somebody is to be told: {event.event}", minor=True)
         case ev.Notified():
-            how = "told" if event.ok else f"could not be told: {one_line(event.reason)}"
-            return Line(f"notice {event.notifier + 1}: {how}", wrong=not event.ok, minor=event.ok)
+            how = "was told" if event.ok else f"could not be told: {one_line(event.reason)}"
+            return Line(f"notice {event.notifier + 1} {how}", wrong=not event.ok, minor=event.ok)
         case ev.ClockJumped():
             return Line(f"the clock jumped by {duration(abs(event.found - event.expected))}", wrong=True)
 

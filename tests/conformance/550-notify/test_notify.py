@@ -104,8 +104,9 @@ def test_what_fails_or_hangs_is_recorded_and_changes_nothing(operator: Any) -> N
         "stopped after 0.5 s",
         "no-such-program: No such file or directory",
     ]
-    assert operator.show()["status"] == "succeeded"
-    assert "could not be told: exit code 3: no such host" in operator("show", "@last", "--events").out
+    shown = operator.show()
+    assert (shown["status"], [notice["reason"] for notice in shown["notices"]]) == ("succeeded", reasons)
+    assert "notice 1 could not be told: exit code 3: no such host" in operator("show", "@last").out
 
 
 def test_what_apprise_does_not_know_is_recorded(operator: Any) -> None:
