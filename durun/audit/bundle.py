@@ -27,6 +27,7 @@ from durun.audit.statement import envelope
 from durun.journal.chain import Link, canonical
 from durun.journal.register import Entry
 from durun.model.clock import to_iso
+from durun.model.copies import copy_name
 from durun.model.event import RunbookChanged, RunCreated, Stamped
 from durun.model.evidence import Evidence, evidence_of
 from durun.model.task import RunRecord, TaskKey, TaskState
@@ -85,7 +86,7 @@ def told(account: Account) -> dict[str, Content]:
 
 
 def runbooks(events: Sequence[Stamped]) -> dict[str, str]:
-    """The texts of the run's runbooks, by the name of their files."""
+    """The texts of the run's runbooks, and of what they include, by the name of their files."""
     found: dict[str, str] = {}
     for sequence, _, event in events:
         if isinstance(event, RunCreated):
@@ -107,7 +108,8 @@ def _included(folder: str, texts: Mapping[str, str]) -> dict[str, str]:
 def helpers(events: Sequence[Stamped]) -> dict[str, str]:
     """The SHA-256 of each helper file of the run, by its name in the bundle and in the run's folder."""
     changes = (event for _, _, event in events if isinstance(event, RunCreated | RunbookChanged))
-    return {f"{at.files_folder}/{name}": facts["sha256"] for at in changes for name, facts in at.files.items()}
+    copies = ((f"{at.files_folder}/{copy_name(name)}", facts) for at in changes for name, facts in at.files.items())
+    return {name: facts["sha256"] for name, facts in copies}
 
 
 def manifest(account: Account, key: str, packed_by: str) -> dict[str, Json]:

@@ -18,6 +18,7 @@ from durun.journal.api import Journal, RunQuery
 from durun.journal.chain import RESTORE, Link
 from durun.journal.reading import read_created
 from durun.journal.register import BEGUN, PRUNED, Entry, damaged, prove_register
+from durun.model.copies import copy_name
 from durun.model.evidence import evidence_of
 
 
@@ -129,7 +130,7 @@ def _prove_files(place: Place, run: str) -> list[str]:
     if not folder.is_dir():
         return [f"run {run}: its folder is gone, its files were not looked at"]
     copies = folder / created.files_folder
-    for name in changed_files(created.files, copies):
+    for name in changed_files({copy_name(name): facts for name, facts in created.files.items()}, copies):
         raise JournalDamaged(f"{copies / name} is not the file that run {run} began with", RESTORE)
     for problem in (wrong_with(piece, folder) for piece in pieces):
         if problem:

@@ -21,7 +21,7 @@ from durun.engine.beginning import Beginning
 from durun.engine.changes import changes_of
 from durun.engine.local.discretion import close, open_secrecy, seal_inputs, see_to_secrets
 from durun.engine.local.driving import Driver
-from durun.engine.local.files import changed_files, copy_name, remove_folder
+from durun.engine.local.files import changed_files, remove_folder
 from durun.engine.local.groups import telling_holder
 from durun.engine.local.origin import make_run_folder, new_id, run_created, runbook_changed
 from durun.engine.local.procs import boot_id, exists, pid_namespace
@@ -49,6 +49,7 @@ from durun.journal.reading import read_state
 from durun.language.concurrency import group_name
 from durun.language.plan import make_plan
 from durun.model.clock import Clock
+from durun.model.copies import copy_name
 from durun.model.event import Event, Stamped, SurroundingsAccepted
 from durun.model.outcome import exit_code_of
 from durun.model.runbook import Runbook

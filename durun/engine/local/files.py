@@ -10,6 +10,7 @@ from pathlib import Path
 
 from durun.errors import StorageFailed, UsageError
 from durun.language.targets import TargetError
+from durun.model.copies import copy_name
 from durun.model.event import RunCreated
 from durun.model.values import Json
 
@@ -29,6 +30,8 @@ def copy_files(
     chosen = dict(sorted(_chosen(globs, place)))
     if not chosen:
         return {}
+    if len(set(map(copy_name, chosen))) < len(chosen):
+        raise UsageError("files: a folder is called __up__, as the copies of those above are", "give it another name")
     target = run_folder / into
     try:
         target.mkdir(mode=0o700, exist_ok=True)
@@ -38,11 +41,6 @@ def copy_files(
     except OSError as error:
         raise StorageFailed(f"the helper files can't be copied: {error}", "make room, then try again") from error
     return copied
-
-
-def copy_name(path: str) -> str:
-    """Where the copy of a file or folder is, among the copies; also of one above the runbook's folder."""
-    return "/".join("__up__" if part == ".." else part for part in path.split("/"))
 
 
 def _chosen(globs: Iterable[tuple[str, Iterable[str]]], place: Path) -> Iterator[tuple[str, Path]]:

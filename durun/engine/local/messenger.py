@@ -92,13 +92,13 @@ class Messenger:
             "DURUN_OUTPUT": os.devnull,
             "DURUN_TIMEOUT": str(0.9 * _patience()),
         }
-        return env | ({"DURUN_FILES": self._place} if created.files else {})
+        return env | ({"DURUN_FILES": self._place} if self._runbook.files else {})
 
     @property
     def _place(self) -> str:
         """What paths are relative to: the runbook's folder, or the copy of its files."""
         created = self._state.created
-        return f"{self._folder}/{created.files_folder}" if created.files else created.place
+        return f"{self._folder}/{created.files_folder}" if self._runbook.files else created.place
 
     def _argv(self, one: Unsent, call: Call, work: Process) -> list[str]:
         if work.script is None:

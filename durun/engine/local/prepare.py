@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durun.actions.api import Process, Work
-from durun.engine.local.files import FOLDER, copy_name
+from durun.engine.local.files import FOLDER
 from durun.engine.local.folder import store_path
 from durun.engine.local.surroundings import base_environment, inherited_names
 from durun.engine.local.wire import Discretion
@@ -21,6 +21,7 @@ from durun.language.expressions import ExpressionError, render
 from durun.language.frames import Frame
 from durun.language.plain import to_text
 from durun.model.clock import Clock
+from durun.model.copies import copy_name
 from durun.model.duration import parse_duration
 from durun.model.plan import Plan, undone_by
 from durun.model.runbook import Call, Runbook

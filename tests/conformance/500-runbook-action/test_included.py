@@ -1,6 +1,7 @@
 """What an included runbook has that is secret, and its helper files."""
 
 import shutil
+import tarfile
 
 import pytest
 
@@ -13,7 +14,8 @@ def run(operator):
     operator.environment |= {"OUT": str(operator.place / "effects"), "APP_TOKEN": TOKEN}
     (operator.place / "lib" / "deploy.key").write_text(KEY + "\n", encoding="utf-8")
     (operator.place / "lib" / "deploy.key").chmod(0o600)
-    return lambda **options: operator("run", "secrets.yaml", "--inputs", "-", stdin=f"pin: {PIN}", **options)
+    given = {"stdin": f"pin: {PIN}"}
+    return lambda book="secrets.yaml", **options: operator("run", book, "--inputs", "-", **given, **options)
 
 
 def everything(operator):
@@ -81,3 +83,16 @@ def test_files_of_the_one_must_not_copy_the_secrets_of_the_other(operator):
     book.write_text(book.read_text().replace("steps:\n", 'files: ["lib/*"]\nsteps:\n', 1), encoding="utf-8")
     said = operator("validate", "secrets.yaml", code=2)
     assert "`lib/*` in `files` would copy the file with the secret `call.key` into the run" in said.out
+
+
+def test_what_was_included_is_in_the_bundle_of_a_run(operator, run):
+    (operator.place / "ops").mkdir()
+    text = (operator.place / "secrets.yaml").read_text().replace("lib/secretly", "../lib/secretly")
+    (operator.place / "ops" / "secrets.yaml").write_text(text, encoding="utf-8")
+    run(book="ops/secrets.yaml")
+    operator("export", "@last", "-o", "run.tar.gz")
+    assert "nothing was changed" in operator("verify", "run.tar.gz").out
+    with tarfile.open(operator.place / "run.tar.gz") as bundle:
+        names = {name.partition("/")[2] for name in bundle.getnames()}
+    assert "nothing was changed" in operator("verify", "@last").out
+    assert {"runbook.yaml", "included/%2e%2e/lib/secretly.yaml", "files/__up__/lib/say.sh"} <= names
