@@ -9,6 +9,7 @@ from typing import Annotated
 
 from durun.cli.arguments import JsonOption, Option
 from durun.cli.exit_codes import worst
+from durun.cli.screen import width_of_terminal
 from durun.config import load_config
 from durun.doctor.examine import examine
 from durun.doctor.here import Here
@@ -43,5 +44,5 @@ def command(
         if fix and mend(here, checks):
             checks = examine(here)
     mended = [old.name for old, new in zip(before, checks, strict=True) if old.status != "ok" and new.status == "ok"]
-    sys.stdout.write(dump(doctor_json(checks, mended)) if as_json else doctor_text(checks, mended))
+    sys.stdout.write(dump(doctor_json(checks, mended)) if as_json else doctor_text(checks, mended, width_of_terminal()))
     return worst([check.exit_code for check in checks])

@@ -9,6 +9,7 @@ from typing import Annotated
 from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option, RunArgument, TargetOption
 from durun.cli.pick import find_run
+from durun.cli.screen import width_of_terminal
 from durun.errors import UsageError
 from durun.model.state import RunState
 from durun.model.task import TaskKey, TaskState
@@ -41,7 +42,7 @@ def command(
             sys.stdout.write(dump({**whole, "notices": notices_json(notices)}))
             return 0
         every = step is not None or target is not None
-        sys.stdout.write(show_text(state, status, tasks, app.clock.now(), to_come, every, head))
+        sys.stdout.write(show_text(state, status, tasks, app.clock.now(), to_come, every, head, width_of_terminal()))
         if step is not None and len(tasks) <= 20:
             sys.stdout.write(attempts_text(tasks))
         sys.stdout.write("".join(f"{line}\n" for line in untold(notices)))

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from durun.model.check import Check
 from durun.model.values import Json
 from durun.views.json import SCHEMA
-from durun.views.text import one_line, spoken
+from durun.views.text import one_line, spoken, wrapped
 
 _STATUS, _NAME = 4, 15
 
 
-def doctor_text(checks: Sequence[Check], mended: Sequence[str] = ()) -> str:
+def doctor_text(checks: Sequence[Check], mended: Sequence[str] = (), width: int | None = None) -> str:
     """A line for each check, with its hint below. `mended`: the checks that were not well a moment ago."""
-    return "".join(_lines(check, check.name in mended) for check in checks)
+    lines = "".join(_lines(check, check.name in mended) for check in checks).splitlines()
+    return "".join(f"{wrapped(line, width, _STATUS + _NAME + 4)}\n" for line in lines)
 
 
 def _lines(check: Check, mended: bool) -> str:

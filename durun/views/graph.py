@@ -11,20 +11,8 @@ from durun.model.state import RunState
 from durun.model.status import TaskStatus
 from durun.model.values import Json
 from durun.views.json import SCHEMA
-from durun.views.tally import StepTally, Tally
+from durun.views.tally import MARKS, StepTally, Tally
 from durun.views.text import counted, counts_text, one_line, pad, width_of
-
-_MARKS: Mapping[TaskStatus, str] = {
-    "succeeded": "✓",
-    "skipped": "–",
-    "running": "▶",
-    "waiting": "◷",
-    "failed": "✗",
-    "in_doubt": "?",
-    "cancelled": "■",
-    "rolled_back": "↶",
-    "pending": "·",
-}
 
 COLOURS: Mapping[TaskStatus, tuple[str, str]] = {
     "succeeded": ("#d7f0d7", "#2e7d32"),
@@ -63,7 +51,7 @@ class Graph(NamedTuple):
             notes.append(f"if {one_line(step.condition.source)}")
         if self.tally is not None and node.leaf and node.fan is not None:
             counts = self.tally[name].counts
-            notes.append(counts_text((status, counts[status]) for status in _MARKS if counts[status]))
+            notes.append(counts_text((status, counts[status]) for status in MARKS if counts[status]))
         return [note for note in notes if note]
 
 
@@ -90,7 +78,7 @@ def _rows(graph: Graph, siblings: Sequence[str], indent: str) -> Iterator[tuple[
     for name in siblings:
         node = graph.plan.nodes[name]
         standing = graph.standing(name) if node.leaf else None
-        mark = _MARKS[standing] if standing is not None else "•" if node.leaf else "▾"
+        mark = MARKS[standing] if standing is not None else "•" if node.leaf else "▾"
         yield f"{indent}{mark} {name}", "  ".join([*_after(node, before), *graph.notes(name)])
         yield from _rows(graph, node.children, f"{indent}  ")
         before = name

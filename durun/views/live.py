@@ -20,21 +20,22 @@ from durun.model.state import RunState
 from durun.model.status import TaskStatus
 from durun.views.channel import Channel
 from durun.views.observer import Result
+from durun.views.pace import Pace
 from durun.views.summary import closing
-from durun.views.tally import StepTally, Tally
-from durun.views.text import duration, harmless, one_line
+from durun.views.tally import MARKS, StepTally, Tally
+from durun.views.text import duration, fit, harmless, one_line
 from durun.views.words import line_of
 
-_MARKS: dict[TaskStatus, tuple[str, str]] = {
-    "pending": ("·", "dim"),
-    "skipped": ("-", "dim"),
-    "waiting": ("◷", "yellow"),
-    "running": ("▶", "cyan"),
-    "succeeded": ("✔", "green"),
-    "failed": ("✘", "red"),
-    "cancelled": ("■", "yellow"),
-    "in_doubt": ("?", "bold magenta"),
-    "rolled_back": ("↺", "dim"),
+_STYLES: dict[TaskStatus, str] = {
+    "pending": "dim",
+    "skipped": "dim",
+    "waiting": "yellow",
+    "running": "cyan",
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "yellow",
+    "in_doubt": "bold magenta",
+    "rolled_back": "dim",
 }
 _EVERY = 0.1
 """Seconds between two pictures, at least."""
@@ -56,6 +57,8 @@ class LiveView:
         self._painted_at = 0.0
         self._now = 0.0
         self._told = 0
+        self._last = ""
+        self._pace = Pace()
         self._begun = False
         self._result: Result | None = None
 
@@ -81,6 +84,7 @@ class LiveView:
 
     def _tell(self, text: str) -> None:
         self._told += 1
+        self._last = text
         if self._told < _TOLD:
             self._channel.write(f"{text}\n")
         elif self._told == _TOLD and self._state is not None:
@@ -124,25 +128,28 @@ class LiveView:
         lines = _render(_grid([self._row(step) for step in shown], width), width)
         if left := len(steps) - len(shown):
             lines.append(f"  … {left} more steps")
+        if self._told > _TOLD and self._result is None:
+            lines.append(fit(f"  last: {self._last}", width))
         return lines
 
     def _row(self, step: StepTally) -> list[RenderableType]:
-        mark, style = _MARKS[step.standing]
+        mark, style = MARKS[step.standing], _STYLES[step.standing]
         took = None
         if step.began_at is not None:
             took = (self._now if step.counts["running"] else step.ended_at or self._now) - step.began_at
+        left = self._pace.left(step, self._now)
         return [
             Text(mark, style),
             Text(harmless(step.id), "dim" if step.standing in ("pending", "skipped") else ""),
             _progress(step),
-            Text(duration(took), "dim"),
+            Text(duration(took) if left is None else f"~{duration(left)} left", "dim"),
         ]
 
 
 def _progress(step: StepTally) -> Text:
     """For a step: its state. For a fan-out: a bar and the counts."""
     if step.fan is None:
-        return Text(step.standing.replace("_", " "), _MARKS[step.standing][1])
+        return Text(step.standing.replace("_", " "), _STYLES[step.standing])
     if not step.total:
         return Text("no targets", "dim")
     good = step.done * _BAR // step.total
@@ -151,7 +158,7 @@ def _progress(step: StepTally) -> Text:
     text.append(f" {step.done}/{step.total}")
     for status in ("running", "failed", "in_doubt", "cancelled"):
         if step.counts[status]:
-            text.append(f"  {step.counts[status]} {status.replace('_', ' ')}", _MARKS[status][1])
+            text.append(f"  {step.counts[status]} {status.replace('_', ' ')}", _STYLES[status])
     return text
 
 

@@ -26,6 +26,7 @@ from durun.views.text import (
     spoken,
     task_name,
     value_text,
+    wrapped,
 )
 from durun.views.words import line_of
 
@@ -43,10 +44,12 @@ def show_text(
     to_come: Sequence[str] = (),
     every: bool = False,
     head: str = "",
+    width: int | None = None,
 ) -> str:
-    """The whole text. `tasks` are those to show, `to_come` the steps that have not begun to be named.
+    """The whole text, in lines that fit into `width`; but for commands, which are to be copied.
 
-    `every`: list each target, not only the troubles. `head`: the digest of the register's newest entry about the run.
+    `tasks` are those to show, `to_come` the steps that have not begun to be named. `every`: list each target,
+    not only the troubles. `head`: the digest of the register's newest entry about the run.
     """
     lines = [*_facts(state, status, now, head), *(f"  {line}" for line in stands(state))]
     lines += outputs(state.record.outputs)
@@ -56,15 +59,21 @@ def show_text(
     steps = by_step(tasks)
     if steps:
         lines.append("")
-    width = max((len(one_line(step)) for step in steps), default=0)
+    longest = max((len(one_line(step)) for step in steps), default=0)
     for step, members in steps.items():
-        lines += _step_lines(one_line(step), members, width, every, now)
+        lines += _step_lines(one_line(step), members, longest, every, now)
     lines += (f"  {_standing('pending')}{one_line(step)}" for step in to_come[:_LISTED])
     if not every and state.record.pending > len(to_come[:_LISTED]):
         lines.append(f"  {_standing('pending')}{counted(state.record.pending, 'task')} to come")
     in_order = (member for members in steps.values() for member in members)
     lines += _evidence_lines(list(evidence_of(in_order)), every)
-    return "\n".join(lines) + "\n"
+    return "".join(f"{_broken(line, width)}\n" for line in lines)
+
+
+def _broken(line: str, width: int | None) -> str:
+    if line.lstrip().startswith(("next:", "durun ")):
+        return line
+    return wrapped(line, width, None if line.startswith(" ") else 11)
 
 
 def _evidence_lines(pieces: Sequence[Evidence], every: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from durun.model import event as ev
@@ -11,6 +12,19 @@ from durun.model.plan import ROLLBACK, Plan, undone_by
 from durun.model.state import RunState
 from durun.model.status import TaskStatus
 from durun.model.task import TaskKey
+
+MARKS: Mapping[TaskStatus, str] = {
+    "pending": "·",
+    "skipped": "-",
+    "waiting": "◷",
+    "running": "▶",
+    "succeeded": "✔",
+    "failed": "✘",
+    "cancelled": "■",
+    "in_doubt": "?",
+    "rolled_back": "↺",
+}
+"""One character for each status, in every picture."""
 
 
 @dataclass(slots=True)

@@ -83,13 +83,13 @@ def fit(text: str, width: int) -> str:
     return "".join(kept) + "…"
 
 
-def wrapped(line: str, width: int | None) -> str:
-    """A line broken between words so that it fits, what follows set in by four; None: as it is."""
+def wrapped(line: str, width: int | None, indent: int | None = None) -> str:
+    """A line broken between words so that it fits (None: as it is), what follows set in by `indent` or by four more."""
     if width is None or width_of(line) <= width:
         return line
     from textwrap import wrap
 
-    inner = " " * (len(line) - len(line.lstrip()) + 4)
+    inner = " " * (len(line) - len(line.lstrip()) + 4 if indent is None else indent)
     return "\n".join(wrap(line, width, subsequent_indent=inner, break_long_words=False, break_on_hyphens=False))
 
 

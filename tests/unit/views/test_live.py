@@ -55,7 +55,8 @@ def test_ten_thousand_targets_are_one_calm_line(paper, story, started):
     tale.tell(view, *(started("patch", key) for key in keys[:5000]))
     tale.tell(view, *(ev.TaskSucceeded(step="patch", target=key, how="ran") for key in keys[:4000]))
     tale.tell(view, *(ev.TaskFailed(step="patch", target=key, code="exit", reason="no") for key in keys[4000:4900]))
-    (line,) = map(plain, paper.picture)
+    line, last = map(plain, paper.picture)
+    assert last.startswith("  last: patch[host-4899] FAILED: no")
     assert "4000/10000" in line
     assert "100 running" in line
     assert "900 failed" in line
@@ -105,3 +106,20 @@ def test_at_the_end_the_picture_stays_with_a_summary(paper, story, started):
     assert paper.picture == []
     assert plain(paper.text.splitlines()[-3]).split()[:3] == ["✔", "dump", "succeeded"]
     assert paper.text.splitlines()[-2:] == ["run run-1 of backup succeeded after 3.0s: 1 succeeded", "  head 5eed"]
+
+
+def test_of_a_long_fan_out_the_end_is_expected_and_the_last_failure_is_told(paper, story, started):
+    keys = [f"host-{number}" for number in range(1000)]
+    view, tale = LiveView(paper, -1), story("patch", fans=("patch",))
+    tale.begin(view)
+    tale.tell(view, ev.TargetsResolved(step="patch", targets=[Target(key, key) for key in keys], tasks=len(keys)))
+    tale.tell(view, *(started("patch", key) for key in keys))
+    assert "left" not in plain(paper.picture[0])
+    for key in keys[:100]:
+        tale.tell(view, ev.TaskSucceeded(step="patch", target=key, how="ran"))
+    row = plain(paper.picture[0])
+    assert re.search(r"~15m 0\ds left", row), row  # one a second
+    for key in keys[100:130]:
+        tale.tell(view, ev.TaskFailed(step="patch", target=key, code="exit", reason="exit code 3"))
+    assert plain(paper.picture[-1]).startswith("  last: patch[host-129] FAILED: exit code 3")
+    assert paper.text.count("FAILED") == 20
