@@ -100,10 +100,10 @@ def _recorded(app: App, request: DecideRequest, resume: bool, as_json: bool) -> 
 
 
 def _told(request: DecideRequest, waiting: Waiting | None) -> str:
-    """`approved of run k3… is approved: 1 of 2 approvals`."""
+    """`run k3…, step ok: approved (1 of 2 approvals)`."""
     word = {"approve": "approved", "reject": "denied", "complete": "done", "fail": "not done"}[request.verdict]
     so_far = f" ({progress_text(waiting)})" if waiting is not None and request.verdict == "approve" else ""
-    lines = [f"{task_name(request.task)} of run {request.run_id}: {word}{so_far}"]
+    lines = [f"run {request.run_id}, step {task_name(request.task)}: {word}{so_far}"]
     said = waiting.decisions[-1:] if waiting is not None else ()
     lines += (f"  advisory: {one.advisory}" for one in said if one.advisory)
     return "".join(f"{line}\n" for line in lines)

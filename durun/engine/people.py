@@ -21,6 +21,7 @@ from durun.journal.api import Journal
 from durun.journal.reading import moment
 from durun.model.clock import Clock
 from durun.model.event import DecisionRefused, TaskDecided, TaskWaiting
+from durun.model.evidence import evidence_of
 from durun.model.foresight import fans_ahead
 from durun.model.people import VERDICTS, Claim, rule
 from durun.model.state import RunState
@@ -59,7 +60,7 @@ def _count(state: RunState, fan: TaskKey) -> int | None:
 
 
 def _digest(state: RunState, key: TaskKey, asked: Mapping[str, Json]) -> str:
-    """SHA-256, in hex, of the runbook, its files, the inputs, the targets that are known, and what is asked."""
+    """SHA-256, in hex, of the runbook, its files, the inputs, the targets and evidence so far, and what is asked."""
     targets = {
         step: [list(resolved.index.items()), resolved.sealed and resolved.sealed["fingerprint"]]
         for (step, round_), resolved in state.resolved.items()
@@ -70,6 +71,7 @@ def _digest(state: RunState, key: TaskKey, asked: Mapping[str, Json]) -> str:
         "files": state.created.files,
         "inputs": state.record.inputs_digest,
         "targets": targets,
+        "evidence": [[str(one.key), one.name, one.sha256] for one in evidence_of(state.tasks.items())],
         "task": list(key),
         "asked": asked,
     }

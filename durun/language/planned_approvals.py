@@ -1,58 +1,83 @@
-"""What a plan says about approvals: which steps come after each, and what the targets of those are made of."""
+"""What a plan says about approvals: which steps come after each, and what the targets of those are made of.
+
+It goes by the nodes of the plan, which know the steps of included runbooks like any.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from durun.language.expressions import references
-from durun.language.graph import Graph
+from durun.language.frames import Frame, Frames
 from durun.language.places import expressions_of_targets
 from durun.model.plan import Node
 from durun.model.runbook import Expression, Runbook, Step, TargetsFile, TargetsRun
 
+Nodes = Mapping[str, Node]
 
-def with_approvals(nodes: Mapping[str, Node], runbook: Runbook) -> Mapping[str, Node]:
+
+def with_approvals(nodes: Nodes, runbook: Runbook) -> Nodes:
     """The nodes; where the runbook asks for approvals, with what is to be known about them."""
-    steps = runbook.every_step()
-    asking = [step for step in steps if step.call is not None and step.call.action.kind == "approval"]
+    steps = {step.id: step for step in runbook.every_step() if not nodes[step.id].final}
+    asking = [step.id for step in steps.values() if step.call is not None and step.call.action.kind == "approval"]
     if not asking:
         return nodes
-    graph = Graph(runbook)
+    frames = Frames(runbook)
     found = dict(nodes)
-    steps = [step for step in steps if not graph.final(step.id)]
     for approval in asking:
-        if not graph.final(approval.id):
-            after = tuple(step.id for step in steps if _comes_after(graph, step.id, approval.id))
-            found[approval.id] = found[approval.id]._replace(after=after)
-    for step in steps:
+        after = tuple(step for step in steps if comes_before(nodes, approval, step))
+        found[approval] = found[approval]._replace(after=after)
+    for step in steps.values():
         if step.fan_out is not None:
-            found[step.id] = found[step.id]._replace(reads=tuple(sorted(_reads(graph, step, nodes))))
+            reads = _reads(nodes, step, steps, frames)
+            found[step.id] = found[step.id]._replace(reads=tuple(sorted(reads)))
     return found
 
 
-def _comes_after(graph: Graph, step: str, other: str) -> bool:
-    apart = step != other and not graph.within(step, other) and not graph.within(other, step)
-    return apart and graph.comes_before(other, step)
+def comes_before(nodes: Nodes, first: str, second: str) -> bool:
+    """Whether the first step has always ended when the second starts; not where one stands in the other."""
+    wanted, around = set(_lineage(nodes, first)), set(_lineage(nodes, second))
+    if second in wanted or first in around:
+        return False
+    rest, seen = [need for one in around for need in nodes[one].needs], set[str]()
+    while rest:
+        need = rest.pop()
+        if need in wanted:
+            return True
+        if need not in seen:
+            seen.add(need)
+            rest.extend(nodes[need].needs)
+    return False
 
 
-def _reads(graph: Graph, step: Step, nodes: Mapping[str, Node]) -> set[str]:
+def _lineage(nodes: Nodes, step: str) -> Iterator[str]:
+    here: str | None = step
+    while here is not None:
+        yield here
+        here = nodes[here].parent
+
+
+def _reads(nodes: Nodes, step: Step, steps: Mapping[str, Step], frames: Frames) -> set[str]:
     """The steps that the targets name, or an `if` that is asked before them.
 
     What a file or a command lists, any step before may change that has an effect.
     """
     assert step.fan_out is not None
-    named = {
-        str(found.path[1])
-        for expression in (*expressions_of_targets(step), *_conditions(graph, step))
-        for found in references(expression)
-        if found.path[0] == "steps" and len(found.path) > 1
-    }
+    own = frames.of[step.id]
+    named = {name for one in expressions_of_targets(step) for name in _named(one, own)}
+    for around in _lineage(nodes, step.id):
+        condition = steps[around].condition if around in steps else None
+        named |= set() if condition is None else _named(condition, frames.of[around])
+    if own.inputs_step:
+        named.add(own.inputs_step)
     if isinstance(step.fan_out.source, TargetsFile | TargetsRun):
-        acting = (other for other, node in nodes.items() if node.leaf and node.effect)
-        named |= {other for other in acting if _comes_after(graph, step.id, other)}
-    return named
+        acting = (other for other, node in nodes.items() if node.leaf and node.effect and not node.final)
+        named |= {other for other in acting if comes_before(nodes, other, step.id)}
+    return named & nodes.keys()
 
 
-def _conditions(graph: Graph, step: Step) -> Iterator[Expression]:
-    around = (graph.steps[name].condition for name in graph.lineage(step.id))
-    return (one for one in around if one is not None)
+def _named(expression: Expression, frame: Frame) -> set[str]:
+    """The steps that an expression reads, in a file whose names are those of this frame."""
+    paths = (found.path for found in references(expression))
+    named = {f"{frame.prefix}{path[1]}" for path in paths if path[0] == "steps" and len(path) > 1}
+    return named | ({frame.inputs_step} if frame.inputs_step else set())

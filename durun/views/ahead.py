@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from durun.model.evidence import evidence_of
 from durun.model.runbook import Runbook, Step
 from durun.model.state import RunState
 from durun.model.task import TaskKey, Waiting
@@ -32,14 +33,23 @@ def ahead_text(state: RunState, runbook: Runbook, key: TaskKey, waiting: Waiting
     ]
     lines = [*question_lines(key, waiting), ""]
     lines += (f"{name:<9}{one_line(text)}" for name, text in facts if text)
+    lines += _evidence(state)
     lines += ["", "what is to run:", *(f"  {line}" for line in _to_run(state, runbook, key))]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _evidence(state: RunState) -> list[str]:
+    """What was collected so far, each piece with the beginning of its SHA-256."""
+    pieces = list(evidence_of(state.tasks.items()))
+    lines = [f"  {one.sha256[:16]}  {one_line(one.name)}" for one in pieces[:_SHOWN]]
+    more = [f"  … and {len(pieces) - _SHOWN} more"] if len(pieces) > _SHOWN else []
+    return ["", f"evidence: {counted(len(pieces), 'piece')}", *lines, *more] if pieces else []
 
 
 def _to_run(state: RunState, runbook: Runbook, asked: TaskKey) -> Iterator[str]:
     """A line for each step that is not over, and for its targets."""
     for step in runbook.every_step():
-        if step.id == asked.step:
+        if step.id == asked.step and step.fan_out is None:
             continue
         tasks = [task for key, task in state.tasks.items() if key.step == step.id and key.round == asked.round]
         if tasks and step.fan_out is None and all(task.status in ("succeeded", "skipped") for task in tasks):
