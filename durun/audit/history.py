@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from durun.audit.trust import Keys, prove_signatures, require_covered, require_heads
 from durun.engine.local.files import changed_files
-from durun.errors import JournalDamaged
+from durun.errors import JournalDamaged, NoSuchRun
 from durun.evidence import wrong_with
 from durun.journal.api import Journal, RunQuery
 from durun.journal.chain import RESTORE, Link
@@ -52,8 +52,6 @@ def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str]) ->
     journal.examine()
     entries = journal.entries()  # before the runs: whoever writes meanwhile only adds to what these say
     runs = [run_id] if run_id is not None else [record.id for record in reversed(journal.runs(RunQuery()))]
-    for known in runs:
-        journal.check(known, structure=False)
     prove_register(entries)
     newest = prove_signatures(entries, keys)
     if keys.public:
@@ -61,20 +59,37 @@ def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str]) ->
     by_run = _by_run(entries)
     if run_id is None:
         _refuse_missing(journal, by_run, set(runs))
-    events, hashes = 0, {entry.digest for entry in entries}
+    events, hashes, notes = 0, {entry.digest for entry in entries}, list[str]()
     for known in runs:
-        links = journal.links(known)
+        try:
+            links, said = _prove_run(place, known, by_run, entries, signed=bool(keys.public))
+        except NoSuchRun:
+            if run_id is not None or not _is_pruned(journal.entries(known)):
+                raise
+            continue  # somebody has pruned it just now
         events += len(links)
-        _prove_entered(known, links, by_run.get(known) or journal.entries(known), entries)
+        notes += said
         if heads:
             hashes.update(link.hash.hex() for link in links)
     require_heads(heads, hashes, "this journal")
-    notes = [note for known in runs for note in _prove_files(place, known)]
+    if runs and not entries:
+        notes.append("there is no register yet: the next run begins it, with the runs that are there")
     if not keys.public:
         notes.append("there is no key here: whether it was signed can't be told")
-    signed = sorted({entry.key for entry in entries if entry.key is not None})
+    signers = sorted({entry.key for entry in entries if entry.key is not None})
     head = entries[-1].digest if entries else ""
-    return Proof(len(runs), events, len(entries), len(entries) - newest, signed, len(heads), head, notes)
+    return Proof(len(runs), events, len(entries), len(entries) - newest, signers, len(heads), head, notes)
+
+
+def _prove_run(
+    place: Place, run: str, by_run: Mapping[str, list[Entry]], entries: Sequence[Entry], *, signed: bool
+) -> tuple[list[Link], list[str]]:
+    """Prove one run: its chain, its states, what the register says of it, its files. Gives what could not be proved."""
+    place.journal.check(run, structure=False)
+    links = place.journal.links(run)
+    if entries or signed:  # without a key, it may be of an older durun, which kept no register
+        _prove_entered(run, links, by_run.get(run) or place.journal.entries(run), entries)
+    return links, _prove_files(place, run)
 
 
 def _by_run(entries: Sequence[Entry]) -> Mapping[str, list[Entry]]:

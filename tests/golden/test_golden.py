@@ -64,6 +64,20 @@ def test_old_records_are_adopted(home: Path) -> None:
 
 
 @pytest.mark.fault(42)
+def test_old_runs_are_proved_and_exported_and_signed_from_now_on(home: Path, tmp_path: Path) -> None:
+    (run,) = (path.name for path in (home / "runs").iterdir())
+    before = durun(home, "verify")
+    assert (before.returncode, before.stderr) == (0, "")
+    assert "there is no register yet" in before.stdout
+    accepted = [f"--accept-env={name}" for name in ("HOST", "HOME", "UID")]
+    assert durun(home, "resume", run, *accepted).returncode == 0
+    proof = json.loads(durun(home, "verify", "--json").stdout)
+    assert (proof["runs"], proof["unsigned"], len(proof["keys"])) == (1, 0, 1)
+    assert durun(home, "export", run, "-o", str(tmp_path / "run.tar.gz")).returncode == 0
+    assert durun(home, "verify", str(tmp_path / "run.tar.gz")).returncode == 0
+
+
+@pytest.mark.fault(42)
 def test_old_runs_are_listed(home: Path) -> None:
     (line,) = json.loads(durun(home, "history", "--json").stdout)
     assert (line["status"], line["tasks"]["succeeded"]) == ("interrupted", 1)

@@ -160,6 +160,31 @@ def test_a_pruned_run_is_not_missed(made):
     assert prove(made.place(), None, KEYS, []).runs == 2
 
 
+def test_runs_that_come_and_go_meanwhile_are_no_damage(made, monkeypatch):
+    place = made.place()
+    listed = place.journal.runs
+
+    def meanwhile(query):
+        found = listed(query)
+        with open_journal(made.path) as journal:
+            journal.sign_with(SIGNER)
+            journal.prune("r1", 9000.0)
+        made.write("r5", whole("fifth"), 9001.0)
+        return [*found, *listed(query)[:1]]
+
+    monkeypatch.setattr(place.journal, "runs", meanwhile)
+    prove(place, None, KEYS, [])
+
+
+def test_a_journal_that_has_no_register_yet_is_proved_but_not_where_there_was_a_key(tmp_path):
+    made = three_runs(tmp_path / "old")
+    tamper(made, "DELETE FROM signature", "DELETE FROM register")
+    (no_register, no_key) = prove(made.place(), None, Keys({}), []).notes
+    assert no_register.startswith("there is no register yet")
+    assert no_key.startswith("there is no key here")
+    assert refused(made).message == "run r1 is not in the register"
+
+
 def test_runs_that_are_older_than_the_register_are_in_its_first_entry(tmp_path):
     made = three_runs(tmp_path / "old")
     tamper(made, "DELETE FROM signature", "DELETE FROM register")
