@@ -104,7 +104,10 @@ class Values:
             return {}, {}
         target = key.target if self.plan.nodes[frame.inputs_step].fan is not None else None
         fixed = self.state.tasks.get(TaskKey(frame.inputs_step, target, key.round))
-        return (fixed.outputs, fixed.sealed) if fixed is not None else ({}, {})
+        if fixed is not None and fixed.status == "succeeded":
+            return fixed.outputs, fixed.sealed
+        # Targets are had before an approval that comes before the file: of what is known by then.
+        return frame.early(self.state.created.inputs, self.state.created.surroundings["env"], _Run(self)), {}
 
     def target(self, key: TaskKey) -> Json:
         """The value of a task's target, without its secret fields."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from durun.language.expressions import ExpressionError, expressions_in, references, render
@@ -46,6 +46,16 @@ class Frame:
             elif known_early(self.holds.given[name], around["inputs"]):
                 found[name] = render(self.holds.given[name], around)
         return found
+
+    @property
+    def foreknown(self) -> frozenset[str]:
+        """The names of the inputs that `early` gives, whatever the run is given."""
+        if self.outer is None:
+            return frozenset(name for name, declared in self.holds.inputs.items() if not declared.secret)
+        around = self.outer.foreknown
+        known = (name for name, value in self.holds.given.items() if known_early(value, around))
+        defaults = (name for name, one in self.holds.inputs.items() if one.has_default)
+        return frozenset([*known, *(name for name in defaults if name not in self.holds.given)])
 
     def foreseen(self, scope: Mapping[str, Any]) -> dict[str, Any]:
         """What the file's expressions may ask before anything has been done, where those of the run's own runbook may
@@ -111,7 +121,7 @@ class Frames:
                 self._add(inner, frame)
 
 
-def known_early(value: Value, inputs: Mapping[str, Json]) -> bool:
+def known_early(value: Value, inputs: Container[str]) -> bool:
     """Whether all that a Value reads is known before anything has been done, where these inputs are."""
     paths = [reference.path for expression in expressions_in(value) for reference in references(expression)]
     return all(

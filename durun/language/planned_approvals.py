@@ -68,8 +68,6 @@ def _reads(nodes: Nodes, step: Step, steps: Mapping[str, Step], frames: Frames) 
     for around in _lineage(nodes, step.id):
         condition = steps[around].condition if around in steps else None
         named |= set() if condition is None else _named(condition, frames.of[around])
-    if own.inputs_step:
-        named.add(own.inputs_step)
     if isinstance(step.fan_out.source, TargetsFile | TargetsRun):
         acting = (other for other, node in nodes.items() if node.leaf and node.effect and not node.final)
         named |= {other for other in acting if comes_before(nodes, other, step.id)}
@@ -77,7 +75,11 @@ def _reads(nodes: Nodes, step: Step, steps: Mapping[str, Step], frames: Frames) 
 
 
 def _named(expression: Expression, frame: Frame) -> set[str]:
-    """The steps that an expression reads, in a file whose names are those of this frame."""
-    paths = (found.path for found in references(expression))
+    """The steps that an expression reads, in a file whose names are those of this frame.
+
+    Its inputs are fixed by one, but what they are made of may be known long before.
+    """
+    paths = [found.path for found in references(expression)]
     named = {f"{frame.prefix}{path[1]}" for path in paths if path[0] == "steps" and len(path) > 1}
-    return named | ({frame.inputs_step} if frame.inputs_step else set())
+    late = any(path[0] == "inputs" and (len(path) < 2 or path[1] not in frame.foreknown) for path in paths)
+    return named | {frame.inputs_step} if late and frame.inputs_step else named

@@ -1,5 +1,7 @@
 """What an included runbook has that is secret, and its helper files."""
 
+import os
+import pwd
 import shutil
 import tarfile
 
@@ -96,3 +98,12 @@ def test_what_was_included_is_in_the_bundle_of_a_run(operator, run):
         names = {name.partition("/")[2] for name in bundle.getnames()}
     assert "nothing was changed" in operator("verify", "@last").out
     assert {"runbook.yaml", "included/%2e%2e/lib/secretly.yaml", "files/__up__/lib/say.sh"} <= names
+
+
+def test_what_is_approved_is_what_an_included_runbook_will_work_on(operator):
+    operator.environment["ME"] = pwd.getpwuid(os.getuid()).pw_name
+    asked = operator("run", "approved.yaml", code=5)
+    assert "call.each: 2 targets" in asked.out
+    operator("approve", "@last", "ok", "--reason", "fine")
+    assert (operator.read("effects.a"), operator.read("effects.b")) == ("call.each a\n", "call.each b\n")
+    assert operator.tasks()["ok", None]["status"] == "succeeded"

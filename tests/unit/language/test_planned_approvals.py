@@ -66,27 +66,30 @@ def test_an_approval_in_an_included_runbook_and_one_around_it(tmp_path):
     (tmp_path / "inner.yaml").write_text(
         f"""durun: 1
 name: inner
-inputs: {{hosts: {{type: array}}}}
+inputs: {{hosts: {{type: array}}, late: {{type: array}}}}
 steps:
   - {{id: a, run: echo, outputs: {{x: {{type: array}}}}}}
   - {{id: ok, {ASK}}}
   - {{id: b, targets: "${{{{ steps.a.outputs.x }}}}", run: echo}}
   - {{id: c, targets: "${{{{ inputs.hosts }}}}", run: echo}}
+  - {{id: d, targets: "${{{{ inputs.late }}}}", run: echo}}
 """
     )
     plan = plan_of(
         f"""
 steps:
   - {{id: go, {ASK}}}
-  - {{id: inc, runbook: {{file: inner.yaml, inputs: {{hosts: [h]}}}}}}
+  - {{id: pre, run: echo, outputs: {{x: {{type: array}}}}}}
+  - {{id: inc, runbook: {{file: inner.yaml, inputs: {{hosts: [h], late: "${{{{ steps.pre.outputs.x }}}}"}}}}}}
 finally:
   - {{id: fin, runbook: {{file: inner.yaml, inputs: {{hosts: [h]}}}}}}
 """,
         tmp_path,
     )
-    assert set(plan.nodes["go"].after) >= {"inc", "inc.a", "inc.ok", "inc.b", "inc.c"}
+    assert set(plan.nodes["go"].after) >= {"inc", "inc.a", "inc.ok", "inc.b", "inc.c", "inc.d"}
     assert not any(step.startswith("fin") for step in plan.nodes["go"].after)
-    assert set(plan.nodes["inc.ok"].after) == {"inc.b", "inc.c"}
-    assert plan.nodes["inc.b"].reads == ("inc.a", "inc:inputs")
-    assert plan.nodes["inc.c"].reads == ("inc:inputs",)
+    assert set(plan.nodes["inc.ok"].after) == {"inc.b", "inc.c", "inc.d"}
+    assert plan.nodes["inc.b"].reads == ("inc.a",)
+    assert plan.nodes["inc.c"].reads == ()
+    assert plan.nodes["inc.d"].reads == ("inc:inputs",)
     assert plan.nodes["fin.ok"].after == ()
