@@ -22,10 +22,10 @@ def check_structure(connection: sqlite3.Connection, path: Path) -> None:
 
 def check_tables(connection: sqlite3.Connection, path: Path) -> None:
     """Prove that the tables, with what guards them, are those that durun makes. Raises JournalDamaged."""
-    if connection.execute(QUERIES["foreign_key_check"]).fetchone() is not None:
-        raise damaged(path, "a row belongs to one that is not there")
     if connection.execute(QUERIES["tables"]).fetchall() != newest_tables():
         raise damaged(path, "its tables are not those that durun makes")
+    if connection.execute(QUERIES["foreign_key_check"]).fetchone() is not None:
+        raise damaged(path, "a row belongs to one that is not there")
 
 
 def check_run(connection: sqlite3.Connection, run_id: str) -> None:
