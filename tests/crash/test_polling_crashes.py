@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -71,4 +72,23 @@ steps:
     assert bench.effects() == {"after": 1}
     bench.let_go(fifo)
     bench.quiet()
+    bench.check()
+
+
+@pytest.mark.fault(14)
+def test_what_was_said_until_somebody_left_is_recorded(bench: Bench) -> None:
+    book = bench.write(
+        """
+steps:
+  - {id: ready, wait_for: {run: 'echo x >>"$EFFECTS.asked"; exit 1', every: 20ms, timeout: 1h}}
+"""
+    )
+    asked = Path(f"{bench.effects_file}.asked")
+    process = bench.start("run", str(book))
+    wait_until(lambda: asked.exists() and len(asked.read_text()) > 10)
+    process.send_signal(signal.SIGINT)
+    assert bench.finish(process).code == 130
+    (task,) = bench.state().tasks.values()
+    assert (task.status, task.waiting.times) == ("waiting", len(asked.read_text().split()))
+    assert len(bench.events("probe_answered")) == 2
     bench.check()

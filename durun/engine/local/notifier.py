@@ -75,6 +75,8 @@ class Notifier:
         return list(unsent(stamped.event for stamped in found))
 
     def _tell(self, one: Unsent) -> None:
+        # On a disk that is full nobody is told: it could not be recorded, and would be told again and again.
+        notice_of(self._config.home, self._run_id).write_text(one.key)
         reason = self._ask(one)
         event = Notified(key=one.due.key, notifier=one.notifier, ok=not reason, reason=reason)
         append_newest(self._journal, self._clock, self._run_id, lambda _: event)

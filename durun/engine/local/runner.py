@@ -248,6 +248,7 @@ class Runner:
         while True:
             try:
                 self._ledger.begin_turn()
+                self._performer.poller.record()
                 self._ledger.emit(RunInterrupted(reason=self._signals.reason))
                 self._ledger.commit()
                 break
