@@ -91,8 +91,18 @@ def forecast(plan: Plan, facts: Facts) -> Iterator[Forecast]:
                 # As long as its targets are not known, the fan-out's own task stands for all that is in it.
                 unknown = node.fan is not None and target is None
                 task = before.get(TaskKey(str(node.fan), None, round_) if unknown else key)
+                task = task if task is not None else _decided_on(facts.state, node, round_)
                 verdict, why = _of_task(node, undo, key, task, facts, held)
                 yield Forecast(leaf, target, verdict, why)
+
+
+def _decided_on(state: RunState | None, node: Node, round_: int) -> TaskState | None:
+    """The task that stands for a fan-out, as long as people decide on its targets."""
+    resolved = state.resolved.get((str(node.fan), round_)) if state is not None else None
+    if state is None or resolved is None or not resolved.approval:
+        return None
+    stand_in = state.tasks.get(TaskKey(str(node.fan), None, round_))
+    return stand_in if stand_in is not None and stand_in.status in ("waiting", "failed") else None
 
 
 def _of_task(

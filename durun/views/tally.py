@@ -104,13 +104,15 @@ class Tally:
 
     def _move(self, key: TaskKey, status: TaskStatus) -> None:
         step = self.steps.get(key.step) or self._rollback(key)
-        if step is None or (key.target is None and step.fan is not None and status == "pending"):
+        if step is None:
             return
-        before = self._status.get(key)
+        before = self._status.pop(key, None)
         if before is not None:
             step.counts[before] -= 1
         elif key.step.endswith(ROLLBACK):
             step.total += 1
+        if key.target is None and step.fan is not None and status in ("pending", "succeeded"):
+            return  # it stood for its targets, which are what counts
         step.counts[status] += 1
         self._status[key] = status
 

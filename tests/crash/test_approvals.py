@@ -112,6 +112,52 @@ def test_killed_while_somebody_approves_and_after_it(bench: Bench, me: str, poin
         hit += 1
 
 
+LATER = """
+steps:
+  - id: ok
+    approval: {message: Go?, approvers: ["${{ env.ME }}"], allow_requester: true}
+  - {id: early, targets: {run: 'eval "$MARK"; echo a'}, run: 'eval "$MARK"', shell: sh}
+  - id: find
+    run: 'eval "$MARK"; echo "hosts=[\\"x\\",\\"y\\"]" >> "$DURUN_OUTPUT"'
+    outputs: {hosts: {type: array}}
+    idempotent: true
+  - id: late
+    targets: ${{ steps.find.outputs.hosts }}
+    max_parallel: 2
+    run: 'eval "$MARK"'
+    shell: sh
+    idempotent: true
+"""
+
+
+@pytest.mark.fault(29)
+@pytest.mark.parametrize("point", ["append.before", "append.after", "send.after"])
+def test_killed_around_targets_that_are_listed_early_and_around_those_that_are_approved_later(
+    bench: Bench, me: str, point: str
+) -> None:
+    hit, sprung = 1, True
+    while sprung:
+        trial = fresh(bench, hit)
+        book = str(trial.write(LATER))
+        sprung, ran = trial.crash("run", book, at=f"runner {point} {hit}")
+        assert sprung or ran.code == 5, ran
+        for step in ("ok", "late"):
+            trial.crash("resume", trial.last() or "", at=f"runner {point} {hit}") if trial.last() else None
+            ran = trial("run", book, "--resume-or-start")
+            assert ran.code == 5, ran
+            waiting = trial.show()["waiting_for"]["tasks"]
+            assert [task["step"] for task in waiting] == [step]
+            assert not any(name.startswith("late") for name in trial.effects())
+            assert trial("approve", trial.last() or "", step, "--no-resume").code == 0
+        ran = trial("resume", "--all")
+        assert ran.code == 0, ran
+        assert {name for name in trial.effects() if name.startswith("late")} == {"late/x", "late/y"}
+        assert len(trial.events("task_waiting")) == 2
+        trial.check()
+        trial.close()
+        hit += 3
+
+
 @pytest.mark.fault(29)
 def test_the_machine_is_restarted_while_people_are_asked(bench: Bench, me: str) -> None:
     until_parked(bench, str(bench.write(STEPS)))
