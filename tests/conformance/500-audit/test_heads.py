@@ -1,5 +1,6 @@
 """The heads of runs: what is signed, when, and where it is told. openssl verifies, not durun."""
 
+import getpass
 import json
 import os
 import select
@@ -115,3 +116,16 @@ def test_a_request_made_twice_tells_the_same_head(operator):
     again = operator("run", "runbook.yaml", "--json", "--request-id", "r").lines[-1]
     assert first["head"] == again["head"]
     assert json.dumps(first["head"]) != "null"
+
+
+def test_an_approval_is_signed_when_it_is_asked_and_when_it_is_given(operator):
+    operator("run", "approved.yaml", "-q", "-i", f"who={getpass.getuser()}", code=5)
+    asked = entries(operator)[-1]
+    assert asked.kind == "run_parked"
+    assert signed(operator, asked)
+    operator("approve", "@last", "--no-resume")
+    decided = entries(operator)[-1]
+    assert decided.kind == "task_decided"
+    assert signed(operator, decided)
+    end = operator("resume", "@last", "--json").lines[-1]
+    assert operator("verify", "--json", "--head", decided.digest, "--head", end["head"]).json["unsigned"] == 0
