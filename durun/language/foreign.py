@@ -34,6 +34,7 @@ _PARALLEL = "write `max_parallel:`"
 _FAILURES = "write `max_failures:`, a number or a percentage of the targets"
 _GROUP_NAME = "write `group:`"
 _ON_CONFLICT = "write `on_conflict:`; it is fail, wait or skip"
+_NOTIFY = "write `notify: [{events: [failed], run: …}]`"
 _ONE_RUN = "write `concurrency: {group: NAME}`: no two runs of a group at once"
 _ORDER = "steps are run in file order; `needs` on a later step names what comes before it"
 _ON_FAILURE = "write `on_failure:` (stop or rollback) at the top of the file; `finally` steps are run whatever happened"
@@ -151,6 +152,7 @@ _TOP: Mapping[str, str] = {
     "secret": _SECRETS, "vault": _SECRETS, "credentials": _SECRETS, "keyring": _SECRETS, "vars_files": _SECRETS,
     "vault_password_file": _SECRETS, "secret_files": "`secret_files:` belongs on a step",
     "redact": "`redact:` belongs on a step", "no_log": "`redact:` belongs on a step",
+    "notifications": _NOTIFY, "alerts": _NOTIFY, "mailOn": _NOTIFY, "notification": _NOTIFY, "hooks": _NOTIFY,
     "mutex": _ONE_RUN, "lock": _ONE_RUN, "locks": _ONE_RUN, "semaphore": _ONE_RUN, "synchronization": _ONE_RUN,
     "singleton": _ONE_RUN, "exclusive": _ONE_RUN, "single_instance": _ONE_RUN, "concurrency_group": _ONE_RUN,
     "concurrencyPolicy": _ONE_RUN, "maxActiveRuns": _ONE_RUN, "multipleExecutions": _ONE_RUN, "queue": _ONE_RUN,
@@ -158,6 +160,12 @@ _TOP: Mapping[str, str] = {
     "if": "`if:` belongs on a step", "working_directory": "`working_directory:` belongs on a step",
 }  # fmt: skip
 
+_EVERY = "write `every:` with a unit, such as 10s"
+_FOR_HOW_LONG = "write `timeout:` with a unit, such as 30m: it is asked until then"
+_HOLDS = "write `until:`, such as `result.status == 200`"
+_HOPELESS = "write `fail_when:`"
+_EVENTS = "write `events: [failed, waiting, in_doubt, succeeded]`, those that matter"
+_SERVICE = "write `apprise: URL`, of a service that Apprise knows"
 _ATTEMPTS = "write `max_attempts:`, the first attempt counted"
 _RETRY_KEYS: Mapping[str, str] = {
     "attempts": _ATTEMPTS, "limit": _ATTEMPTS, "max": _ATTEMPTS, "count": _ATTEMPTS, "retries": _ATTEMPTS,
@@ -277,6 +285,21 @@ PROVIDERS: Mapping[str, str] = {
 }  # fmt: skip
 """Hints for what other tools, and habits, call the places where secrets are kept."""
 
+_WAIT_FOR_KEYS: Mapping[str, str] = {
+    "interval": _EVERY, "delay": _EVERY, "poll_interval": _EVERY, "sleep": _EVERY, "retry_delay": _EVERY,
+    "retries": _FOR_HOW_LONG, "attempts": _FOR_HOW_LONG, "max_attempts": _FOR_HOW_LONG, "deadline": _FOR_HOW_LONG,
+    "max_wait": _FOR_HOW_LONG, "timeoutSeconds": _FOR_HOW_LONG, "timeout_seconds": _FOR_HOW_LONG,
+    "condition": _HOLDS, "when": _HOLDS, "success_when": _HOLDS, "successCondition": _HOLDS, "expect_status": _HOLDS,
+    "failure_when": _HOPELESS, "failureCondition": _HOPELESS, "failed_when": _HOPELESS,
+    "command": _RUN, "cmd": _RUN, "script": _RUN, "url": _HTTP, "uri": _HTTP,
+    "env": "`env:` belongs beside `wait_for:`", "outputs": "`outputs:` belongs beside `wait_for:`",
+}  # fmt: skip
+
+_NOTICE_KEYS: Mapping[str, str] = {
+    "on": _EVENTS, "when": _EVENTS, "event": _EVENTS, "if": _EVENTS, "command": _RUN, "script": _RUN,
+    "webhook": _HTTP, "url": _HTTP, "slack": _SERVICE, "mail": _SERVICE, "email": _SERVICE, "pagerduty": _SERVICE,
+}  # fmt: skip
+
 FOREIGN: Mapping[str, Mapping[str, str]] = {
     "the runbook": _TOP,
     "a step": _STEP,
@@ -327,6 +350,8 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
         "limit": "one run of a group at a time; `max_parallel:` says how many tasks of a run",
         "max": "one run of a group at a time; `max_parallel:` says how many tasks of a run",
     },
+    "wait_for": _WAIT_FOR_KEYS,
+    "a notice": _NOTICE_KEYS,
     "assert": {"msg": "write `message:`", "fail_msg": "write `message:`", "condition": "write `that:`"},
     "idempotent": {"for": "write `ttl:`", "expires": "write `ttl:`", "key": "the key is $DURUN_IDEMPOTENCY_KEY"},
 }

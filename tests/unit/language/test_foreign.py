@@ -59,6 +59,18 @@ HEADS = {
         9,
         7,
     ),
+    "wait_for": (
+        "durun: 1\nname: x\nsteps:\n- id: a\n  wait_for:\n    run: x\n    timeout: 1h\n",
+        "    %s: x\n",
+        8,
+        5,
+    ),
+    "a notice": (
+        "durun: 1\nname: x\nsteps:\n- {id: a, run: x}\nnotify:\n- events: [failed]\n  run: x\n",
+        "  %s: x\n",
+        8,
+        3,
+    ),
     "secret": ("durun: 1\nname: x\nsteps:\n- id: a\n  secret:\n", "    %s: x\n", 6, 5),
     "put": (
         "durun: 1\nname: x\nsteps:\n- id: a\n  secret:\n    put:\n      service: x\n      username: x\n"
