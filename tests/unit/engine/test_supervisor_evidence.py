@@ -68,6 +68,18 @@ def test_a_step_that_leaves_nothing_pays_nothing(rig):
     assert not (rig.run_folder / "evidence").exists()
 
 
+def test_an_empty_folder_is_lent_again_and_nobody_finds_the_next_one_by_its_old_name(rig, fifo):
+    late = f'(read x < {fifo}; echo late > "$DURUN_EVIDENCE/late") 2>/dev/null & stat -c %i "$DURUN_EVIDENCE"'
+    first = rig.script(f"exec 2>&-; {late}; exec >&-", collect=Collect())
+    text = f'stat -c %i "$DURUN_EVIDENCE"; echo > {fifo}; echo x > "$DURUN_EVIDENCE/mine"'
+    second = rig.script(text, number=2, collect=Collect())
+    assert rig.text(number=1) == rig.text(number=2)
+    assert first.record.evidence == ""
+    assert list(manifest(rig, second, 2)["items"]) == ["mine"]
+    rig.hands.close(20)
+    assert list(rig.run_folder.glob("spare-*")) == []
+
+
 def test_a_stdout_is_taken_whole_and_is_no_log(rig):
     ended = rig.script("echo noise >&2; seq 1 200000", collect=Collect("numbers", "stdout"), output_cap=10)
     (item,) = manifest(rig, ended)["items"].values()

@@ -16,6 +16,7 @@ from durun.engine.local.supervisor.held import HeldLog
 from durun.engine.local.supervisor.ladder import Ladder
 from durun.engine.local.supervisor.log import AttemptLog, Cleaner
 from durun.engine.local.supervisor.outlet import Outlet
+from durun.engine.local.supervisor.spares import Spares
 from durun.engine.local.supervisor.spawn import NotStarted, Spawned, spawn
 from durun.engine.local.supervisor.taking import Taking
 from durun.engine.local.wire import StartOrder
@@ -34,14 +35,20 @@ class Child:
     """
 
     def __init__(
-        self, order: StartOrder, folder: Path, gate: int, cleaner: Callable[[], Cleaner] | None = None
+        self,
+        order: StartOrder,
+        folder: Path,
+        gate: int,
+        spares: Spares,
+        cleaner: Callable[[], Cleaner] | None = None,
     ) -> None:
         self.order = order
         self.folder = folder
         self.gate = gate
         self.log = _log_of(order, folder, cleaner)
         self.outlet: Outlet | None = None
-        self.evidence = Taking(order, order.collect, folder, cleaner) if order.collect is not None else None
+        collect = order.collect
+        self.evidence = Taking(order, collect, folder, spares, cleaner) if collect is not None else None
         self.pid = 0
         self.pipes: dict[int, str] = {}
         self.stdin: int | None = None

@@ -63,6 +63,8 @@ class Supervisor:
             if not self._lost:
                 wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._channel.unsent else 0)
                 self._selector.modify(self._channel, wanted, self._on_orders)
+        if self._opening is not None:
+            self._opening.spares.remove()
 
     def _done(self) -> bool:
         return (self._lost or (self._closing and not self._channel.unsent)) and not self._children
@@ -163,7 +165,7 @@ class Supervisor:
         if gate is None:
             self._channel.send([wire.Refused(order.folder, "fenced", "a gate is there already")])
             return
-        child = Child(order, folder, gate, self._cleaner(order.discretion))
+        child = Child(order, folder, gate, opening.spares, self._cleaner(order.discretion))
         self._children[order.folder] = child
         if child.start():
             self._watch(child)

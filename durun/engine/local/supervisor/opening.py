@@ -14,6 +14,7 @@ from durun.engine.local.folder import STOP, lock_path
 from durun.engine.local.procs import boot_id, control_group, look, pid_namespace
 from durun.engine.local.records import Gate
 from durun.engine.local.scope import enter_scope
+from durun.engine.local.supervisor.spares import Spares
 
 
 class CannotOpen(Exception):
@@ -21,7 +22,8 @@ class CannotOpen(Exception):
 
 
 class Opening(NamedTuple):
-    """A run that this supervisor is in charge of. `stale` is a stop file that was there before."""
+    """A run that this supervisor is in charge of. `stale` is a stop file that was there before, `spares` are for
+    evidence."""
 
     run_folder: Path
     session: int
@@ -31,6 +33,7 @@ class Opening(NamedTuple):
     boot_id: str
     scope: bool
     stale: tuple[int, int] | None
+    spares: Spares
 
     def gate(self, nonce: str) -> Gate:
         """The gate of an attempt that we may start."""
@@ -64,7 +67,8 @@ def open_run(run_folder: Path, session: int) -> Opening:
         os.pwrite(lock, json.dumps(about).encode(), 0)
     except OSError as error:
         raise CannotOpen(f"{run_folder}: {error.strerror}") from error
-    return Opening(run_folder, session, lock, started, pid_namespace(), boot_id(), scope, _stop_file(run_folder))
+    stale, spares = _stop_file(run_folder), Spares(run_folder, session)
+    return Opening(run_folder, session, lock, started, pid_namespace(), boot_id(), scope, stale, spares)
 
 
 def _stop_file(run_folder: Path) -> tuple[int, int] | None:

@@ -21,12 +21,15 @@ from typing import NamedTuple
 
 from durun.engine.local import folder as folders
 from durun.engine.local.supervisor.log import Cleaner
+from durun.engine.local.supervisor.spares import Spares
 from durun.engine.local.wire import Collect, StartOrder
 
 EVIDENCE = "DURUN_EVIDENCE"
 """The variable that tells a step where it can leave evidence."""
 
 _PR_SET_PDEATHSIG = 1
+_DESCRIPTORS = 1 << 16
+"""How many are closed where there is no limit to go by."""
 _BUG = 255
 """The exit code of a capture that ended by an error which is no refusal of the disk."""
 
@@ -51,11 +54,17 @@ class Taking:
     """
 
     def __init__(
-        self, order: StartOrder, collect: Collect, folder: Path, cleaner: Callable[[], Cleaner] | None
+        self,
+        order: StartOrder,
+        collect: Collect,
+        folder: Path,
+        spares: Spares,
+        cleaner: Callable[[], Cleaner] | None,
     ) -> None:
         self._order = order
         self._collect = collect
         self._folder = folder
+        self._spares = spares
         self._cleaner = cleaner
         self._stdout = _Stdout(folders.stdout_path(folder), cleaner) if collect.name else None
         self._over = False
@@ -71,9 +80,11 @@ class Taking:
         return self._stdout is not None
 
     def prepare(self) -> dict[str, str]:
-        """Make the folder; the variable that names it. Raises OSError."""
+        """Put the folder there; the variable that names it. Raises OSError."""
+        if self._collect.globs:
+            return {}
         place = folders.evidence_path(self._folder)
-        os.mkdir(place, 0o700)  # noqa: PTH102  (every step pays for it)
+        self._spares.lend(place)
         return {EVIDENCE: place}
 
     def write(self, chunk: bytes) -> None:
@@ -102,7 +113,7 @@ class Taking:
                     self._read(status)
                 return True
             taken = self._stdout.finish(self._collect) if self._stdout is not None else None
-            if taken is None and _is_empty(folders.evidence_path(self._folder)):
+            if self._spares.take_back(folders.evidence_path(self._folder)) and taken is None:
                 return True
             self.pid = self._fork(taken)
         except OSError as error:
@@ -159,22 +170,12 @@ def _be_alone(parent: int) -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    limit = os.sysconf("SC_OPEN_MAX")
+    os.closerange(3, limit if limit > 0 else _DESCRIPTORS)
     if os.uname().sysname == "Linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
-
-
-def _is_empty(place: str) -> bool:
-    """Whether a step has left nothing; then the folder is gone. One that the step removed was empty, too."""
-    try:
-        os.rmdir(place)  # noqa: PTH106
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return True
 
 
 class _Stdout:
