@@ -57,6 +57,40 @@ def test_a_wait_of_two_days_is_left_and_taken_up_by_cron(at_home: Bench) -> None
     bench.check()
 
 
+POLLED = """
+steps:
+  - {id: before, run: 'eval "$MARK"'}
+  - id: ready
+    wait_for: {run: 'echo x >>"$EFFECTS.asked"; test -e "$EFFECTS.come"', every: 6h, timeout: 48h}
+  - {id: after, run: 'eval "$MARK"'}
+"""
+
+
+def questions(bench: Bench) -> int:
+    return len(Path(f"{bench.effects_file}.asked").read_text().split())
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_poll_of_two_days_is_asked_by_cron_when_it_is_due(at_home: Bench, comes: bool) -> None:
+    bench = at_home
+    ran = bench("run", "--park", str(bench.write(POLLED)))
+    assert ran.code == 5, ran
+    bench.quiet()
+    for days, code, asked in ((0.2, 0, 1), (0.3, 5, 2), (0.4, 0, 2), (1.9, 5, 3), (1.95, 0, 3)):
+        assert cron(bench, "resume", "--all", "--park", days=days).code == code
+        assert questions(bench) == asked
+        bench.quiet()
+    if comes:
+        Path(f"{bench.effects_file}.come").touch()
+    ran = cron(bench, "resume", "--all", "--park", days=2.1)
+    assert ran.code == (0 if comes else 1), ran
+    assert questions(bench) == 4
+    assert bench.effects() == {"before": 1, **({"after": 1} if comes else {})}
+    assert len(bench.events("task_waiting")) == 1
+    assert cron(bench, "resume", "--all", "--park", days=3)[:2] == (0, "")
+    bench.check()
+
+
 ASKED = """
 steps:
   - {id: before, run: 'eval "$MARK"'}
