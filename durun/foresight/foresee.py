@@ -15,8 +15,9 @@ from durun.language.needed import secrets_by_step
 from durun.language.plan import make_plan
 from durun.model.forecast import OVER, Facts, Forecast, forecast
 from durun.model.plan import Plan
-from durun.model.runbook import Runbook
+from durun.model.runbook import Runbook, Step
 from durun.model.state import RunState
+from durun.model.values import Json
 from durun.secrets.api import Keyring
 from durun.secrets.providers import Resolver
 from durun.views.plan import Fan, Foresight
@@ -49,7 +50,7 @@ def of_run(runbook: Runbook, state: RunState, driven: bool, around: Surroundings
     plan = make_plan(runbook, created.inputs, scope["env"], state.record.id)
     failed = {} if driven else take_up(state, plan, now)
     listed = list_targets(runbook, scope, around.place, tuple(created.only_targets))
-    listed |= {step: Listed(tuple(found.index)) for (step, _), found in state.resolved.items() if step in plan.nodes}
+    listed |= {step: Listed(found.index) for (step, _), found in state.resolved.items() if step in plan.nodes}
     known = {name: entry.keys for name, entry in listed.items() if entry.keys is not None}
     facts = Facts(state, known, conditions(runbook, plan, scope), driven, now, failed)
     return _told(runbook, plan, tuple(forecast(plan, facts)), listed, scope, around)
@@ -66,7 +67,8 @@ def _told(
     ahead = {one.step for one in forecasts if one.verdict not in OVER}
     skipped = {one.step for one in forecasts if one.verdict == "will_be_skipped"}
     wanted = _secrets_of(runbook, plan, ahead | skipped)  # asked for at the start, whatever an `if` says later
-    keyring, secrets = check_secrets(runbook, wanted, scope, around.resolver, around.keyring)
+    per_target = _targets_of_secrets(runbook, plan, wanted, listed)
+    keyring, secrets = check_secrets(runbook, wanted, scope, around.resolver, around.keyring, per_target)
     return Foresight(
         forecasts=forecasts,
         fans=[_fan(plan, name, entry) for name, entry in listed.items()],
@@ -75,7 +77,7 @@ def _told(
         secrets=secrets,
         missing=missing_commands(runbook, ahead, around.place, around.path) if ahead else [],
         people=asked_of_people(runbook, ahead, scope),
-        lasting=[leaf for leaf in plan.nodes if leaf in ahead and plan.nodes[leaf].effect and leaf not in plan.undo],
+        lasting=[step.id for step in runbook.every_step() if step.id in ahead and _lasts(step, plan)],
         privileges=_all(one.privileges for one in runbook.all_requires) if ahead else (),
         groups=_all(one.groups for one in runbook.all_requires) if ahead else (),
     )
@@ -83,6 +85,12 @@ def _told(
 
 def _all(words: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for some in words for word in some))
+
+
+def _lasts(step: Step, plan: Plan) -> bool:
+    """Whether it may change something outside, which no rollback takes back."""
+    looks = bool(step.collects) or (step.call is not None and step.call.action.kind == "wait_for")
+    return step.id in plan.nodes and plan.nodes[step.id].effect and step.id not in plan.undo and not looks
 
 
 def _secrets_of(runbook: Runbook, plan: Plan, ahead: set[str]) -> set[str]:
@@ -94,6 +102,24 @@ def _secrets_of(runbook: Runbook, plan: Plan, ahead: set[str]) -> set[str]:
     everywhere = set(runbook.secrets) - named
     around = {name for leaf in ahead for name in _with_groups(plan, leaf)}
     return everywhere.union(*(names for step, names in by_step.items() if step in around))
+
+
+def _targets_of_secrets(
+    runbook: Runbook, plan: Plan, wanted: set[str], listed: Mapping[str, Listed]
+) -> dict[str, Mapping[str, Json]]:
+    """The targets for which each secret is wanted that depends on the target, where all of them are known."""
+    found: dict[str, dict[str, Json]] = {}
+    unknown = set()
+    sealed = {step.id for step in runbook.every_step() if step.fan_out is not None and step.fan_out.secret_fields}
+    for step, names in secrets_by_step(runbook).items():
+        fan = plan.nodes[step].fan if step in plan.nodes else None
+        targets = listed[fan].targets if fan is not None and fan in listed and fan not in sealed else None
+        for name in names & wanted:
+            if targets is None:
+                unknown.add(name)
+            else:
+                found.setdefault(name, {}).update(targets)
+    return {name: targets for name, targets in found.items() if name not in unknown}
 
 
 def _with_groups(plan: Plan, leaf: str) -> list[str]:

@@ -8,8 +8,10 @@ from typing import Any
 from durun.errors import SecretUnavailable
 from durun.language.expressions import expressions_in, references, render
 from durun.language.frames import Frame, Frames, known_early
+from durun.language.needed import names_target
 from durun.language.plain import ExpressionError
 from durun.model.runbook import Runbook, Secret
+from durun.model.values import Json
 from durun.secrets.api import Keyring
 from durun.secrets.providers import Resolver
 from durun.views.secrets import Checked, KeyringFound
@@ -20,22 +22,65 @@ _LATER = {
 }
 
 
+_MOST = 50
+"""For how many targets a secret is asked for that depends on the target."""
+
+
 def check_secrets(
-    runbook: Runbook, names: Iterable[str], scope: Mapping[str, Any], resolver: Resolver, keyring: Keyring
+    runbook: Runbook,
+    names: Iterable[str],
+    scope: Mapping[str, Any],
+    resolver: Resolver,
+    keyring: Keyring,
+    targets: Mapping[str, Mapping[str, Json]] | None = None,
 ) -> tuple[KeyringFound | None, list[Checked]]:
-    """These secrets, in the order of the file, and the keyring, if one of them is there. `scope` has inputs and env."""
+    """These secrets, in the order of the file, and the keyring, if one of them is there.
+
+    `scope` has inputs and env; `targets` the targets, by their keys, for which a secret is wanted that depends on them.
+    """
     wanted = set(names)
+    known = targets or {}
     declared = [(name, secret) for name, secret in runbook.secrets.items() if name in wanted]
     frames = Frames(runbook)
-    checked = [_check(name, secret, frames.of_secret(name), scope, resolver) for name, secret in declared]
+    checked = [
+        _check_targets(name, secret, frames.of_secret(name), scope, resolver, known[name])
+        if known.get(name) and names_target(secret)
+        else _check(name, secret, frames.of_secret(name), scope, resolver, {})
+        for name, secret in declared
+    ]
     if not any(entry.provider == "keyring" for entry in checked):
         return None, checked
     backend = keyring.backend()
     return KeyringFound(backend.name, backend.why_not), checked
 
 
-def _check(name: str, secret: Secret, frame: Frame, scope: Mapping[str, Any], resolver: Resolver) -> Checked:
-    scope = frame.foreseen(scope)
+def _check_targets(
+    name: str,
+    secret: Secret,
+    frame: Frame,
+    scope: Mapping[str, Any],
+    resolver: Resolver,
+    targets: Mapping[str, Json],
+) -> Checked:
+    """For each of the first targets, as far as the first one for which it is missing."""
+    asked = list(targets.items())[:_MOST]
+    for key, value in asked:
+        found = _check(name, secret, frame, scope, resolver, {"target": value})
+        if found.verdict != "ok":
+            return found._replace(why=f"for target {key}: {found.why}")
+    some = "all" if len(asked) == len(targets) else f"the first {len(asked)} of"
+    return Checked(name, secret.provider, "ok", f"for {some} {len(targets)} targets")
+
+
+def _check(
+    name: str,
+    secret: Secret,
+    frame: Frame,
+    scope: Mapping[str, Any],
+    resolver: Resolver,
+    target: Mapping[str, Json],
+) -> Checked:
+    scope = {**frame.foreseen(scope), **target}
     named = [
         reference.path
         for expression in expressions_in(secret.spec)
@@ -43,7 +88,7 @@ def _check(name: str, secret: Secret, frame: Frame, scope: Mapping[str, Any], re
         if not reference.optional
     ]
     for root, why in _LATER.items():
-        if any(path[0] == root for path in named):
+        if root not in target and any(path[0] == root for path in named):
             return Checked(name, secret.provider, "later", why)
     if frame.outer is not None and not known_early(secret.spec, scope["inputs"]):
         why = f"it depends on what {frame.holds.file} is given, and is looked for when a step needs it"

@@ -16,11 +16,16 @@ from durun.model.values import Json, Value
 
 
 class Listed(NamedTuple):
-    """The keys of a fan-out's targets, or why they are not known; `wrong`: why it can't be resolved."""
+    """A fan-out's targets by their keys, or why they are not known; `wrong`: why it can't be resolved."""
 
-    keys: tuple[str, ...] | None
+    targets: Mapping[str, Json] | None
     why: str = ""
     wrong: bool = False
+
+    @property
+    def keys(self) -> tuple[str, ...] | None:
+        """The keys alone."""
+        return None if self.targets is None else tuple(self.targets)
 
 
 def list_targets(
@@ -31,9 +36,9 @@ def list_targets(
     frames = Frames(runbook)
     found = {name: _listed(name, fan_out, frames.of[name], scope, place) for name, fan_out in fanned}
     if only:
-        chosen = {name: entry.keys for name, entry in found.items() if entry.keys is not None}
-        for name, keys in chosen.items():
-            found[name] = Listed(tuple(key for key in keys if key in only))
+        chosen = {name: entry.targets for name, entry in found.items() if entry.targets is not None}
+        for name, targets in chosen.items():
+            found[name] = Listed({key: value for key, value in targets.items() if key in only})
     return found
 
 
@@ -49,7 +54,7 @@ def _listed(step: str, fan_out: FanOut, frame: Frame, scope: Mapping[str, Any], 
         targets = as_targets(values, fan_out.target_key, step, lambda value, more: render(value, {**scope, **more}))
     except DurunError as error:
         return Listed(None, error.message, True)
-    return Listed(tuple(target.key for target in targets))
+    return Listed({target.key: target.value for target in targets})
 
 
 def _written(source: TargetsFile | TargetsMatrix) -> Value:

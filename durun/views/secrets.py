@@ -55,7 +55,7 @@ def check_text(keyring: KeyringFound | None, checked: Sequence[Checked]) -> str:
     providers = max((width_of(entry.provider) for entry in checked), default=0)
     lines = [_keyring_line(keyring)] if keyring is not None else []
     for entry in checked:
-        said = {"ok": "ok", "later": f"later: {entry.why}"}.get(entry.verdict, entry.why)
+        said = {"ok": f"ok {entry.why}".rstrip(), "later": f"later: {entry.why}"}.get(entry.verdict, entry.why)
         lines.append(f"{pad(entry.name, names)}  {pad(entry.provider, providers)}  {one_line(said)}\n")
         if entry.hint:
             lines.append(f"{'':{names + providers + 4}}hint: {one_line(entry.hint)}\n")
