@@ -26,6 +26,7 @@ COMMANDS: dict[str, Command] = {
     "complete": Command("complete", "run", "say that a step was done by hand, and go on"),
     "cancel": Command("cancel", "run", "stop a run"),
     "rollback": Command("rollback", "run", "undo what a run did, newest first", drives=True),
+    "reap": Command("reap", "run", "close privileges that runs have left open, for cron"),
     "settle": Command("settle", "run", "end a doubt: say whether a task in doubt was done"),
     "history": Command("history", "look", "list the runs"),
     "show": Command("show", "look", "show one run: steps, targets, attempts, what it waits for"),

@@ -1,4 +1,4 @@
-"""The seam of the engines: five verbs, and who watches. The contract suite is `tests/contract/test_engine.py`.
+"""The seam of the engines: six verbs, and who watches. The contract suite is `tests/contract/test_engine.py`.
 
 Everything that crosses it is plain data, so that a distributed engine can stand behind it as well.
 """
@@ -108,6 +108,13 @@ class RollbackRequest(NamedTuple):
     accept_env: Sequence[str] = ()
 
 
+class ReapRequest(NamedTuple):
+    """A run whose privileges are to be closed that are open and should not be."""
+
+    run_id: str
+    by: Mapping[str, Json]
+
+
 class Outcome(NamedTuple):
     """How a verb came back. `status` is the run's; `state` says more, where the engine drove the run itself.
 
@@ -170,6 +177,12 @@ class Engine(Protocol):
         """Ask that what a run did be undone, and undo it where nobody drives the run; also of one that has ended.
 
         Raises NoSuchRun, Changed, NotAllowed (nothing of it can be undone), GroupHeld.
+        """
+
+    def reap(self, request: ReapRequest, observer: Observer) -> Outcome:
+        """Close the privileges of a run that end by now, and leave it else as it is; `state` is None if there is none.
+
+        Raises NoSuchRun, Busy (whoever drives the run closes them), Changed.
         """
 
     def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:

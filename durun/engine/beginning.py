@@ -8,12 +8,13 @@ from typing import Literal, NamedTuple
 from durun.model.event import Event, RequestWithdrawn, RoundStarted, RunbookChanged, SessionStarted, TaskRetried
 from durun.model.foresight import outdated
 from durun.model.plan import Plan
-from durun.model.resume import failed_tasks
+from durun.model.resume import failed_rollbacks, retried_tasks, wanted_again
 from durun.model.state import RunState
 from durun.model.status import ENDED
+from durun.model.task import TaskKey
 from durun.model.values import Json
 
-Reason = Literal["start", "resume", "cancel", "settle", "rollback"]
+Reason = Literal["start", "resume", "cancel", "settle", "rollback", "reap"]
 
 
 class Beginning(NamedTuple):
@@ -32,14 +33,17 @@ class Beginning(NamedTuple):
         """The first events; of a run that had ended, they open a new round. Retries are due `now`."""
         record = state.record
         events: list[Event] = [session]
-        if record.status in ENDED:
+        if record.status in ENDED and self.reason != "reap":
             events.append(RoundStarted(round=record.round + 1, by=self.by))
         events.extend(self.events)
         events.extend(_withdrawn(self.events, state, plan))
-        if self.fresh and record.status in ENDED:
-            failed = failed_tasks(plan, state)
-            events += [TaskRetried(**key._asdict(), due=now, fresh=True) for key in failed]
-        return events
+        failed: list[TaskKey] = []
+        if self.reason in ("rollback", "reap"):
+            failed = failed_rollbacks(plan, state, privileged=self.reason == "reap")
+        elif self.fresh and record.status in ENDED:
+            failed = retried_tasks(plan, state)
+        events += [TaskRetried(**key._asdict(), due=now, fresh=True) for key in failed]
+        return events + (wanted_again(plan, state, failed) if self.reason == "resume" else [])
 
 
 def _withdrawn(events: Sequence[Event], state: RunState, plan: Plan) -> list[Event]:

@@ -42,6 +42,8 @@ def changes_of(old: Runbook, new: Runbook, state: RunState) -> list[str]:
         _refuse_if(step_id in held and unlike, step_id, "given other secret outputs")
         if step != other and _differs(step, other):
             lines.append(f"~ {step_id}: {_what(step, other)}")
+        if _undone(step) != _undone(other):
+            lines.append(f"~ {step_id}: changed (when it is undone)")
     if old.concurrency != new.concurrency:
         lines.append("~ concurrency: the run keeps the group that it was started with")
     lines += [f"+ {step_id}: added" for step_id in after if step_id not in before]
@@ -113,6 +115,11 @@ def _refuse_if(refused: bool, step_id: str, what: str) -> None:
 
 def _differs(old: Step, new: Step) -> bool:
     return _comparable(old) != _comparable(new)
+
+
+def _undone(step: Step) -> str | None:
+    """When a step is undone that has a rollback."""
+    return None if step.rollback is None else repr(step.rollback[1:])
 
 
 def _comparable(step: Step) -> str:

@@ -52,11 +52,14 @@ class Ledger:
         clock: Clock,
         observer: Observer,
         secrecy: Secrecy = NO_SECRETS,
+        *,
+        reaping: bool = False,
     ) -> None:
         self._journal = journal
         self._clock = clock
         self._observer = observer
         self._secrecy = secrecy
+        self._reaping = reaping
         self._pending: list[Stamped] = []
         self._untold: list[Stamped] = []
         # What is in no event: as of the last commit, and in this turn (False: recorded meanwhile).
@@ -74,7 +77,7 @@ class Ledger:
     def progress(self) -> Progress:
         """What is open now: built when it is asked for, as the first events of a session change all of it."""
         if self._progress is None:
-            self._progress = Progress(self.plan, self.state)
+            self._progress = Progress(self.plan, self.state, reaping=self._reaping)
         return self._progress
 
     def _latest(self) -> float:

@@ -91,7 +91,9 @@ class Tasks:
         definition = self._definitions.get(key.step)
         if definition is None:
             definition = self._definitions[key.step] = definition_of(self.step(key))
-        name = (self.values.state.record.id, key.step, key.target, key.round, definition)
+        task = self.values.state.tasks.get(key)
+        name = [self.values.state.record.id, key.step, key.target, key.round, definition]
+        name += [task.generation] if task is not None and task.generation else []
         self._last_key = key, hashlib.sha256(json.dumps(name).encode()).hexdigest()[:32]
         return self._last_key[1]
 

@@ -13,7 +13,7 @@ from durun.errors import DurunError, JournalDamaged, StorageFailed, Unsafe
 from durun.journal import place
 from durun.journal.queries import QUERIES, migrations
 
-VERSION = 5
+VERSION = 6
 """The version of the schema that this durun writes: the number of the newest migration."""
 
 BUSY_MS = 10_000

@@ -62,14 +62,14 @@ INSERT INTO event (run, sequence, at, type, body, hash) VALUES (?, ?, ?, ?, ?, ?
 INSERT INTO run (
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
     cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
-    concurrency_group, release_on, holds_group, rollback_requested, rollback_code
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    concurrency_group, release_on, holds_group, rollback_requested, rollback_code, privileged
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: update_run
 UPDATE run SET
     digest = ?, sequence = ?, round = ?, total = ?, counts = ?, folders = ?, sessions = ?, final_status = ?,
     cancel_requested = ?, reason = ?, ended_at = ?, exit_code = ?, outputs = ?, rollback_requested = ?,
-    rollback_code = ?
+    rollback_code = ?, privileged = ?
 WHERE number = ?;
 
 -- name: update_run_status
@@ -100,7 +100,7 @@ ORDER BY round, step, target;
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
     cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
-    concurrency_group, release_on, holds_group, rollback_requested, rollback_code
+    concurrency_group, release_on, holds_group, rollback_requested, rollback_code, privileged
 FROM run
 WHERE id = ?;
 
@@ -129,7 +129,7 @@ ORDER BY sequence;
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
     cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
-    concurrency_group, release_on, holds_group, rollback_requested, rollback_code
+    concurrency_group, release_on, holds_group, rollback_requested, rollback_code, privileged
 FROM run
 WHERE (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
     AND (:runbook IS NULL OR runbook = :runbook)
@@ -143,7 +143,7 @@ LIMIT :limit;
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
     cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
-    concurrency_group, release_on, holds_group, rollback_requested, rollback_code
+    concurrency_group, release_on, holds_group, rollback_requested, rollback_code, privileged
 FROM run INDEXED BY run_status
 WHERE status IN (SELECT value FROM json_each(:statuses))
     AND (:runbook IS NULL OR runbook = :runbook)
@@ -157,7 +157,7 @@ LIMIT :limit;
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
     cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
-    concurrency_group, release_on, holds_group, rollback_requested, rollback_code
+    concurrency_group, release_on, holds_group, rollback_requested, rollback_code, privileged
 FROM run INDEXED BY run_runbook
 WHERE runbook = :runbook
     AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
@@ -171,7 +171,7 @@ LIMIT :limit;
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
     cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
-    concurrency_group, release_on, holds_group, rollback_requested, rollback_code
+    concurrency_group, release_on, holds_group, rollback_requested, rollback_code, privileged
 FROM run INDEXED BY run_request
 WHERE request_id = :request_id
     AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
@@ -186,7 +186,7 @@ LIMIT :limit;
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,
     cancel_requested, reason, ended_at, exit_code, request_id, inputs_digest, uid, outputs,
-    concurrency_group, release_on, holds_group, rollback_requested, rollback_code
+    concurrency_group, release_on, holds_group, rollback_requested, rollback_code, privileged
 FROM run INDEXED BY run_group
 WHERE concurrency_group = ? AND holds_group = 1;
 

@@ -32,7 +32,7 @@ CREATE TABLE run (
     inputs_digest TEXT NOT NULL,
     uid INTEGER NOT NULL,
     outputs TEXT NOT NULL
-, concurrency_group TEXT, release_on TEXT NOT NULL DEFAULT '[]', holds_group INTEGER NOT NULL DEFAULT 0 CHECK (holds_group IN (0, 1)), rollback_requested INTEGER NOT NULL DEFAULT 0 CHECK (rollback_requested IN (0, 1)), rollback_code INTEGER);
+, concurrency_group TEXT, release_on TEXT NOT NULL DEFAULT '[]', holds_group INTEGER NOT NULL DEFAULT 0 CHECK (holds_group IN (0, 1)), rollback_requested INTEGER NOT NULL DEFAULT 0 CHECK (rollback_requested IN (0, 1)), rollback_code INTEGER, privileged INTEGER NOT NULL DEFAULT 0 CHECK (privileged >= 0));
 
 CREATE INDEX run_newest ON run (created_at);
 

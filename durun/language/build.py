@@ -12,6 +12,7 @@ from durun.language.declarations import read_inputs
 from durun.language.notices import read_notices
 from durun.language.references import check_references, env_names
 from durun.language.retry import read_retry
+from durun.language.rollback import check_privileged
 from durun.language.schema import document_schema
 from durun.language.shelf import Shelf
 from durun.language.sources import check_files, read_secrets
@@ -64,6 +65,7 @@ def build(reader: Reader, document: dict[str, Json], raw: Any, text: str, shelf:
         outputs=reader.value(document.get("outputs", {}), ("outputs",)),
     )
     check_files(reader, runbook)
+    check_privileged(reader, runbook)
     reader.problems.extend(check_references(runbook, frozenset(steps.unread), included=shelf.included))
     return _with_included(reader, runbook, steps.included)
 

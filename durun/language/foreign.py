@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 NOT_YET_TOP: frozenset[str] = frozenset()
-NOT_YET_STEP = frozenset({"uses", "with", "privileged"})
+NOT_YET_STEP = frozenset({"uses", "with"})
 NOT_YET: Mapping[str, frozenset[str]] = {
     "the runbook": NOT_YET_TOP,
     "a step": NOT_YET_STEP,
@@ -305,6 +305,12 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
     "a step": _STEP,
     "retry": _RETRY_KEYS,
     "verify": _VERIFY_KEYS,
+    "privileged": {
+        **dict.fromkeys(
+            ("for", "timeout", "ttl", "duration", "expires", "expiry", "limit"), "write `max:` with a unit"
+        ),
+        **dict.fromkeys(("till", "step", "end", "while"), "write `until: STEP`"),
+    },
     "rollback": _ROLLBACK_KEYS,
     "http": _HTTP_KEYS,
     "auth": {"token": "write `bearer:`", "digest": _AUTH, "user": _AUTH, "username": _AUTH, "password": _AUTH},

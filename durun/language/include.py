@@ -183,9 +183,12 @@ def _inputs_of(step: Step, include: Include) -> Step:
 
 def _named(step: Step, outer: str) -> Step:
     undo = step.rollback
+    if undo is not None:
+        until = None if undo.until is None else f"{outer}.{undo.until}"
+        undo = undo._replace(step=_named(undo.step, outer), until=until)
     return step._replace(
         id=f"{outer}.{step.id}",
         needs=tuple(f"{outer}.{need}" for need in step.needs),
         steps=tuple(_named(inner, outer) for inner in step.steps),
-        rollback=None if undo is None else undo._replace(step=_named(undo.step, outer)),
+        rollback=undo,
     )

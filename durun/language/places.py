@@ -116,6 +116,7 @@ def places_of(step: Step, path: Path) -> Iterator[Place]:
         yield from _of_call(_own(step.verify.call, step.call), (*path, "verify"), step, "verify")
         yield from _in(step.verify.settle, (*path, "verify", "settle"), step, "plan")
     if step.rollback is not None:
+        yield from _in(step.rollback.most, (*path, "privileged", "max"), step, "plan")
         yield from _of_rollback(step, step.rollback.step, (*path, "rollback"))
     if step.poll is not None:
         yield from _of_call(step.poll.call, path, step, "attempt", inside=("wait_for",))

@@ -102,6 +102,8 @@ class _Planner:
             on_in_doubt=step.on_in_doubt,
             undoes=undoes,
             when=rollback.when,
+            until=rollback.until,
+            most=0.0 if rollback.until is None else self._seconds(rollback.most, "privileged.max"),
         )
 
     def _retry(self, spec: RetrySpec) -> Retry:

@@ -1,16 +1,18 @@
-"""Reads `rollback`: how a step is undone, as a step of its own."""
+"""Reads `rollback`, how a step is undone, as a step of its own; and `privileged`, when that is due by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from durun.language.calls import read_call
-from durun.language.diagnostics import Path
+from durun.language.diagnostics import Path, did_you_mean
+from durun.language.graph import Graph
 from durun.language.http import call_of, is_safe, read_request
+from durun.language.places import steps_with_paths
 from durun.language.retry import read_retry
 from durun.language.values import Reader
 from durun.language.verify import read_verify, under
-from durun.model.runbook import Call, Rollback, Step
+from durun.model.runbook import Call, Rollback, Runbook, Step
 from durun.model.values import Json
 
 
@@ -45,6 +47,28 @@ def read_rollback(
         redact=step.redact,
     )
     return Rollback(undoing, tuple(raw.get("when", ("succeeded",))))
+
+
+def as_privilege(reader: Reader, rollback: Rollback, raw: Json, path: Path) -> Rollback:
+    """The rollback of a privilege, with when that ends; whether there is such a step is checked once all are known."""
+    if not isinstance(raw, dict) or not {"until", "max"} <= raw.keys():
+        return rollback
+    return rollback._replace(until=raw["until"], most=reader.duration(raw["max"], (*path, "max")))
+
+
+def check_privileged(reader: Reader, runbook: Runbook) -> None:
+    """Note every privilege that does not end with a later step."""
+    graph: Graph | None = None
+    for path, step in steps_with_paths(runbook):
+        if step.rollback is None or step.rollback.until is None:
+            continue
+        graph, until, at = graph or Graph(runbook), step.rollback.until, (*path, "privileged", "until")
+        if until not in graph.steps:
+            hint = did_you_mean(until, graph.steps) or "name a later step"
+            reader.problem(f"there is no step `{until}`", at, hint)
+        elif graph.final(until) or not graph.comes_before(step.id, until):
+            hint = "name a step that needs this one: what is granted is taken back when that has ended"
+            reader.problem(f"`{until}` is no later step under `steps`", at, hint)
 
 
 def _call(reader: Reader, raw: Mapping[str, Json], path: Path, step: Call, timeout: Json, *, repeatable: bool) -> Call:

@@ -60,6 +60,7 @@ _MAPPINGS: Final = frozenset(
         "collect",
         "rollback",
         "runbook",
+        "privileged",
     }
     | {"the runbook", "a secret", "a notice", "keyring", "command", "put", "delete"}
     | {"http", "auth", "basic", "tls", "body", "from"}
@@ -307,6 +308,8 @@ def _missing_hint(key: str, value: dict[str, Json]) -> str:
         "message": "write `message:`, what is to be approved",
         "approvers": "write `approvers: [NAME, …]`; `group:NAME` is everyone in a unix group",
         "instructions": "write `instructions:`, what the person is to do",
+        "until": "write `until:`, the id of the step with which it ends",
+        "max": "write `max:`, how long it may be open, such as 4h",
         "ttl": "write `ttl: 24h`, or `idempotent: true`",
     }.get(key, "")
 

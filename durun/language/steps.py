@@ -21,7 +21,7 @@ from durun.language.needs import read_needs
 from durun.language.people import read_question
 from durun.language.polling import read_poll, read_rhythm
 from durun.language.retry import read_retry
-from durun.language.rollback import read_rollback
+from durun.language.rollback import as_privilege, read_rollback
 from durun.language.schema import document_schema
 from durun.language.shelf import Shelf
 from durun.language.targets import KEY_FIELDS, as_targets, matrix
@@ -56,9 +56,9 @@ _OF_EVERY_STEP: Final = frozenset(
 )
 _ALSO: Final[Mapping[str, frozenset[str]]] = {
     "steps": frozenset({"outputs"}),
-    "secret": frozenset({"timeout", "retry", "rollback"}),
+    "secret": frozenset({"timeout", "retry", "rollback", "privileged"}),
     "http": frozenset({"env", "inherit_env", "timeout", "retry", "outputs", "verify", "idempotent", "on_in_doubt"})
-    | {"redact", "rollback"},
+    | {"redact", "rollback", "privileged"},
     "collect": COLLECT_ALSO,
     "wait_for": frozenset({"env", "secret_files", "inherit_env", "stdin", "shell", "working_directory", "outputs"})
     | {"redact"},
@@ -171,7 +171,14 @@ class StepReader:
 
     def _with_rollback(self, step: Step, item: dict[str, Json], path: Path, around: Around) -> Step:
         at, raw = (*path, "rollback"), item.get("rollback")
-        if raw is None or step.call is None or "rollback" not in _ALSO.get(step.call.action.kind, ("rollback",)):
+        if step.call is None or "rollback" not in _ALSO.get(step.call.action.kind, ("rollback",)):
+            return step
+        if raw is None:
+            if "privileged" in item:
+                hint = "write `rollback: {run: …}`, which takes back what the step grants"
+                self._reader.problem(
+                    "`privileged` needs a `rollback` beside it", (*path, "privileged"), hint, at_key=True
+                )
             return step
         if around.final:
             hint = "what is to be undone belongs under `steps`"
@@ -180,6 +187,7 @@ class StepReader:
         if rollback is None:
             return step
         named = rollback.step._replace(id=f"{item.get('id', '')}{ROLLBACK}")
+        rollback = as_privilege(self._reader, rollback, item.get("privileged"), (*path, "privileged"))
         return step._replace(rollback=rollback._replace(step=named))
 
     def _action(self, raw: Mapping[str, Json], path: Path) -> str:

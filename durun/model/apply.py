@@ -13,7 +13,17 @@ from durun.model import event as ev
 from durun.model.apply_run import apply_run, created
 from durun.model.event import Event, TaskEvent, key_of
 from durun.model.status import TaskStatus
-from durun.model.task import Attempt, AttemptStatus, Decision, Probe, RunRecord, TaskKey, TaskState, Waiting
+from durun.model.task import (
+    CLOSED_EARLY,
+    Attempt,
+    AttemptStatus,
+    Decision,
+    Probe,
+    RunRecord,
+    TaskKey,
+    TaskState,
+    Waiting,
+)
 
 _PERMITTED: Mapping[type[Any], frozenset[TaskStatus]] = {
     ev.TaskSkipped: frozenset({"pending"}),
@@ -31,7 +41,9 @@ _PERMITTED: Mapping[type[Any], frozenset[TaskStatus]] = {
     ev.TaskRepeated: frozenset({"in_doubt"}),
     ev.TaskSettled: frozenset({"in_doubt"}),
     ev.TaskCancelled: frozenset({"waiting", "running"}),
-    ev.TaskRolledBack: frozenset({"pending", "succeeded", "failed", "in_doubt", "cancelled"}),
+    ev.TaskRolledBack: frozenset({"pending", "succeeded", "failed", "in_doubt", "cancelled", "rolled_back"}),
+    ev.TaskDue: frozenset({"pending"}),
+    ev.TaskReopened: frozenset({"succeeded", "rolled_back"}),
 }
 
 _NEW = TaskState()
@@ -72,6 +84,10 @@ def apply(
             changes["counts"] = _recount(run.counts, before.status, after.status)
         if isinstance(event, (ev.TaskStarted, ev.ProbeStarted)):
             changes["folders"] = max(run.folders, event.folder)
+        if (before.closes_at is None) != (after.closes_at is None):
+            changes["privileged"] = run.privileged + (1 if before.closes_at is None else -1)
+        if isinstance(event, ev.TaskDue) and task is None and run.rollback_code is None:
+            changes["total"] = run.total + 1
         return run._replace(**changes), after
     if isinstance(event, ev.TargetsResolved):
         if task is not None and task.status != "pending":
@@ -97,7 +113,10 @@ def _apply_task(task: TaskState, event: TaskEvent, at: float) -> TaskState:
         raise IllegalTransition(f"{ev.type_of(event)} for {key_of(event)}, which is {task.status}")
     if isinstance(event, ev.TaskRolledBack):
         # What is still to be undone has its turn by when it was done: so that stays.
-        return task._replace(**_NO_DOUBT, status="rolled_back", not_before=None)
+        # What had not succeeded stays wrong, now that nothing of it is left.
+        good = task.status in ("succeeded", "rolled_back")
+        code = (CLOSED_EARLY if event.early else "") if good else task.code or CLOSED_EARLY
+        return task._replace(**_NO_DOUBT, status="rolled_back", code=code, not_before=None, closes_at=None)
     return task._replace(**{"changed_at": at, **_changes(task, event, at)})
 
 
@@ -125,15 +144,25 @@ def _changes(task: TaskState, event: TaskEvent, at: float) -> _Changes:
             return _asked(task, event)
         case ev.ProbeAnswered():
             return _answered(task, event, at)
+        case ev.TaskRetried() | ev.TaskRepeated() | ev.TaskReopened() | ev.TaskDue():
+            return _to_be_done(task, event)
+        case ev.TaskSettled():
+            return _settled(task, event)
+        case _:
+            return _ended(task, event, at)
+
+
+def _to_be_done(task: TaskState, event: ev.TaskRetried | ev.TaskRepeated | ev.TaskReopened | ev.TaskDue) -> _Changes:
+    match event:
         case ev.TaskRetried():
             fresh = {"failures": 0, "fences": 0, "repeats": 0} if event.fresh else {}
             return {"status": "pending", "not_before": event.due, **fresh}
         case ev.TaskRepeated():
             return {**_NO_OUTCOME, **_NO_DOUBT, "status": "pending", "repeats": task.repeats + 1}
-        case ev.TaskSettled():
-            return _settled(task, event)
-        case _:
-            return _ended(task, event, at)
+        case ev.TaskReopened():
+            return {**_ANEW, "generation": task.generation + 1}
+        case ev.TaskDue():
+            return {"due": True, "early": event.early, "reason": event.reason}
 
 
 def _decided(task: TaskState, event: ev.TaskDecided, at: float) -> _Changes:
@@ -158,6 +187,19 @@ _NO_DOUBT: Mapping[str, Any] = {
     "pid": None,
 }
 """Nothing is left of what was asked about a doubt that is over."""
+_ANEW: Mapping[str, Any] = {
+    **_NO_OUTCOME,
+    **_NO_DOUBT,
+    "status": "pending",
+    "failures": 0,
+    "fences": 0,
+    "repeats": 0,
+    "checked_before": False,
+    "due": False,
+    "early": False,
+    "closes_at": None,
+}
+"""Of a task that is wanted again, its attempts are kept, and nothing else."""
 
 
 def _started(task: TaskState, event: ev.TaskStarted, at: float) -> _Changes:
@@ -170,8 +212,10 @@ def _started(task: TaskState, event: ev.TaskStarted, at: float) -> _Changes:
         key=event.idempotency_key,
         request=event.request,
     )
-    attempts = (*task.attempts, attempt)
-    return {**_NO_OUTCOME, "status": "running", "attempts": attempts, "not_before": None, "probe": None}
+    changes = {**_NO_OUTCOME, "status": "running", "attempts": (*task.attempts, attempt), "not_before": None}
+    if event.closes_at is not None:
+        changes["closes_at"] = event.closes_at
+    return {**changes, "probe": None}
 
 
 def _asked(task: TaskState, event: ev.ProbeStarted) -> _Changes:

@@ -35,8 +35,7 @@ def apply_run(run: RunRecord, event: Happening, at: float, sequence: int) -> Run
         return _wished(run, event)._replace(sequence=sequence)
     match event:
         case ev.SessionStarted():
-            status = "running" if run.rollback_code is None else "rolling_back"
-            changes = {"status": status, "sessions": event.session, "reason": ""}
+            changes = _driven(run, event)
         case ev.RoundStarted():
             # Whoever takes the run up again overrules a wish that came too late for the last round.
             changes = {"round": event.round, "final_status": None, "ended_at": None, "exit_code": None, "reason": ""}
@@ -68,6 +67,14 @@ def apply_run(run: RunRecord, event: Happening, at: float, sequence: int) -> Run
     if run.concurrency_group is not None and after.status != run.status:
         return after._replace(holds_group=_holds(after))
     return after
+
+
+def _driven(run: RunRecord, event: ev.SessionStarted) -> dict[str, Any]:
+    """Whoever only closes privileges leaves the run as it is."""
+    if event.reason == "reap":
+        return {"sessions": event.session}
+    status = "running" if run.rollback_code is None else "rolling_back"
+    return {"status": status, "sessions": event.session, "reason": ""}
 
 
 def _wished(run: RunRecord, event: ev.CancelRequested | ev.RollbackRequested) -> RunRecord:

@@ -6,169 +6,74 @@ is to be done but to wait.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator
 
+from durun.model.commands import (
+    Ask,
+    AskAgain,
+    BeginFinally,
+    BeginRollback,
+    Close,
+    Command,
+    Deny,
+    End,
+    GiveUpOn,
+    Grant,
+    Leave,
+    NoteUndone,
+    Overdue,
+    Park,
+    Repeat,
+    Resolve,
+    Retry,
+    RunCommand,
+    Start,
+    Stop,
+    StopWaiting,
+    TaskCommand,
+    TimeUp,
+    WakeAt,
+)
 from durun.model.doubt import AskAt, AskNow, GiveUp, RepeatIt, way_out
 from durun.model.fan import FanPart
 from durun.model.foresight import can_be_known, failed_ahead, fans_ahead
 from durun.model.parts import FINE, TaskPart, being_asked
 from durun.model.people import Granted, conclusion
 from durun.model.plan import Node
+from durun.model.privilege import closable
 from durun.model.progress import Progress
 from durun.model.retry import delay
-from durun.model.status import RunStatus
-from durun.model.task import Purpose, TaskKey, TaskState
-from durun.model.undo import unclear
-from durun.model.values import Json
+from durun.model.status import ENDED, RunStatus
+from durun.model.task import TaskKey, TaskState
+from durun.model.undo import unclear, undo_key
 
-
-class Start(NamedTuple):
-    """Ask the `if`s of the task; if they hold, record the intent and start an attempt."""
-
-    key: TaskKey
-
-
-class Resolve(NamedTuple):
-    """Fix the targets of a fan-out."""
-
-    key: TaskKey
-
-
-class Ask(NamedTuple):
-    """Ask the step's `verify`, or with purpose `poll` its `wait_for`.
-
-    With purpose `before`, ask the `if`s of the task first, as for a start.
-    """
-
-    key: TaskKey
-    purpose: Purpose
-
-
-class Retry(NamedTuple):
-    """Try a failed task again at `due` (seconds since the epoch)."""
-
-    key: TaskKey
-    due: float
-
-
-class Repeat(NamedTuple):
-    """A task in doubt may be tried again."""
-
-    key: TaskKey
-    proof: Literal["verify", "idempotent"]
-
-
-class GiveUpOn(NamedTuple):
-    """A task in doubt is failed, because its step says so."""
-
-    key: TaskKey
-
-
-class Stop(NamedTuple):
-    """Stop what runs of this task: the run is being cancelled."""
-
-    key: TaskKey
-
-
-class TimeUp(NamedTuple):
-    """What a task waited for has come: the time."""
-
-    key: TaskKey
-
-
-class Grant(NamedTuple):
-    """People have said yes, all that had to: the task is done, with the values that they gave."""
-
-    key: TaskKey
-    outputs: Mapping[str, Json]
-    reason: str
-
-
-class Deny(NamedTuple):
-    """A person has said no, or nobody has said anything in time; or there is nothing to ask for. The task is failed."""
-
-    key: TaskKey
-    code: str
-    reason: str
-
-
-class Overdue(NamedTuple):
-    """What a task waited for has not come in its time."""
-
-    key: TaskKey
-
-
-class AskAgain(NamedTuple):
-    """The targets of a fan-out were not known when people approved: they decide on them before one is begun."""
-
-    key: TaskKey
-
-
-class StopWaiting(NamedTuple):
-    """A task waits no more: the run is being cancelled."""
-
-    key: TaskKey
-
-
-class NoteUndone(NamedTuple):
-    """The rollback of this task has succeeded."""
-
-    key: TaskKey
-
-
-class BeginRollback(NamedTuple):
-    """The steps are over: undo what stands, instead of ending with `cause`."""
-
-    cause: RunStatus
-
-
-class BeginFinally(NamedTuple):
-    """The steps are over: run `finally`, then end with `status`."""
-
-    status: RunStatus
-
-
-class End(NamedTuple):
-    """The run is over."""
-
-    status: RunStatus
-
-
-class Park(NamedTuple):
-    """Nothing can be done before a person or a time."""
-
-    status: Literal["waiting", "in_doubt"]
-
-
-class WakeAt(NamedTuple):
-    """Ask again at this time (seconds since the epoch), if nothing happens before."""
-
-    time: float
-
-
-RunCommand: TypeAlias = BeginRollback | BeginFinally | End | Park | WakeAt
-"""What is to be done about the run itself."""
-
-TaskCommand: TypeAlias = (
-    Start
-    | Resolve
-    | Ask
-    | Retry
-    | Repeat
-    | GiveUpOn
-    | Stop
-    | TimeUp
-    | Grant
-    | Deny
-    | Overdue
-    | AskAgain
-    | StopWaiting
-    | NoteUndone
-)
-"""What is to be done about a task."""
-
-Command: TypeAlias = TaskCommand | RunCommand
+__all__ = [
+    "Ask",
+    "AskAgain",
+    "BeginFinally",
+    "BeginRollback",
+    "Close",
+    "Command",
+    "Deny",
+    "End",
+    "GiveUpOn",
+    "Grant",
+    "Leave",
+    "NoteUndone",
+    "Overdue",
+    "Park",
+    "Repeat",
+    "Resolve",
+    "Retry",
+    "RunCommand",
+    "Start",
+    "Stop",
+    "StopWaiting",
+    "TaskCommand",
+    "TimeUp",
+    "WakeAt",
+    "decide",
+]
 
 
 def decide(progress: Progress, now: float, park: bool = False) -> list[Command]:
@@ -178,20 +83,62 @@ def decide(progress: Progress, now: float, park: bool = False) -> list[Command]:
     """
     record = progress.state.record
     room = progress.plan.max_parallel - progress.busy
-    commands: list[Command] = [NoteUndone(key) for key in sorted(progress.undone)]
+    if progress.undone:
+        return [NoteUndone(key, _was_early(progress, key)) for key in sorted(progress.undone)]
+    commands = list(_due(progress, now))
     commands.extend(_about_doubts(progress, now, room))
+    room -= sum(isinstance(command, Ask) for command in commands)
     cancelling = record.cancel_requested and not progress.final
-    if cancelling or _winding_down(progress):
+    waits: list[Command] = []
+    if progress.reaping or cancelling or _winding_down(progress):
+        closings = progress.undo.may_go_on() if progress.undo.closing else ()
+        commands.extend(_starts(closings, progress, now, room))
         commands.extend(_stops(progress) if cancelling else ())
-        waits: list[Command] = [StopWaiting(key) for key, part in sorted(progress.waits.items()) if not part.busy]
+        waits.extend(StopWaiting(key) for key, part in sorted(progress.waits.items()) if not part.busy)
     else:
-        commands.extend(_starts(progress, now, room - sum(isinstance(command, Ask) for command in commands)))
-        waits = list(_about_waits(progress, now))
+        commands.extend(_starts(progress.walk(), progress, now, room))
+        waits.extend(_about_waits(progress, now))
     if progress.busy or commands or any(not isinstance(command, WakeAt) for command in waits):
-        return commands + waits
+        return [*commands, *waits, *_next_end(progress, now)]
     if waits:
-        return [Park("waiting")] if park else waits
-    return [_at_rest(progress, cancelling)]
+        return [Park("waiting")] if park else [*waits, *_next_end(progress, now)]
+    return _at_rest(progress, cancelling)
+
+
+def _due(progress: Progress, now: float) -> Iterator[Command]:
+    """The privileges that end now. Of a run that is over, and taken up to close them, all do."""
+    if progress.final or progress.rolling_back:
+        return
+    if progress.reaping and progress.state.record.status in ENDED:
+        yield from _close_all(progress, "the run is over", early=True)
+        return
+    for key, reason, early in sorted(progress.granted.due(progress.plan, progress.state, now)):
+        if _may_close(progress, key, at_rest=progress.reaping):
+            yield Close(key, reason, early)
+
+
+def _was_early(progress: Progress, key: TaskKey) -> bool:
+    return progress.state.tasks[undo_key(key)].early and progress.state.record.rollback_code is None
+
+
+def _close_all(progress: Progress, reason: str, *, early: bool) -> list[Command]:
+    granted = sorted(progress.granted.everyone())
+    return [Close(key, reason, early) for key in granted if _may_close(progress, key, at_rest=True)]
+
+
+def _may_close(progress: Progress, key: TaskKey, *, at_rest: bool) -> bool:
+    rollback, state = progress.state.tasks.get(undo_key(key)), progress.state
+    if being_asked(state.tasks[key], state.record.sessions):
+        return False
+    if rollback is not None and (rollback.due or rollback.status != "pending"):
+        return False
+    return key.step in progress.plan.undo and closable(progress.plan, state, key, at_rest=at_rest)
+
+
+def _next_end(progress: Progress, now: float) -> list[Command]:
+    """When the next privilege ends: whoever is there then closes it."""
+    end = None if progress.final or progress.rolling_back else progress.granted.next_end(now)
+    return [] if end is None else [WakeAt(end)]
 
 
 def _winding_down(progress: Progress) -> bool:
@@ -247,16 +194,18 @@ def _stops(progress: Progress) -> Iterator[Command]:
     session = progress.state.record.sessions
     for key in sorted(progress.at_work()):
         task = progress.state.tasks[key]
+        if progress.undo.closing and progress.plan.is_rollback(key.step):
+            continue
         if not being_asked(task, session) or task.status in ("pending", "waiting"):
             yield Stop(key)
 
 
-def _starts(progress: Progress, now: float, room: int) -> Iterator[Command]:
-    """What may be started now, within the run's and every fan-out's max_parallel."""
+def _starts(parts: Iterable[TaskPart | FanPart], progress: Progress, now: float, room: int) -> Iterator[Command]:
+    """What may be started of these now, within the run's and every fan-out's max_parallel."""
     if room <= 0:
         return
     resolving: set[TaskKey] = set()
-    for part in progress.walk():
+    for part in parts:
         for command in _starts_of(part, progress, now):
             for move in _before_asking(command, progress, resolving):
                 yield move
@@ -324,8 +273,17 @@ def _first_move(node: Node, key: TaskKey, task: TaskState | None) -> Command:
     return Ask(key, "before") if new and node.verify is not None and node.verify.before else Start(key)
 
 
-def _at_rest(progress: Progress, cancelling: bool) -> Command:
-    """Nothing runs and nothing is to be started: the run ends or parks."""
+def _at_rest(progress: Progress, cancelling: bool) -> list[Command]:
+    """Nothing runs and nothing is to be started: the run ends or parks, but for privileges that are still open."""
+    if progress.reaping:
+        return [Leave()]
+    end = _end_of(progress, cancelling)
+    if progress.rolling_back or progress.final or not isinstance(end, BeginFinally | End):
+        return [end]
+    return _close_all(progress, f"the run has {end.status}", early=end.status != "succeeded") or [end]
+
+
+def _end_of(progress: Progress, cancelling: bool) -> Command:
     root, record = progress.root, progress.state.record
     if progress.rolling_back:
         return _rolled_back(progress, cancelling)
@@ -339,7 +297,7 @@ def _at_rest(progress: Progress, cancelling: bool) -> Command:
     status: RunStatus = "succeeded"
     if cancelling:
         status = "cancelled"
-    elif root.inner_severity != FINE:
+    elif root.inner_severity != FINE or progress.undo.wrong or progress.stalled:
         status = "failed"
     if _winding_down(progress) or (status == "failed" and progress.plan.roll_back):
         return BeginRollback(status)
@@ -359,9 +317,10 @@ def _barred(progress: Progress, cancelling: bool) -> bool:
 
 def _rolled_back(progress: Progress, cancelling: bool) -> Command:
     """Nothing of the rollback runs or is to be started."""
-    ended = set(progress.undo.ended.values())
-    if "doubt" in ended:
+    tasks, plan = progress.state.tasks.items(), progress.plan
+    if any(task.status == "in_doubt" and plan.is_rollback(key.step) for key, task in tasks):
         return Park("in_doubt")
+    ended = set(progress.undo.ended.values())
     return _over(progress, "cancelled" if cancelling else "rollback_failed" if "failed" in ended else "rolled_back")
 
 

@@ -28,6 +28,12 @@ def rollback_started(plan: Plan, state: RunState, cause: RunStatus) -> RollbackS
     return RollbackStarted(cause=cause, exit_code=code, tasks=len(new))
 
 
+def reaped_code(plan: Plan, state: RunState) -> int:
+    """The exit code of closing a run's privileges: what was to be closed, and is not, is in doubt or failed."""
+    stands = {task.status for key, task in state.tasks.items() if task.due and plan.is_rollback(key.step)}
+    return 3 if "in_doubt" in stands else 1 if "failed" in stands else 0
+
+
 def left_standing(plan: Plan, state: RunState) -> list[list[str | None]]:
     """Of a run that was rolled back, the tasks (step, target) whose effects are left."""
     if state.record.rollback_code is None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from durun.model.parts import being_asked
-from durun.model.plan import Node, Plan
-from durun.model.resume import forgiven
+from durun.model.plan import Node, Plan, forgiven
 from durun.model.state import RunState
 from durun.model.task import TaskKey
 

@@ -81,6 +81,8 @@ class TaskPart:
         if task.status == "running" or being_asked(task, session):
             self.load = Load(1, 1, 1 if task.status == "in_doubt" else 0)
         match task.status:
+            case "rolled_back" if task.code and not self.forgiving:
+                self.standing, self.severity = "failed", FAILING
             case "succeeded" | "skipped" | "rolled_back":
                 self.standing = "done"
             case "failed" if not will_retry(self.node, task):

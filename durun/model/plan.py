@@ -84,6 +84,7 @@ class Node(NamedTuple):
     `undoes`: the step of which this is the rollback, and `when` the statuses of its task in which it is to be undone.
     `effect`: whether the step changes anything outside of the run. `after`: of an `approval`, the steps that come
     after it, but those of `finally`. `reads`: of a fan-out, the steps that must be done before its targets are known.
+    `until`: what it undoes is a privilege, which ends with this step, or `most` seconds after it was granted.
     """
 
     id: str
@@ -104,6 +105,8 @@ class Node(NamedTuple):
     effect: bool = True
     after: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    until: str | None = None
+    most: float = 0.0
 
     @property
     def leaf(self) -> bool:
@@ -135,6 +138,11 @@ class Plan(NamedTuple):
     def is_rollback(self, step: str) -> bool:
         """Whether this names the rollback of a step."""
         return step not in self.nodes and undone_by(step) in self.undo
+
+    def closes_at(self, step: str, now: float) -> float | None:
+        """When the privilege ends at the latest that an attempt of the step grants now; None for other steps."""
+        node = self.undo.get(step)
+        return now + node.most if node is not None and node.until is not None else None
 
     def leaves(self, node_id: str) -> tuple[str, ...]:
         """The leaves of a group in file order; of a leaf, itself."""
@@ -170,3 +178,14 @@ class Plan(NamedTuple):
         if node.fan_out is not None or node.leaf:
             return 1
         return sum(self._count(child) for child in node.children)
+
+
+def forgiven(plan: Plan, step: str) -> bool:
+    """Whether a failure of the step does not count: by its own `continue_on_error`, or that of a group around it."""
+    around: str | None = step
+    while around is not None:
+        node = plan.nodes[around]
+        if node.continue_on_error:
+            return True
+        around = node.parent
+    return False

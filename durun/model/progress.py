@@ -14,8 +14,9 @@ from durun.model.foresight import asked_early
 from durun.model.group import GroupPart
 from durun.model.parts import FINE, IDLE, Load, Part, TaskPart, being_asked, sum_of
 from durun.model.plan import FanOutPolicy, Node, Plan, undone_by
+from durun.model.privilege import Granted, stands_wrong
 from durun.model.state import RunState
-from durun.model.task import TaskKey
+from durun.model.task import TaskKey, TaskState
 from durun.model.undo import UndoPart, in_blocks, undo_key
 
 Path: TypeAlias = tuple[tuple[GroupPart | FanPart, str], ...]
@@ -23,11 +24,12 @@ Path: TypeAlias = tuple[tuple[GroupPart | FanPart, str], ...]
 
 
 class Progress:
-    """The parts of a run at work, kept up with its state."""
+    """The parts of a run at work, kept up with its state. `reaping`: privileges are closed, no more."""
 
-    def __init__(self, plan: Plan, state: RunState) -> None:
+    def __init__(self, plan: Plan, state: RunState, *, reaping: bool = False) -> None:
         self.plan = plan
         self.state = state
+        self.reaping = reaping
         self.rebuild()
 
     def rebuild(self) -> None:
@@ -42,21 +44,24 @@ class Progress:
         self.waits: dict[TaskKey, TaskPart | FanPart] = {}
         self.fans: dict[TaskKey, FanPart] = {}
         self.early: list[TaskKey] = []
-        self.final = record.final_status is not None
-        self.rolling_back = record.rollback_code is not None and not self.final
+        self.final = record.final_status is not None and not self.reaping
+        self.rolling_back = record.rollback_code is not None and not (self.final or self.reaping)
         self.round = record.round if self.final else 0
-        names = self.plan.finals if self.final else () if self.rolling_back else self.plan.roots
+        names = self.plan.finals if self.final else () if self.rolling_back or self.reaping else self.plan.roots
         self.root = GroupPart([self.plan.nodes[name] for name in names], None, unstoppable=self.final)
         self._open_children(self.root, self.root.ready(), ())
-        if not (self.final or self.rolling_back):
+        if not (self.final or self.rolling_back or self.reaping):
             self.early = [key for key in asked_early(self.plan, self.state) if key not in self.fans]
-        self.undo = UndoPart(in_blocks(self.plan, self.state) if self.rolling_back else [])
+        self.undo = UndoPart(in_blocks(self.plan, self.state) if self.rolling_back else None)
+        self.granted = Granted(self.state)
         self.undone = (
             {key for key in map(_undoes, self.state.tasks) if self._is_undone(key)} if self.plan.undo else set()
         )
         if self.rolling_back:
             self._open_begun()
             self._open_undo()
+        elif self.plan.undo and not self.final:
+            self._open_due()
 
     def _landmark(self) -> tuple[int, int, bool, bool]:
         record = self.state.record
@@ -72,17 +77,20 @@ class Progress:
         if self._landmark() != self._built_for:
             self.rebuild()
             return
+        if key is not None and self.plan.undo and key in self.state.tasks and not key.round:
+            self._note_undone(_undoes(key))
+            self.granted.note(key, self.state.tasks[key])
         if key is None or key.round != self.round:
             return
-        if self.plan.undo:
-            self._note_undone(_undoes(key))
         part = self.parts.get(key)
         if part is not None:
             self._refresh(part)
             return
-        if self.rolling_back:
-            if key.step not in self.plan.nodes:
-                self.rebuild()
+        if self.plan.is_rollback(key.step):
+            self._update_rollback(key)
+            return
+        task = self.state.tasks.get(key)
+        if self.rolling_back or self.reaping or (task is not None and _is_done(task)):
             return
         fan = self._fan_of(key)
         if fan is None or (key.target is None and fan.keys is not None) or fan.standing != "open":
@@ -94,6 +102,13 @@ class Progress:
         else:
             self.rebuild()
 
+    def _update_rollback(self, key: TaskKey) -> None:
+        """Take in what happened to a rollback that is not open."""
+        if self.undo.closing and self.state.tasks[key].due and key not in self.undo.ended:
+            self._open_rollback(key)
+        else:
+            self.rebuild()
+
     def at_work(self) -> list[TaskKey]:
         """Every task that runs or is asked about, and every fan-out whose targets are asked for."""
         tasks = [key for key, part in self.parts.items() if part.busy]
@@ -102,10 +117,20 @@ class Progress:
     def walk(self) -> Iterator[TaskPart | FanPart]:
         """Every open task and fan-out in which something new may be started, in the order of the file.
 
-        Nothing is started beside a failure that nobody forgives, nor beside a doubt.
+        Nothing is started beside a failure that nobody forgives, nor beside a doubt; nor while a privilege that is
+        still needed is being closed, or one can't be. To close one, or to undo something, comes first.
         """
-        yield from self._walk(self.root)
         yield from self.undo.may_go_on()
+        if not self.undo.wrong and not self.undo.any_early(self.state) and not self.stalled:
+            yield from self._walk(self.root)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether a privilege is to be granted anew beside something that stands failed or in doubt.
+
+        What needs the privilege is not open meanwhile, and so neither is what stands there.
+        """
+        return not self.final and self.granted.again(self.state) and stands_wrong(self.plan, self.state)
 
     def _walk(self, part: Part) -> Iterator[TaskPart | FanPart]:
         match part:
@@ -180,7 +205,7 @@ class Progress:
             task = self.state.tasks.get(TaskKey(leaf, target, self.round))
             if task is None:
                 new += 1
-            elif task.status not in ("succeeded", "skipped"):
+            elif task.status not in ("succeeded", "skipped") and (task.status != "rolled_back" or task.code):
                 return "open"
         return "done" if not new else "new" if new == len(leaves) else "open"
 
@@ -222,6 +247,17 @@ class Progress:
                 part = TaskPart(self.plan.node(key.step), key, task, self._session)
                 if part.load.moving:
                     self._open_rollback(key)
+
+    def _open_due(self) -> None:
+        """The privileges that are to be closed."""
+        for key, task in self.state.tasks.items():
+            if (task.due or task.status != "pending") and self._closes(key):
+                self._open_rollback(key)
+
+    def _closes(self, key: TaskKey) -> bool:
+        """Whether this is the rollback of a task that has granted a privilege, which is open."""
+        granted = self.state.tasks.get(_undoes(key)) if self.plan.is_rollback(key.step) else None
+        return granted is not None and granted.closes_at is not None
 
     def _open_undo(self) -> None:
         while keys := self.undo.turn():
@@ -311,6 +347,11 @@ class Progress:
             else:
                 self._open_children(around, around.note(name, part), path[:depth])
             part = around
+
+
+def _is_done(task: TaskState) -> bool:
+    """Whether a step's task that was done stays so, now that it is rolled back."""
+    return task.status == "rolled_back" and not task.code
 
 
 def _undoes(key: TaskKey) -> TaskKey:

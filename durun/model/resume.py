@@ -2,36 +2,80 @@
 
 from __future__ import annotations
 
-from durun.model.plan import Plan
+from collections.abc import Sequence
+
+from durun.model.event import TaskReopened, TaskRolledBack
+from durun.model.plan import Plan, forgiven, undone_by
+from durun.model.privilege import closed_early, is_done
 from durun.model.state import RunState
-from durun.model.task import TaskKey
+from durun.model.task import CLOSED_EARLY, TaskKey, TaskState
+from durun.model.undo import undo_key
 
 
 def failed_tasks(plan: Plan, state: RunState) -> list[TaskKey]:
-    """The tasks of the steps that stand failed, and that nobody forgives: a resume tries them again.
-
-    Those of `finally` belong to the round that is over. Of a run that is rolled back: the rollbacks that failed, or
-    were stopped.
-    """
+    """The tasks that stand failed, and that nobody forgives. Those of `finally` belong to the round that is over."""
     if state.record.rollback_code is not None:
-        return [
-            key
-            for key, task in state.tasks.items()
-            if task.status in ("failed", "cancelled") and plan.is_rollback(key.step)
-        ]
+        return failed_rollbacks(plan, state)
+    return [key for key, task in state.tasks.items() if _stands_failed(plan, key, task)]
+
+
+def retried_tasks(plan: Plan, state: RunState) -> list[TaskKey]:
+    """The failed tasks that a resume tries again; but a privilege is closed before its step is."""
+    failed = set(failed_tasks(plan, state))
+    return [key for key in state.tasks if key in failed and undo_key(key) not in failed]
+
+
+def failed_rollbacks(plan: Plan, state: RunState, *, privileged: bool = False) -> list[TaskKey]:
+    """The rollbacks that failed or were stopped; `privileged`: those that close a privilege."""
     return [
         key
         for key, task in state.tasks.items()
-        if task.status == "failed" and key.round == 0 and key.step in plan.nodes and not forgiven(plan, key.step)
+        if task.status in ("failed", "cancelled")
+        and plan.is_rollback(key.step)
+        and (not privileged or state.tasks[key._replace(step=undone_by(key.step))].closes_at is not None)
     ]
 
 
-def forgiven(plan: Plan, step: str) -> bool:
-    """Whether a failure of the step does not count: by its own `continue_on_error`, or that of a group around it."""
-    around: str | None = step
-    while around is not None:
-        node = plan.nodes[around]
-        if node.continue_on_error:
-            return True
-        around = node.parent
-    return False
+def wanted_again(plan: Plan, state: RunState, retried: Sequence[TaskKey]) -> list[TaskReopened | TaskRolledBack]:
+    """The privileges that were closed before their time are granted anew, if something goes on that needs them.
+
+    `retried`: the failed tasks that are tried again.
+    """
+    events: list[TaskReopened | TaskRolledBack] = []
+    at_work = state.record.counts.get("running") or state.record.counts.get("in_doubt") or _to_be_noted(plan, state)
+    if at_work or any(_stands_failed(plan, key, task) and key not in retried for key, task in state.tasks.items()):
+        return events  # nothing goes on before that is over
+    for key in closed_early(plan, state) if state.record.rollback_code is None else ():
+        until = plan.undo[key.step].until if key.step in plan.undo else None
+        if until is None or until not in plan.nodes:
+            continue
+        beside = plan.nodes[until].fan == plan.nodes[key.step].fan
+        over = is_done(plan, state, until, key.target if beside else None)
+        if over and state.tasks[key].code == CLOSED_EARLY:
+            events.append(TaskRolledBack(**key._asdict()))
+        elif not _given_up(plan, state, key, retried):
+            events += [TaskReopened(**key._asdict()), TaskReopened(**undo_key(key)._asdict())]
+    return events
+
+
+def _given_up(plan: Plan, state: RunState, key: TaskKey, retried: Sequence[TaskKey]) -> bool:
+    """Whether something around this task has failed and is forgiven: nothing goes on there that needs the privilege."""
+    around = plan.nodes[key.step].fan
+    place: str | None = key.step
+    while place is not None and plan.nodes[key.step].fan is None:
+        around = place if plan.nodes[place].continue_on_error else around
+        place = plan.nodes[place].parent
+    beside = [TaskKey(leaf, key.target) for leaf in plan.leaves(around)] if around is not None else []
+    return any(one in state.tasks and state.tasks[one].status == "failed" and one not in retried for one in beside)
+
+
+def _to_be_noted(plan: Plan, state: RunState) -> bool:
+    """Whether a privilege is closed, and its task does not say so yet."""
+    done = (key for key, task in state.tasks.items() if task.status == "succeeded" and plan.is_rollback(key.step))
+    return any(state.tasks[key._replace(step=undone_by(key.step))].status != "rolled_back" for key in done)
+
+
+def _stands_failed(plan: Plan, key: TaskKey, task: TaskState) -> bool:
+    if task.status != "failed" or key.round:
+        return False
+    return plan.is_rollback(key.step) or (key.step in plan.nodes and not forgiven(plan, key.step))

@@ -50,7 +50,7 @@ class SessionStarted(NamedTuple):
     """A process began to drive the run; its attempts name the session, and so this place."""
 
     session: int
-    reason: Literal["start", "resume", "cancel", "settle", "rollback"]
+    reason: Literal["start", "resume", "cancel", "settle", "rollback", "reap"]
     pid: int
     host: str
     boot_id: str

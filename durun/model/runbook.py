@@ -231,10 +231,12 @@ class Step(NamedTuple):
 
 
 class Rollback(NamedTuple):
-    """How a step is undone: `step` is a step of its own, named after it, and `when` says from which statuses."""
+    """How a step is undone, by a step of its own. `until`, `most` (a duration): when the privilege that it is ends."""
 
     step: Step
     when: tuple[UndoWhen, ...] = ("succeeded",)
+    until: str | None = None
+    most: Value = None
 
 
 class Input(NamedTuple):

@@ -18,6 +18,9 @@ person does a step by hand."""
 Verdict = Literal["approve", "reject", "complete", "fail"]
 """What a person can say: the first two about an approval, the others about a `manual` step."""
 
+CLOSED_EARLY = "closed_early"
+"""The code of a task that was rolled back because its privilege had ended, though it is still needed."""
+
 AttemptStatus = Literal["running", "succeeded", "failed", "cancelled", "in_doubt", "never_began"]
 
 
@@ -138,6 +141,9 @@ class TaskState(NamedTuple):
     `answered_at` when; `not_done_since` the first of an unbroken row of "not done"; `gone` whether no process of
     the attempt is left, and `pid` one that lives on. `sealed`: each secret output with its seal, which is
     `{"at": the sealed file's path in the run's folder, "fingerprint": a keyed digest of the value, in hex}`.
+    `closes_at`: it has granted a privilege, which ends then at the latest; `due`: of a rollback, that it is to close
+    one now, `early` though it is still needed. `generation`: how often the task was made pending again after it had
+    been rolled back.
     """
 
     status: TaskStatus = "pending"
@@ -162,6 +168,10 @@ class TaskState(NamedTuple):
     pid: int | None = None
     checked_before: bool = False
     changed_at: float = 0.0
+    closes_at: float | None = None
+    due: bool = False
+    early: bool = False
+    generation: int = 0
 
     @property
     def attempt(self) -> Attempt | None:
@@ -175,7 +185,7 @@ class RunRecord(NamedTuple):
     `sequence` is the newest event's number, `folders` the highest folder number given out, `sessions` how
     many processes have driven the run, `final_status` what the run will be once its `finally` has run.
     `rollback_requested`: it is to be rolled back. `rollback_code`: it is being, or is, and this is the exit code if all
-    is undone.
+    is undone. `privileged`: how many tasks have granted a privilege that is not closed.
     `holds_group`: no other run may hold `concurrency_group` now; `release_on` are the statuses in which it lets go.
     """
 
@@ -204,6 +214,7 @@ class RunRecord(NamedTuple):
     holds_group: bool = False
     rollback_requested: bool = False
     rollback_code: int | None = None
+    privileged: int = 0
 
     @property
     def pending(self) -> int:

@@ -80,7 +80,10 @@ class RequestWithdrawn(NamedTuple):
 
 
 class TaskStarted(NamedTuple):
-    """The intent of an attempt: recorded before anything is started."""
+    """The intent of an attempt: recorded before anything is started.
+
+    `closes_at`: when the privilege ends at the latest that it grants.
+    """
 
     step: str
     attempt: int
@@ -91,6 +94,7 @@ class TaskStarted(NamedTuple):
     request: str
     target: str | None = None
     round: int = 0
+    closes_at: float | None = None
 
 
 class TaskNeverBegan(NamedTuple):
@@ -224,7 +228,32 @@ class TaskCancelled(NamedTuple):
 
 
 class TaskRolledBack(NamedTuple):
-    """The step's rollback has succeeded: nothing is left of what the task did."""
+    """The step's rollback has succeeded: nothing is left of what the task did.
+
+    `early`: it closed a privilege that is still needed.
+    """
+
+    step: str
+    target: str | None = None
+    round: int = 0
+    early: bool = False
+
+
+class TaskDue(NamedTuple):
+    """A privilege is to be closed now, by this task, which is the rollback of the step that granted it.
+
+    `early`: it is still needed.
+    """
+
+    step: str
+    reason: str
+    target: str | None = None
+    round: int = 0
+    early: bool = False
+
+
+class TaskReopened(NamedTuple):
+    """What was rolled back is wanted again: the task is pending, with another idempotency key."""
 
     step: str
     target: str | None = None
@@ -249,6 +278,8 @@ TaskEvent: TypeAlias = (
     | TaskSettled
     | TaskCancelled
     | TaskRolledBack
+    | TaskDue
+    | TaskReopened
 )
 """Something that happened to one task: `step`, `target` and `round` say which."""
 

@@ -22,14 +22,21 @@ def undo_key(key: TaskKey) -> TaskKey:
 
 
 def undoable(node: Node, task: TaskState) -> bool:
-    """Whether the rollback of a step, whose node this is, is meant for a task of it that stands like this."""
+    """Whether the rollback of a step, whose node this is, is meant for a task of it that stands like this.
+
+    That of a privilege is safe whether it was granted or not.
+    """
+    privilege = node.until is not None
     match task.status:
+        case "succeeded" if task.how != "found":
+            return privilege or "succeeded" in node.when
         case "succeeded":
-            return ("found" if task.how == "found" else "succeeded") in node.when
+            return "found" in node.when
         case "in_doubt":
-            return "in_doubt" in node.when and task.gone
+            return (privilege or "in_doubt" in node.when) and task.gone
         case "failed" | "cancelled" | "pending":
-            return "failed" in node.when and any(attempt.status != "never_began" for attempt in task.attempts)
+            begun = any(attempt.status != "never_began" for attempt in task.attempts)
+            return begun and (privilege or "failed" in node.when)
         case _:
             return False
 
@@ -141,17 +148,23 @@ def _block(
 
 
 class UndoPart:
-    """The rollback at work."""
+    """The rollback at work; of a run that is not rolled back, the privileges that are being closed, in any order."""
 
-    __slots__ = ("_at", "_blocks", "_heads", "_open", "ended", "load")
+    __slots__ = ("_at", "_blocks", "_heads", "_open", "closing", "ended", "load", "wrong")
 
-    def __init__(self, found: list[Block]) -> None:
-        self._blocks = found
+    def __init__(self, found: list[Block] | None) -> None:
+        self.closing = found is None
+        self._blocks = found or []
         self._at = 0
         self._heads: list[TaskKey] = []
         self._open: dict[TaskKey, TaskPart] = {}
         self.ended: dict[TaskKey, Standing] = {}
         self.load = IDLE
+        self.wrong = False  # something could not be undone, or is in doubt
+
+    def any_early(self, state: RunState) -> bool:
+        """Whether a privilege is being closed that is still needed."""
+        return self.closing and any(state.tasks[key].early for key in self._open)
 
     def turn(self) -> list[TaskKey]:
         """The tasks that may be opened now, and are not open."""
@@ -167,7 +180,7 @@ class UndoPart:
         if part.standing == "open":
             self._open[part.key] = part
         else:
-            self.ended[part.key] = part.standing
+            self._close(part)
         self.load = sum_of(self.load, part.load)
 
     def note(self, part: TaskPart, before: Load) -> None:
@@ -175,10 +188,16 @@ class UndoPart:
         self.load = Load(*(all_ + now - then for all_, now, then in zip(self.load, part.load, before, strict=True)))
         if part.standing != "open":
             del self._open[part.key]
-            self.ended[part.key] = part.standing
+            self._close(part)
+
+    def _close(self, part: TaskPart) -> None:
+        self.ended[part.key] = part.standing
+        self.wrong = self.wrong or part.standing != "done"
 
     def may_go_on(self) -> Iterator[TaskPart]:
         """The open tasks in which something may be started: those at work, and others as there is room."""
+        if self.closing:
+            yield from (part for _, part in sorted(self._open.items()))
         if not self._heads:
             return
         heads = [self._open[key] for key in self._heads]

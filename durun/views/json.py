@@ -78,6 +78,11 @@ def run_whole(
         "cancel_requested": state.record.cancel_requested,
         "rollback_requested": state.record.rollback_requested,
         "standing": standing(state),
+        "privileges": [
+            {"step": key.step, "target": key.target, "closes_at": iso(task.closes_at)}
+            for key, task in state.tasks.items()
+            if task.closes_at is not None
+        ],
         "targets": {step: list(found.index) for (step, _), found in state.resolved.items()},
         "steps": [*created.steps, *created.finally_steps],
         "task_counts": line["tasks"],

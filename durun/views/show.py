@@ -14,7 +14,17 @@ from durun.model.status import FINAL, TASK_STATUSES, RunStatus
 from durun.model.task import RunRecord, TaskKey, TaskState
 from durun.model.values import Json
 from durun.views.people import asked_lines, question_json
-from durun.views.summary import BAD, following, next_commands, outputs, ran_for, seals, stands, tasks_text
+from durun.views.summary import (
+    BAD,
+    following,
+    next_commands,
+    open_privileges,
+    outputs,
+    ran_for,
+    seals,
+    stands,
+    tasks_text,
+)
 from durun.views.text import (
     counted,
     counts_text,
@@ -51,7 +61,7 @@ def show_text(
     `tasks` are those to show, `to_come` the steps that have not begun to be named. `every`: list each target,
     not only the troubles. `head`: the digest of the register's newest entry about the run.
     """
-    lines = [*_facts(state, status, now, head), *(f"  {line}" for line in stands(state))]
+    lines = [*_facts(state, status, now, head), *(f"  {line}" for line in (*stands(state), *open_privileges(state)))]
     lines += outputs(state.record.outputs)
     if status not in FINAL:
         lines += (f"  {line}" for line in asked_lines(state.tasks))

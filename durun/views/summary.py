@@ -7,12 +7,12 @@ from shlex import quote
 
 from durun.model.plan import ROLLBACK
 from durun.model.state import RunState
-from durun.model.status import TASK_STATUSES, RunStatus, TaskStatus
+from durun.model.status import DRIVEN, TASK_STATUSES, RunStatus, TaskStatus
 from durun.model.task import RunRecord, TaskKey, TaskState
 from durun.model.undo import undo_key
 from durun.model.values import Json
 from durun.views.people import answers, asked_lines
-from durun.views.text import counted, counts_text, duration, one_line, spoken, task_name, value_text
+from durun.views.text import counted, counts_text, duration, local_time, one_line, spoken, task_name, value_text
 
 SHOWN = 10
 """How many failures or doubts are listed one by one."""
@@ -103,7 +103,7 @@ def closing(state: RunState, status: RunStatus, exit_code: int | None = None, he
     lines += (f"  {line}" for line in troubles(tasks))
     if status == "waiting":
         lines += (f"  {line}" for line in asked_lines(tasks))
-    lines += (f"  {line}" for line in stands(state))
+    lines += (f"  {line}" for line in (*stands(state), *open_privileges(state)))
     lines += outputs(record.outputs)
     if head and status != "interrupted":
         lines.append(f"  head {head}")
@@ -125,6 +125,19 @@ _BECAME: Mapping[TaskStatus, str] = {
     "cancelled": "its rollback was cancelled",
     "in_doubt": "its rollback is in doubt",
 }
+
+
+def open_privileges(state: RunState) -> list[str]:
+    """A line for each privilege that is open, at most so many; none while the run is at work."""
+    if not state.record.privileged or state.record.status in DRIVEN:
+        return []
+    found = {key: task.closes_at for key, task in state.tasks.items() if task.closes_at is not None}
+    lines = [
+        f"the privilege of {task_name(key)} is open, at the latest until {local_time(closes_at)}: durun reap"
+        for key, closes_at in list(found.items())[:SHOWN]
+    ]
+    left = len(found) - len(lines)
+    return [*lines, f"… and {left} more are open"] if left else lines
 
 
 def _why(state: RunState, key: TaskKey) -> str:

@@ -101,7 +101,11 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
         case ev.TaskSettled():
             return Line(f"{name} settled as {event.resolution.replace('_', ' ')}: {one_line(event.reason)}")
         case ev.TaskRolledBack():
-            return Line(f"{name} is rolled back")
+            return Line(f"{name} is rolled back" + (" before its time" if event.early else ""), wrong=event.early)
+        case ev.TaskDue():
+            return Line(f"{name} is due: {one_line(event.reason)}")
+        case ev.TaskReopened():
+            return Line(f"{name} is wanted again")
         case ev.TaskCancelled():
             return Line(f"{name} cancelled: {one_line(event.reason)}", wrong=True)
 

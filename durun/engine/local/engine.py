@@ -12,6 +12,7 @@ from durun.engine.api import (
     DecideRequest,
     Observer,
     Outcome,
+    ReapRequest,
     ResumeRequest,
     RollbackRequest,
     SettleRequest,
@@ -52,6 +53,8 @@ from durun.model.clock import Clock
 from durun.model.copies import copy_name
 from durun.model.event import Event, Stamped, SurroundingsAccepted
 from durun.model.outcome import exit_code_of
+from durun.model.plan import Plan
+from durun.model.privilege import reap_due
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.model.status import FINAL, RESUMABLE
@@ -155,6 +158,31 @@ class LocalEngine:
                 return self._take_up(resume, observer, event)
         finally:
             lock.release()
+
+    def reap(self, request: ReapRequest, observer: Observer) -> Outcome:
+        """Close the privileges of a run that end by now, and leave it else as it is."""
+        state = read_state(self._journal, request.run_id)
+        if not reap_due(self._stored_plan(state), state, self._clock.now()):
+            return Outcome(state.record.id, state.record.status, 0)
+        lock = RunLock(self._config.run_lock(state.record.id), self._clock)
+        make_run_folder(self._config.run_folder(state.record.id))
+        lock.acquire()
+        try:
+            state = read_state(self._journal, request.run_id)
+            runbook, then = stored_runbook(state), state.created.surroundings
+            now = take_down(runbook, fingerprint_key(self._config.home), os.environ)
+            refuse_differences(then, now, state.accepted, request.run_id)
+            with self._driver.secrecy(state, runbook) as secrecy:
+                if secrecy is not None:
+                    secrecy.recall_if_possible(state)
+                charge = Charge(state, self._stored_plan(state), runbook, secrecy)
+                return self._driver.drive(charge, Beginning("reap", request.by), observer)
+        finally:
+            lock.release()
+
+    def _stored_plan(self, state: RunState) -> Plan:
+        created = state.created
+        return make_plan(stored_runbook(state), created.inputs, created.surroundings["env"], state.record.id)
 
     def _settled(self, state: RunState, request: SettleRequest) -> Event:
         def seal(values: Mapping[str, Json]) -> Mapping[str, Json]:

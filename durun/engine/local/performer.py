@@ -21,6 +21,7 @@ from durun.model.ending import rollback_started
 from durun.model.event import (
     FinallyStarted,
     TaskCancelled,
+    TaskDue,
     TaskFailed,
     TaskRepeated,
     TaskRetried,
@@ -29,6 +30,7 @@ from durun.model.event import (
 )
 from durun.model.runbook import Runbook
 from durun.model.task import TaskKey
+from durun.model.undo import undo_key
 
 
 class Performer:
@@ -41,6 +43,7 @@ class Performer:
         self._preparer = preparer
         self.outbox = outbox
         self.poller = Poller(ledger, preparer, outbox, results)
+        self.left = False
         self._starter = Starter(ledger, preparer, self.outbox)
         self.asker = Asker(ledger, preparer, self.outbox, targets, self._starter)
         self._closer = Closer(ledger, preparer, runbook, outbox.run_folder)
@@ -75,8 +78,8 @@ class Performer:
                 self.outbox.stop(key, flights)
             case todo.AskAgain(key):
                 self._ledger.emit(asking_again(self._ledger, key, new_nonce()))
-            case todo.NoteUndone(key):
-                self._ledger.emit(TaskRolledBack(**key._asdict()))
+            case todo.NoteUndone() | todo.Close():
+                self._ledger.emit(_about_undoing(command))
             case todo.TimeUp() | todo.Grant() | todo.Deny() | todo.Overdue() | todo.StopWaiting():
                 self._end_wait(command)
             case _:
@@ -108,6 +111,8 @@ class Performer:
 
     def _perform_for_run(self, command: todo.RunCommand) -> None:
         match command:
+            case todo.Leave():
+                self.left = True
             case todo.BeginRollback(cause):
                 self._ledger.emit(rollback_started(self._ledger.plan, self._ledger.state, cause))
             case todo.BeginFinally(status):
@@ -124,3 +129,13 @@ class Performer:
                 pass
             case _:
                 assert_never(command)
+
+
+def _about_undoing(command: todo.NoteUndone | todo.Close) -> TaskRolledBack | TaskDue:
+    match command:
+        case todo.NoteUndone(key, early):
+            return TaskRolledBack(**key._asdict(), early=early)
+        case todo.Close(key, reason, early):
+            return TaskDue(**undo_key(key)._asdict(), reason=reason, early=early)
+        case _:
+            assert_never(command)

@@ -24,6 +24,7 @@ from durun.engine.local.wire import Ended, Gone, NotOpened, Refused, Reply
 from durun.errors import CannotStart, StorageFailed
 from durun.journal.api import SequenceConflict
 from durun.model.decide import Command, End, Park, Stop, WakeAt, decide
+from durun.model.ending import reaped_code
 from durun.model.event import RunInterrupted
 from durun.model.outcome import exit_code_of
 from durun.model.plan import FREE_REPEATS
@@ -204,6 +205,8 @@ class Runner:
 
     def _over(self) -> bool:
         record = self._ledger.state.record
+        if self._session.reaping:
+            return self._performer.left
         return record.status in ENDED or record.status in ("waiting", "in_doubt", "interrupted")
 
     # -- waiting ----------------------------------------------------------------------------------------------
@@ -229,7 +232,9 @@ class Runner:
         state = self._ledger.state
         if self._over():
             code = state.record.exit_code
-            if code is None or state.record.status not in ENDED:
+            if self._session.reaping:
+                code = reaped_code(self._ledger.plan, state)
+            elif code is None or state.record.status not in ENDED:
                 code = exit_code_of(state.record.status, state.tasks)
             return Outcome(state.record.id, state.record.status, code, state)
         if self._signals.wish == "leave" or (self._signals.wish == "drain" and self._drained()):
@@ -245,6 +250,8 @@ class Runner:
 
     def _leave(self) -> Outcome:
         run_id = self._ledger.state.record.id
+        if self._session.reaping:
+            return Outcome(run_id, self._ledger.state.record.status, self._signals.exit_code, self._ledger.state)
         while True:
             try:
                 self._ledger.begin_turn()

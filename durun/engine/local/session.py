@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from durun.config import Config
 from durun.engine.api import Observer
-from durun.engine.beginning import Beginning
+from durun.engine.beginning import Beginning, Reason
 from durun.engine.ledger import Ledger
 from durun.engine.local.files import read_listed
 from durun.engine.local.hands import Hands
@@ -63,8 +63,8 @@ class Session:
         state, plan, runbook, secrecy = charge
         self.run_folder: Path = config.run_folder(state.record.id)
         self.hands = hands
-        self.ledger = Ledger(journal, state, plan, clock, observer, secrecy or NO_SECRETS)
         self._beginning = beginning
+        self.ledger = Ledger(journal, state, plan, clock, observer, secrecy or NO_SECRETS, reaping=self.reaping)
         self._here: Place = here(self.run_folder)
         self.secrecy = secrecy
         preparer = Preparer(state, plan, runbook, self.run_folder, clock, secrecy)
@@ -98,12 +98,18 @@ class Session:
         """Whether to leave the run rather than wait for a time."""
         return self._beginning.park
 
+    @property
+    def reaping(self) -> bool:
+        """Whether only privileges are closed, and the run is left as it is."""
+        return self._beginning.reason == "reap"
+
     def renew(self) -> None:
         """Go on with another supervisor, for the first one was killed."""
         self.hands = Hands.start()
         if self.secrecy is not None:
             self.secrecy.tell_again()
-        self._beginning = Beginning("resume", self._beginning.by, park=self._beginning.park)
+        reason: Reason = "reap" if self.reaping else "resume"
+        self._beginning = Beginning(reason, self._beginning.by, park=self._beginning.park)
 
     def _results(self, preparer: Preparer) -> Results:
         if self.secrecy is None:

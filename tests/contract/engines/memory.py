@@ -12,6 +12,7 @@ from durun.engine.api import (
     DecideRequest,
     Observer,
     Outcome,
+    ReapRequest,
     ResumeRequest,
     RollbackRequest,
     SettleRequest,
@@ -41,6 +42,7 @@ from durun.language.inputs import digest_of
 from durun.language.plan import make_plan
 from durun.model import event as ev
 from durun.model.plan import Plan
+from durun.model.privilege import reap_due
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.model.status import FINAL, RESUMABLE
@@ -133,6 +135,15 @@ class MemoryEngine:
             status = self._journal.record(request.run_id).status
             return Outcome(request.run_id, status, 0, driver="other", holder={})
 
+    def reap(self, request: ReapRequest, observer: Observer) -> Outcome:
+        with self._world.driving(request.run_id):
+            state = read_state(self._journal, request.run_id)
+            runbook = stored_runbook(state)
+            plan = make_plan(runbook, state.created.inputs, {}, request.run_id)
+            if not reap_due(plan, state, self._clock.now()):
+                return Outcome(request.run_id, state.record.status, 0)
+            return self._drive(state, plan, runbook, Beginning("reap", request.by), observer)
+
     def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:
         def begin(state: RunState) -> Beginning:
             return cancelling(state, request)
@@ -160,7 +171,8 @@ class MemoryEngine:
     def _drive(
         self, state: RunState, plan: Plan, runbook: Runbook, beginning: Beginning, observer: Observer
     ) -> Outcome:
-        ledger = Ledger(self._journal, state, plan, self._clock, observer)
+        reaping = beginning.reason == "reap"
+        ledger = Ledger(self._journal, state, plan, self._clock, observer, reaping=reaping)
         observer.began(state, plan, runbook)
         outcome = Drive(ledger, runbook, beginning, self._clock, self._world, observer).drive()
         observer.ended(outcome)

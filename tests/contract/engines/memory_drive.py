@@ -25,12 +25,13 @@ from durun.language.outputs import OutputError, collect_outputs
 from durun.language.targets import TargetError
 from durun.model import decide as do
 from durun.model import event as ev
-from durun.model.ending import exit_code_in, left_standing, rollback_started
+from durun.model.ending import exit_code_in, left_standing, reaped_code, rollback_started
 from durun.model.outcome import Exit, ExitCodes, answer_of, exit_code_of, judge
 from durun.model.plan import FREE_REPEATS
 from durun.model.runbook import Call, Runbook, TargetsRun
 from durun.model.status import ENDED
 from durun.model.task import TaskKey
+from durun.model.undo import undo_key
 
 IDLE_TURNS = 100
 """Turns in which nothing happens: then a test waits for what will never come."""
@@ -61,6 +62,7 @@ class Drive:
         self._runbook = runbook
         self._beginning: Beginning | None = beginning
         self._park = beginning.park
+        self._reaping, self._left = beginning.reason == "reap", False
         self._clock = clock
         self._world = world
         self._observer = observer
@@ -139,6 +141,8 @@ class Drive:
 
     def _over(self) -> bool:
         status = self._ledger.state.record.status
+        if self._reaping:
+            return self._left
         return status in ENDED or status in ("waiting", "in_doubt")
 
     def _outcome(self) -> Outcome | None:
@@ -146,7 +150,9 @@ class Drive:
             return None
         record = self._ledger.state.record
         code = record.exit_code
-        if code is None or record.status not in ENDED:
+        if self._reaping:
+            code = reaped_code(self._ledger.plan, self._ledger.state)
+        elif code is None or record.status not in ENDED:
             code = exit_code_of(record.status, self._ledger.state.tasks)
         return Outcome(record.id, record.status, code, self._ledger.state)
 
@@ -204,8 +210,12 @@ class Drive:
                 self._end_wait(command)
             case do.AskAgain(key):
                 emit(asking_again(self._ledger, key, self._world.name("nonce")))
-            case do.NoteUndone(key):
-                emit(ev.TaskRolledBack(**key._asdict()))
+            case do.NoteUndone(key, early):
+                emit(ev.TaskRolledBack(**key._asdict(), early=early))
+            case do.Close(key, reason, early):
+                emit(ev.TaskDue(**undo_key(key)._asdict(), reason=reason, early=early))
+            case do.Leave():
+                self._left = True
             case do.BeginRollback(cause):
                 emit(rollback_started(self._ledger.plan, self._ledger.state, cause))
             case do.Stop(key):
@@ -273,6 +283,7 @@ class Drive:
             session=record.sessions,
             idempotency_key=self._tasks.idempotency_key(key),
             request=request,
+            closes_at=self._ledger.plan.closes_at(key.step, self._ledger.now),
         )
         self._ledger.emit(started)
         match work:

@@ -20,6 +20,7 @@ from durun.engine.api import (
     DecideRequest,
     Engine,
     Outcome,
+    ReapRequest,
     ResumeRequest,
     RollbackRequest,
     SettleRequest,
@@ -56,6 +57,16 @@ class Meddled:
         last = self._journal.append(run_id, expected, events, at, unless)
         self.after(events)
         return last
+
+
+class Shifted(SystemClock):
+    """The machine's clock, set ahead by as many seconds as a test says."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.time
 
 
 class Witness:
@@ -95,8 +106,14 @@ class Rig:
     """Verbs as a test says them. Every request and every outcome goes through JSON."""
 
     def __init__(
-        self, world: World, open_it: Callable[[], Journal], engine: Callable[[Journal], Engine], leave: Any
+        self,
+        world: World,
+        open_it: Callable[[], Journal],
+        engine: Callable[[Journal], Engine],
+        leave: Any,
+        clock: Clock | Shifted,
     ) -> None:
+        self._clock = clock
         self.world = world
         self._open = open_it
         self._engine = engine
@@ -113,9 +130,13 @@ class Rig:
 
     def another(self) -> Rig:
         """Another process at the same state directory."""
-        other = Rig(self.world, self._open, self._engine, self._leave)
+        other = Rig(self.world, self._open, self._engine, self._leave, self._clock)
         other.run = self.run or self.journal.find("@last")
         return other
+
+    def pass_time(self, hours: float) -> None:
+        """Nobody drives the run, and time goes by."""
+        self._clock.time += hours * 3600
 
     # -- the verbs ---------------------------------------------------------------------------------------------
 
@@ -152,6 +173,9 @@ class Rig:
 
     def rollback(self) -> Outcome:
         return self._witnessed(lambda: self.engine.rollback(RollbackRequest(self.run, "undo it", BY), self.witness))
+
+    def reap(self) -> Outcome:
+        return self._witnessed(lambda: self.engine.reap(ReapRequest(self.run, BY), self.witness))
 
     def _witnessed(self, verb: Callable[[], Outcome]) -> Outcome:
         self.witness.told = []
@@ -222,7 +246,7 @@ class Rig:
 
 def memory_rig() -> Rig:
     world, clock, journal = MemoryWorld(), Clock(), MemoryJournal()
-    return Rig(world, lambda: journal, lambda found: MemoryEngine(found, clock, world), lambda: None)
+    return Rig(world, lambda: journal, lambda found: MemoryEngine(found, clock, world), lambda: None, clock)
 
 
 def local_rig(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Rig, Callable[[], None]]:
@@ -248,12 +272,13 @@ def local_rig(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Rig, Calla
 
     monkeypatch.setattr(Hands, "start", start)
     monkeypatch.setenv("DURUN_STOP_GRACE", "0.1")
-    config = Config(folder / "state")
+    config, clock = Config(folder / "state"), Shifted()
     world = LocalWorld(folder / "book", started)
     rig = Rig(
         world,
         lambda: open_journal(config.journal_path),
-        lambda journal: LocalEngine(config, journal, SystemClock()),
+        lambda journal: LocalEngine(config, journal, clock),
         leave,
+        clock,
     )
     return rig, close

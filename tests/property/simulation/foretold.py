@@ -7,8 +7,7 @@ from durun.model import event as ev
 from durun.model.event import key_of
 from durun.model.forecast import Facts, Forecast, forecast
 from durun.model.people import DENIED, EXPIRED
-from durun.model.plan import Plan
-from durun.model.resume import forgiven
+from durun.model.plan import Plan, forgiven
 from durun.model.status import FINAL
 from durun.model.task import TaskKey
 from simulation.oracle import promise
@@ -28,10 +27,11 @@ class Foretold:
         self.before = store.head
         state = store.folded()
         # Processes that live on may be gone when the session looks: what that frees, nobody can tell
-        # beforehand; nor what a rollback leaves in doubt.
+        # beforehand; nor what a rollback leaves in doubt, nor when a privilege ends.
         orphans = any(not task.gone for task in state.tasks.values())
         undoing = state.record.rollback_requested or state.record.rollback_code is not None
-        self.unclear = orphans or undoing or plan.roll_back
+        closing = any(node.until is not None for node in plan.undo.values())
+        self.unclear = orphans or undoing or plan.roll_back or closing
         failed = take_up(state, plan, now)
         targets = {step: tuple(found.index) for (step, _), found in state.resolved.items()}
         facts = Facts(state, targets, {}, False, now, failed)

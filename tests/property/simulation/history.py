@@ -49,9 +49,13 @@ class History:
         self.promises.foreign(self.store, created, self.world.now)
 
     def _session(self) -> None:
-        runner = Runner(self.world, self.store, self.promises, park=self.rng.random() < 0.3)
         foretold = Foretold(self.plan, self.store, self.world.now) if self.weather.is_calm else None
+        reap = self.store.record.privileged > 0 and self.rng.random() < 0.3
+        runner = Runner(self.world, self.store, self.promises, park=self.rng.random() < 0.3, reap=reap)
         try:
+            if reap:
+                runner.drive()
+                return
             given_up = self.weather.requests > 0 and self.rng.random() < 0.1
             runner.drive(given_up, undo=self.store.record.status in FINAL or (given_up and self._can_undo()))
         except Crash:

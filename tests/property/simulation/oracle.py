@@ -34,7 +34,8 @@ class View(NamedTuple):
 class Oracle:
     """Looks at a whole run, slowly and plainly."""
 
-    def __init__(self, plan: Plan, state: RunState) -> None:
+    def __init__(self, plan: Plan, state: RunState, *, reaping: bool = False) -> None:
+        self.reaping = reaping
         self.plan = plan
         self.state = state
         self.session = state.record.sessions
@@ -44,7 +45,7 @@ class Oracle:
 
     @property
     def rolling_back(self) -> bool:
-        return self.state.record.rollback_code is not None and not self.final
+        return self.state.record.rollback_code is not None and not (self.final or self.reaping)
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -65,10 +66,13 @@ class Oracle:
     def _meant(node: Node, task: TaskState) -> bool:
         begun = any(attempt.status != "never_began" for attempt in task.attempts)
         if task.status in ("failed", "cancelled", "pending"):
-            return begun and "failed" in node.when
+            return begun and ("failed" in node.when or node.until is not None)
         if task.status == "in_doubt":
-            return task.gone and "in_doubt" in node.when
-        return task.status == "succeeded" and ("found" if task.how == "found" else "succeeded") in node.when
+            return task.gone and ("in_doubt" in node.when or node.until is not None)
+        return task.status == "succeeded" and (
+            (node.until is not None and task.how != "found")
+            or ("found" if task.how == "found" else "succeeded") in node.when
+        )
 
     def undoing(self, key: TaskKey) -> View:
         """How the rollback of a task stands."""
@@ -79,9 +83,51 @@ class Oracle:
         there = self.to_undo()
         return [key for key, task in self.state.tasks.items() if task.status == "in_doubt" and key not in there]
 
+    def stuck_closings(self) -> list[TaskKey]:
+        """The privileges that could not be closed, or nobody knows."""
+        due = [key for key, task in self.state.tasks.items() if task.due and self.plan.is_rollback(key.step)]
+        views = {key: self._task(self.plan.node(key.step), key.target) for key in due}
+        return [key._replace(step=undone_by(key.step)) for key, view in views.items() if view.over and not view.good]
+
+    def wanted_again(self) -> list[TaskKey]:
+        """The privileges that are not granted anew yet; what stands failed beside that stops everything."""
+        return [
+            key for key, task in self.state.tasks.items()
+            if task.generation and not self.plan.is_rollback(key.step) and task.status not in ("succeeded", "skipped")
+        ]  # fmt: skip
+
+    def ended(self, name: str, target: str | None) -> bool:
+        """Whether every task of a step has ended."""
+        return all(self._leaf_ended(self.plan.nodes[leaf], target) for leaf in self.plan.leaves(name))
+
+    def _leaf_ended(self, node: Node, target: str | None) -> bool:
+        names = [target] if target is not None or node.fan is None else self.targets(self.plan.nodes[node.fan])
+        if names is None:
+            holder = self.state.tasks.get(TaskKey(node.fan))
+            return holder is not None and holder.status in ("skipped", "failed")
+        views = [self._task(node, one) for one in names]
+        return all(view.over and not view.doubt for view in views)
+
+    def overdue(self, now: float) -> list[TaskKey]:
+        """The privileges that succeeded and must be closed by now."""
+        found = []
+        for key, task in self.state.tasks.items():
+            if task.closes_at is None or task.status != "succeeded" or task.probe is not None:
+                continue
+            until = self.plan.undo[key.step].until
+            beside = self.plan.nodes[until].fan == self.plan.nodes[key.step].fan
+            if task.closes_at <= now or self.ended(until, key.target if beside else None):
+                found.append(key)
+        return found
+
     def check_undo(self, undo: TaskKey) -> None:
         """Whether it is this rollback's turn: all that came later has had it, but the other targets of a fan-out."""
         key = undo._replace(step=undone_by(undo.step))
+        if not self.rolling_back:
+            task = self.state.tasks[undo]
+            closing = (task.due or task.status != "pending") and self.state.tasks[key].closes_at is not None
+            promise(closing, f"{undo} closes what is not to be closed")
+            return
         there = self.to_undo()
         promise(self.rolling_back and key in there, f"{undo} undoes what is not to be undone")
         fan = self.plan.undo[key.step].fan
@@ -120,8 +166,10 @@ class Oracle:
         if task is None:
             return View(0, False, False)
         busy = task.status == "running" or (task.probe is not None and task.probe.session == self.session)
-        if task.status in ("succeeded", "skipped"):
+        if task.status in ("succeeded", "skipped") or (task.status == "rolled_back" and not task.code):
             return View(0, True, True)
+        if task.status == "rolled_back":
+            return View(0 if self.forgives(node) else 1, self.forgives(node), True)
         if task.status == "cancelled" or (task.status == "failed" and not will_retry(node, task)):
             forgiven = task.status == "failed" and self.forgives(node)
             return View(0 if forgiven else 1, forgiven, True)
@@ -243,6 +291,8 @@ class Oracle:
                 return False
             if node.fan == node.id and key.target is not None and self.fan_severity(node) > 0:
                 return False
+            if not self.final and not all(self.view(need, target).good for need in node.needs):
+                return False  # what it needs is wanted again
             node = self.plan.nodes[node.parent] if node.parent else None
         return True
 

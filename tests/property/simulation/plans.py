@@ -66,7 +66,24 @@ class PlanMaker:
     def undo(self, plan: Plan) -> dict[str, Node]:
         """Rollbacks of some of the steps."""
         share = self.rng.choice([0.3, 0.7, 1.0])
-        return {name: self.rollback(self.nodes[name]) for name in plan.all_leaves(plan.roots) if self.chance(share)}
+        private = self.rng.choice([0.0, 0.3, 0.7])
+        found = {name: self.rollback(self.nodes[name]) for name in plan.all_leaves(plan.roots) if self.chance(share)}
+        for name, node in found.items():
+            later = self.later(plan, name)
+            if later and self.chance(private):
+                until = self.rng.choice(later)
+                found[name] = node._replace(until=until, most=self.rng.choice([600.0, 5000.0]))
+        return found
+
+    def later(self, plan: Plan, name: str) -> list[str]:
+        """The steps beside this one that always come after it."""
+        parent = self.nodes[name].parent
+        siblings = plan.nodes[parent].children if parent else plan.roots
+        after = {name}
+        for one in siblings:
+            if after & set(self.nodes[one].needs):
+                after.add(one)
+        return [one for one in siblings if one in after and one != name]
 
     def rollback(self, node: Node) -> Node:
         when = ("succeeded", *(word for word in ("failed", "in_doubt", "found") if self.chance(0.3)))

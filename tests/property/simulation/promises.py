@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from durun.model import decide as do
 from durun.model import event as ev
-from durun.model.plan import FREE_REPEATS, ROLLBACK, Node, Plan, undone_by
+from durun.model.plan import FREE_REPEATS, ROLLBACK, Node, Plan
 from durun.model.progress import Progress
 from durun.model.state import RunState
 from durun.model.status import FINAL
@@ -57,6 +57,7 @@ class Promises:
         self._cancelled = self._undo = False
         self._undoing: int | None = None
         self._undone: set[TaskKey] = set()
+        self._made_due: set[TaskKey] = set()
 
     # -- a turn ---------------------------------------------------------------------------------------------
 
@@ -64,8 +65,10 @@ class Promises:
         self, state: RunState, progress: Progress, commands: Sequence[do.Command], now: float, park: bool
     ) -> None:
         self.turns += 1
-        again = do.decide(Progress(self.plan, state), now, park)
+        again = do.decide(Progress(self.plan, state, reaping=progress.reaping), now, park)
         promise(str(commands) == str(again), f"kept up: {commands}\nbuilt anew: {again}")
+        if commands and all(isinstance(command, do.NoteUndone) for command in commands):
+            return  # the rest is decided once that is noted
         early = {c.key for c in commands if isinstance(c, do.Resolve) and c.key not in progress.fans}
         kinds = (do.Start, do.Resolve, do.Retry, do.AskAgain)
         moves = [c.key for c in commands if isinstance(c, kinds) and c.key not in early]
@@ -75,8 +78,20 @@ class Promises:
                 task = state.tasks[command.key]
                 asked = task.probe is not None and task.probe.purpose in ("in_doubt", "after")
                 promise(not asked or task.probe.session != state.record.sessions, f"{command} ends a verify")
-        oracle = Oracle(self.plan, state)
+        oracle = Oracle(self.plan, state, reaping=progress.reaping)
+        closing = not oracle.rolling_back
+        for key in [key for key in moves if closing and self.plan.is_rollback(key.step)]:
+            moves.remove(key)
+            oracle.check_move(key)
+        if not oracle.final and closing:
+            closed = [command.key for command in commands if isinstance(command, do.Close)]
+            late = [key for key in oracle.overdue(now) if key not in closed and not self._is_due(state, key)]
+            promise(not late, f"privileges stay open: {late}")
+        promise(not moves or not progress.reaping, "who closes privileges goes on with the run")
+        if progress.reaping:
+            return
         if moves:
+            promise(not (closing and oracle.stuck_closings()) or oracle.final, "it goes on beside an open privilege")
             promise(oracle.final or not self._cancelled, "a cancelled run starts something")
             promise(oracle.final or oracle.rolling_back or not self._undo, "a run to be undone starts something")
         for key in moves:
@@ -105,6 +120,10 @@ class Promises:
                 known = all(map(oracle.done, self.plan.nodes[name].reads))
                 over = holder is not None and holder.status in ("skipped", "failed")
                 promise(not known or over, f"{command.key} is asked before the targets of {name} are known")
+
+    def _is_due(self, state: RunState, key: TaskKey) -> bool:
+        rollback = state.tasks.get(key._replace(step=f"{key.step}{ROLLBACK}"))
+        return rollback is not None and rollback.due
 
     def _check_new_targets(self, oracle: Oracle, moves: list[TaskKey]) -> None:
         fans: dict[str, set[str]] = {}
@@ -217,7 +236,8 @@ class Promises:
         record = state.record
         if isinstance(command, do.BeginRollback):
             promise(not oracle.bars(), f"{command} with doubts that bar it: {oracle.bars()}")
-            failed = self.plan.roll_back and not self._cancelled and any(view.severity for view in views)
+            bad = any(view.severity for view in views) or oracle.stuck_closings() or oracle.wanted_again()
+            failed = self.plan.roll_back and not self._cancelled and bad
             promise(not oracle.final and (self._undo or failed), f"{command}, and nobody wants it")
             return
         promise(oracle.final or not self._undo, f"{command} instead of a rollback")
@@ -231,16 +251,21 @@ class Promises:
             waits = [key for key, task in state.tasks.items() if task.status == "waiting" and key.round == oracle.round]
             promise(not waits, f"a cancelled run waits: {waits}")
         else:
-            expected = "succeeded" if all(view.good for view in views) else "failed"
+            stuck = oracle.stuck_closings()
+            expected = "succeeded" if all(view.good for view in views) and not stuck else "failed"
+            still = [key for key, task in state.tasks.items() if task.closes_at is not None and key not in stuck]
+            promise(not still, f"{command} while privileges are open: {still}")
             promise(expected == "succeeded" or not self.plan.roll_back, f"{command} instead of a rollback")
-            promise(expected == "succeeded" or any(view.severity for view in views), "failed without a failure")
+            bad = stuck or oracle.wanted_again() or any(view.severity for view in views)
+            promise(expected == "succeeded" or bad, "failed without a failure")
         promise(command.status == expected, f"{command}, not {expected}")
 
     def _check_undone(self, oracle: Oracle, state: RunState, command: do.Command) -> None:
         """The rollback is over when each task that is to be undone has had its turn."""
         views = [oracle.undoing(key) for key in oracle.to_undo()]
         promise(not any(view.busy for view in views), f"{command} while something runs")
-        promise(self._cancelled or all(view.over for view in views), f"{command} before all had its turn")
+        turn = self._cancelled or all(view.over or view.doubt for view in views)
+        promise(turn, f"{command} before all had its turn")
         if any(view.doubt for view in views):
             promise(command == do.Park("in_doubt"), f"{command} with a doubt")
             self._check_asked(state, rollbacks=True)
@@ -271,8 +296,12 @@ class Promises:
         promise(len(busy) <= self.plan.max_parallel, f"max_parallel {self.plan.max_parallel}: {busy}")
         for command in commands:
             fan = self.plan.node(command.key.step).fan if isinstance(command, do.Start) else None
+            if isinstance(command, do.Start) and self.plan.is_rollback(command.key.step):
+                fan = fan if state.record.rollback_code is not None else None
             if fan is not None:
                 at_work = {k.target for k in busy if self.plan.node(k.step).fan == fan and self._acts(state, k)}
+                if state.record.rollback_code is None:
+                    at_work -= {k.target for k in busy if self.plan.is_rollback(k.step)}
                 limit = self.plan.nodes[fan].fan_out.max_parallel
                 promise(len(at_work) <= limit, f"{fan}: max_parallel {limit}: {at_work}")
 
@@ -290,7 +319,11 @@ class Promises:
         for stamped in events:
             self.trace.append(f"{stamped.sequence:4} {stamped.at:8.1f} {stamped.event}")
             event = stamped.event
-            if isinstance(event, ev.TaskEvent):
+            if isinstance(event, ev.TaskDue | ev.TaskReopened):
+                self._privilege(ev.key_of(event), event)
+            elif isinstance(event, ev.TaskRolledBack):
+                self._rolled_back(ev.key_of(event), event)
+            elif isinstance(event, ev.TaskEvent):
                 self._task_event(event, stamped.at)
             else:
                 self._run_event(event, store)
@@ -320,7 +353,8 @@ class Promises:
                 self._cancelled, self._undo = False, True
             case ev.RollbackStarted():
                 promise(not self._undoing, "a second rollback begins")
-                promise(event.tasks == len(Oracle(self.plan, store.state()).to_undo()), f"{event} counts wrongly")
+                there = [key for key in Oracle(self.plan, store.state()).to_undo() if not self._was_due(key)]
+                promise(event.tasks == len(there), f"{event} counts wrongly")
                 self._undo, self._undoing = False, event.tasks
             case ev.FinallyStarted():
                 promise(event.round == self._round, "finally of another round")
@@ -342,16 +376,11 @@ class Promises:
             case _:
                 pass
 
-    def _task_event(self, event: ev.TaskEvent, at: float) -> None:  # noqa: C901  (one case an event)
+    def _task_event(self, event: ev.TaskEvent, at: float) -> None:
         key = ev.key_of(event)
-        if isinstance(event, ev.TaskRolledBack):
-            undo = key._replace(step=f"{key.step}{ROLLBACK}")
-            promise(undo in self._finished and key not in self._undone, f"{event}, and its rollback has not succeeded")
-            self._undone.add(key)
-            return
         promise(key not in self._finished, f"{key} had finished: {event}")
-        promise((key.round == 0) == (self._round not in self._finally) or not isinstance(event, ev.TaskStarted),
-                f"{event} outside its time")  # fmt: skip
+        timely = (key.round == 0) == (self._round not in self._finally) or self.plan.is_rollback(key.step)
+        promise(timely or not isinstance(event, ev.TaskStarted), f"{event} outside its time")
         node = self.plan.node(key.step)
         match event:
             case ev.TaskSucceeded() | ev.TaskSkipped():
@@ -416,6 +445,28 @@ class Promises:
                 promise(event.nonce == self._asked[key]["nonce"], f"{event} counts, and something else is asked")
                 self._said[key].append(event)
 
+    def _rolled_back(self, key: TaskKey, event: ev.TaskRolledBack) -> None:
+        if key in self._undone and not event.early:
+            return  # what it was closed too early for has ended meanwhile
+        undo = key._replace(step=f"{key.step}{ROLLBACK}")
+        promise(undo in self._finished and key not in self._undone, f"{event}, and its rollback has not succeeded")
+        self._undone.add(key)
+
+    def _was_due(self, key: TaskKey) -> bool:
+        return key._replace(step=f"{key.step}{ROLLBACK}") in self._made_due
+
+    def _privilege(self, key: TaskKey, event: ev.TaskDue | ev.TaskReopened) -> None:
+        if isinstance(event, ev.TaskDue):
+            self._made_due |= {key} if self._undoing is None else set()
+            return
+        self._finished.discard(key)
+        self._undone.discard(key)
+        self._failures[key] = self._fences[key] = 0
+        self._answers.pop(key, None)
+        self._first.pop(key, None)
+        self._licence[key] = "again"
+        self.world.effects.pop(key, None)
+
     def _repeated(self, key: TaskKey, node: Node, event: ev.TaskRepeated, at: float) -> None:
         if event.proof == "idempotent":
             ttl = node.idempotent_ttl
@@ -438,7 +489,9 @@ class Promises:
 
     def _counts(self, key: TaskKey) -> bool:
         """Whether a failure of the task makes the run failed."""
-        return key.round == self._round if key.round else not self._forgiven(undone_by(key.step))
+        if key.round:
+            return key.round == self._round
+        return self.plan.is_rollback(key.step) or not self._forgiven(key.step)
 
     def _forgiven(self, step: str) -> bool:
         node = self.plan.nodes[step]
@@ -459,7 +512,7 @@ class Promises:
         promise(record.counts == dict(counts), f"counts: {record.counts}, not {counts}")
         total = sum(self._total(name, 0, state) for name in self.plan.roots)
         total += sum(self._total(name, round_, state) for name in self.plan.finals for round_ in self._finally)
-        total += self._undoing or 0
+        total += (self._undoing or 0) + len(self._made_due)
         promise(record.total == total, f"total: {record.total}, not {total}")
         self._check_group(record, counts)
         if self.always_honest:

@@ -11,9 +11,10 @@ from durun.model.foresight import to_be_repeated
 from durun.model.outcome import ExitCodes, answer_of, judge
 from durun.model.plan import FREE_REPEATS
 from durun.model.progress import Progress
-from durun.model.resume import failed_tasks
+from durun.model.resume import failed_rollbacks, retried_tasks, wanted_again
 from durun.model.status import ENDED, RESUMABLE
 from durun.model.task import TaskKey
+from durun.model.undo import undo_key
 from simulation.promises import Promises
 from simulation.store import Store
 from simulation.world import DONE, NOT_DONE, Broken, Process, World
@@ -32,7 +33,8 @@ def about(key: TaskKey) -> dict[str, Any]:
 
 
 class Runner:
-    def __init__(self, world: World, store: Store, promises: Promises, park: bool = False) -> None:
+    def __init__(self, world: World, store: Store, promises: Promises, park: bool = False, reap: bool = False) -> None:
+        self.reap = reap
         self.world = world
         self.park = park
         self.store = store
@@ -49,7 +51,7 @@ class Runner:
 
     def read(self) -> None:
         self.state = self.store.state()
-        self.progress = Progress(self.plan, self.state)
+        self.progress = Progress(self.plan, self.state, reaping=self.reap)
         self.committed = self.store.head
         self.pending: list[ev.Event] = []
         self.to_spawn = []
@@ -99,15 +101,14 @@ class Runner:
         Or `give_up` on a failed run: cancel it. Or `undo` it.
         """
         record = self.state.record
-        fresh = record.status in RESUMABLE and not give_up and (not undo or record.rollback_code is not None)
-        failed = failed_tasks(self.plan, self.state) if fresh or (undo and record.rollback_code is not None) else []
-        self.emit(
-            ev.SessionStarted(
-                session=record.sessions + 1, reason="resume", pid=1, host="h", boot_id="b", pid_namespace="p",
-                mount_id="m", by=BY,
-            )
-        )  # fmt: skip
-        if record.status in ENDED:
+        fresh = record.status in RESUMABLE and not give_up
+        failed = retried_tasks(self.plan, self.state) if fresh and not undo else []
+        if undo or self.reap:
+            failed = failed_rollbacks(self.plan, self.state, privileged=self.reap)
+        reason = "reap" if self.reap else "resume"
+        place = {"pid": 1, "host": "h", "boot_id": "b", "pid_namespace": "p", "mount_id": "m"}
+        self.emit(ev.SessionStarted(session=record.sessions + 1, reason=reason, by=BY, **place))
+        if record.status in ENDED and not self.reap:
             self.emit(ev.RoundStarted(round=record.round + 1, by=BY))
             if give_up and not undo:
                 self.emit(ev.CancelRequested(reason="given up", by=BY))
@@ -118,6 +119,8 @@ class Runner:
             self.emit(ev.RollbackRequested(reason="undo it", by=BY))
         for key in failed:
             self.emit(ev.TaskRetried(**about(key), due=self.world.now, fresh=True))
+        for event in [] if undo or give_up or self.reap else wanted_again(self.plan, self.state, failed):
+            self.emit(event)
         while not self.commit():
             self.catch_up()
         self.settle_attempts()
@@ -172,6 +175,8 @@ class Runner:
         self.promises.decided(self.state, self.progress, commands, self.world.now, self.park)
         if self.draining:
             commands = [command for command in commands if isinstance(command, do.Stop)]
+            if self.reap and not self.progress.busy:
+                return True
             if not self.progress.busy:
                 self.emit(ev.RunInterrupted(reason="SIGINT"))
                 return self.commit()
@@ -183,7 +188,7 @@ class Runner:
         moved = bool(self.pending)
         if not self.commit():
             return False
-        if any(isinstance(command, (do.End, do.Park)) for command in commands):
+        if any(isinstance(command, (do.End, do.Park, do.Leave)) for command in commands):
             return True
         if not moved:
             self.wait(commands)
@@ -197,7 +202,7 @@ class Runner:
         kind = self.world.rng.choice(kinds)
         if kind == "drain":
             self.draining = True
-        elif kind == "leave" and self.commit():
+        elif kind == "leave" and not self.reap and self.commit():
             self.emit(ev.RunInterrupted(reason="SIGTERM"))
             self.commit()
             raise Crash
@@ -264,7 +269,7 @@ class Runner:
 
     # -- commands -------------------------------------------------------------------------------------------
 
-    def perform(self, command: do.Command) -> None:  # noqa: C901  (one case a command)
+    def perform(self, command: do.Command) -> None:
         match command:
             case do.Start(key):
                 if self.condition_holds(key):
@@ -288,8 +293,6 @@ class Runner:
                 nonce = f"{self.folder()[1]}/{key}"
                 asked = {"min_approvals": 1, "nonce": nonce, "digest": "d"}
                 self.emit(ev.TaskWaiting(**about(key), kind="approval", until=None, asked=asked))
-            case do.NoteUndone(key):
-                self.emit(ev.TaskRolledBack(**about(key)))
             case _:
                 self.perform_for_run(command)
 
@@ -308,6 +311,10 @@ class Runner:
 
     def perform_for_run(self, command: do.Command) -> None:
         match command:
+            case do.NoteUndone(key, early):
+                self.emit(ev.TaskRolledBack(**about(key), early=early))
+            case do.Close(key, reason, early):
+                self.emit(ev.TaskDue(**about(undo_key(key)), reason=reason, early=early))
             case do.BeginRollback(cause):
                 self.emit(rollback_started(self.plan, self.state, cause))
             case do.BeginFinally(status):
@@ -318,7 +325,7 @@ class Runner:
             case do.Park(status):
                 self.emit(ev.RunParked(status=status, reason="doubt"))
             case _:
-                assert isinstance(command, do.WakeAt)
+                assert isinstance(command, do.WakeAt | do.Leave)
 
     def condition_holds(self, key: TaskKey) -> bool:
         task = self.state.tasks.get(key)
@@ -357,7 +364,7 @@ class Runner:
         self.emit(
             ev.TaskStarted(
                 **about(key), attempt=number, folder=folder, nonce=nonce, session=self.state.record.sessions,
-                idempotency_key=f"key-{key}", request="r",
+                idempotency_key=f"key-{key}", request="r", closes_at=self.plan.closes_at(key.step, self.world.now),
             )
         )  # fmt: skip
         self.to_spawn.append((nonce, key, "attempt"))

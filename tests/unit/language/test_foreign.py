@@ -26,6 +26,13 @@ HEADS = {
         9,
         5,
     ),
+    "privileged": (
+        "durun: 1\nname: x\nsteps:\n- {id: b, needs: [a], run: x}\n- id: a\n  needs: []\n  run: x\n"
+        "  rollback: {run: x}\n  privileged:\n    until: b\n    max: 1h\n",
+        "    %s: x\n",
+        12,
+        5,
+    ),
     "rollback": (
         "durun: 1\nname: x\nsteps:\n- id: a\n  run: x\n  rollback:\n    run: x\n    idempotent: true\n",
         "    %s: x\n",

@@ -61,6 +61,7 @@ steps:
     rollback: {run: x, when: [succeeded, failed, in_doubt, found], env: {A: b}, secret_files: {F: b}, shell: sh,
                stdin: x, working_directory: /, timeout: 1m, retry: {delay: 1s}, verify: {run: x, not_done_on: [1]},
                idempotent: {ttl: 1h}}
+    privileged: {until: two, max: 4h}
     idempotent: {ttl: 24h}
     ok_exit_codes: [0, 9]
     ambiguous_exit_codes: [7]
@@ -157,7 +158,7 @@ def described(schema: dict, name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "place", ["runbook", "step", "verify", "rollback", "retry", "output", "source", "secret", "generate"]
+    "place", ["runbook", "step", "verify", "rollback", "privileged", "retry", "output", "source", "secret", "generate"]
 )
 def test_every_key_is_described_for_editors(place):
     schema = document_schema() if place == "runbook" else document_schema()["$defs"][place]

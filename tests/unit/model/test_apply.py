@@ -21,6 +21,8 @@ SKIPPED = ev.TaskSkipped(step="a", reason="if")
 CANCELLED = ev.TaskCancelled(step="a", reason="stopped")
 NEVER_BEGAN = ev.TaskNeverBegan(step="a", attempt=1, reason="fenced")
 ROLLED_BACK = ev.TaskRolledBack(step="a")
+DUE = ev.TaskDue(step="a", reason="over")
+REOPENED = ev.TaskReopened(step="a")
 ASKED = ev.ProbeStarted(step="a", purpose="in_doubt", folder=2, nonce="p", session=1)
 ANSWERED = ev.ProbeAnswered(step="a", purpose="in_doubt", answer="not_done")
 
@@ -32,14 +34,14 @@ def settled(resolution: str) -> ev.TaskSettled:
 EVERY = {
     "skipped": SKIPPED, "started": STARTED, "never_began": NEVER_BEGAN, "asked": ASKED, "succeeded": SUCCEEDED,
     "failed": FAILED, "retried": RETRIED, "in_doubt": DOUBTED, "repeated": REPEATED, "settled": settled("done"),
-    "cancelled": CANCELLED, "rolled_back": ROLLED_BACK,
+    "cancelled": CANCELLED, "rolled_back": ROLLED_BACK, "due": DUE, "reopened": REOPENED,
 }  # fmt: skip
 
 WAYS = {
-    "pending": ([], {"skipped", "started", "asked", "succeeded", "failed", "rolled_back"}),
+    "pending": ([], {"skipped", "started", "asked", "succeeded", "failed", "rolled_back", "due"}),
     "running": ([STARTED], {"never_began", "asked", "succeeded", "failed", "in_doubt", "cancelled"}),
-    "succeeded": ([STARTED, SUCCEEDED], {"rolled_back"}),
-    "rolled_back": ([STARTED, SUCCEEDED, ROLLED_BACK], set()),
+    "succeeded": ([STARTED, SUCCEEDED], {"rolled_back", "reopened"}),
+    "rolled_back": ([STARTED, SUCCEEDED, ROLLED_BACK], {"rolled_back", "reopened"}),
     "skipped": ([SKIPPED], set()),
     "cancelled": ([STARTED, CANCELLED], {"retried", "rolled_back"}),
     "failed": ([STARTED, FAILED], {"retried", "rolled_back"}),

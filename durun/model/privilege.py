@@ -1,0 +1,142 @@
+"""Privileges: what a step grants until a later step has ended, or for so long. Then its rollback is due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from durun.model.plan import ROLLBACK, Node, Plan, forgiven
+from durun.model.retry import will_retry
+from durun.model.state import RunState
+from durun.model.status import ENDED
+from durun.model.task import TaskKey, TaskState
+
+_GOOD = frozenset({"succeeded", "skipped"})
+_ENDED = _GOOD | {"cancelled", "rolled_back"}
+
+
+class Granted:
+    """The privileges that are open in a run, by the step that granted them, those that end first before the others."""
+
+    __slots__ = ("_again", "_by_step")
+
+    def __init__(self, state: RunState) -> None:
+        self._by_step: dict[str, dict[TaskKey, float]] = {}
+        self._again = {key for key, task in state.tasks.items() if task.generation and not key.step.endswith(ROLLBACK)}
+        found = [(task.closes_at, key) for key, task in state.tasks.items() if task.closes_at is not None]
+        for _, key in sorted(found):
+            self.note(key, state.tasks[key])
+
+    def __bool__(self) -> bool:
+        return any(self._by_step.values())
+
+    def note(self, key: TaskKey, task: TaskState) -> None:
+        """Take in how a task stands now."""
+        if task.closes_at is not None:
+            keys = self._by_step.setdefault(key.step, {})
+            if keys.get(key) != task.closes_at:
+                keys.pop(key, None)
+                keys[key] = task.closes_at
+        elif key.step in self._by_step:
+            self._by_step[key.step].pop(key, None)
+
+    def again(self, state: RunState) -> bool:
+        """Whether a task that was rolled back is wanted again, and is not done."""
+        return any(state.tasks[key].status not in _ENDED for key in self._again)
+
+    def everyone(self) -> Iterator[TaskKey]:
+        """All of them."""
+        for keys in self._by_step.values():
+            yield from keys
+
+    def due(self, plan: Plan, state: RunState, now: float) -> Iterator[tuple[TaskKey, str, bool]]:
+        """Those that are to be closed now, why, and whether that is before they are no longer needed."""
+        for step, keys in self._by_step.items():
+            node = plan.undo.get(step)
+            if node is None or node.until is None or not keys:
+                continue
+            beside = node.fan is not None and plan.nodes[node.until].fan == node.fan
+            over = not beside and has_ended(plan, state, node.until, None)
+            for key, closes_at in keys.items():
+                if over or (beside and has_ended(plan, state, node.until, key.target)):
+                    needed = not is_done(plan, state, node.until, key.target if beside else None)
+                    yield key, f"{node.until} has ended", needed
+                elif closes_at <= now:
+                    yield key, "its time is over", True
+                elif not beside:
+                    break  # the others end later
+
+    def next_end(self, now: float) -> float | None:
+        """When the next one ends by its time."""
+        ends = [end for keys in self._by_step.values() for end in keys.values() if end > now]
+        return min(ends, default=None)
+
+
+def reap_due(plan: Plan, state: RunState, now: float) -> bool:
+    """Whether a privilege of a run that nobody drives is to be closed."""
+    granted = Granted(state)
+    return (state.record.status in ENDED and bool(granted)) or any(True for _ in granted.due(plan, state, now))
+
+
+def has_ended(plan: Plan, state: RunState, step: str, target: str | None) -> bool:
+    """Whether a step has ended, however: for this target, or without one for all targets that it has."""
+    return all(_each(plan.nodes[leaf], state, target, _over) for leaf in plan.leaves(step))
+
+
+def is_done(plan: Plan, state: RunState, step: str, target: str | None) -> bool:
+    """Whether a step has ended in such a way that no resume tries it again."""
+
+    def done(node: Node, task: TaskState | None) -> bool:
+        if not _over(node, task) or task is None:
+            return False
+        return task.status in _GOOD or (task.status == "rolled_back" and not task.code) or forgiven(plan, node.id)
+
+    return all(_each(plan.nodes[leaf], state, target, done) for leaf in plan.leaves(step))
+
+
+def _each(node: Node, state: RunState, target: str | None, holds: Callable[[Node, TaskState | None], bool]) -> bool:
+    """Whether something holds of a leaf for this target, or of all that it has."""
+    if node.fan is None or target is not None:
+        return holds(node, state.tasks.get(TaskKey(node.id, target)))
+    resolved = state.resolved.get((node.fan, 0))
+    if resolved is not None:
+        return all(holds(node, state.tasks.get(TaskKey(node.id, one))) for one in resolved.index)
+    return holds(node, state.tasks.get(TaskKey(node.fan)))
+
+
+def _over(node: Node, task: TaskState | None) -> bool:
+    return task is not None and (task.status in _ENDED or (task.status == "failed" and not will_retry(node, task)))
+
+
+def stands_wrong(plan: Plan, state: RunState) -> bool:
+    """Whether any task of the steps stands failed, which nobody forgives, or is in doubt."""
+    return any(_is_wrong(plan, key.step, task) for key, task in state.tasks.items() if not key.round)
+
+
+def _is_wrong(plan: Plan, step: str, task: TaskState) -> bool:
+    if step not in plan.nodes or task.status in _GOOD or (task.status == "rolled_back" and not task.code):
+        return False
+    if task.status == "failed" and will_retry(plan.nodes[step], task):
+        return False
+    return task.status == "in_doubt" or (
+        task.status in ("failed", "cancelled", "rolled_back") and not forgiven(plan, step)
+    )
+
+
+def closable(plan: Plan, state: RunState, key: TaskKey, *, at_rest: bool) -> bool:
+    """Whether nothing of the step that granted it is at work. `at_rest`: nor will be, in this session."""
+    task = state.tasks[key]
+    if task.status == "in_doubt":
+        return task.gone
+    if task.status in ("failed", "pending"):
+        return at_rest or (task.status == "failed" and not will_retry(plan.nodes[key.step], task))
+    return task.status in ("succeeded", "cancelled")
+
+
+def closed_early(plan: Plan, state: RunState) -> list[TaskKey]:
+    """The tasks whose privileges ended before their time: what still needs them can't go on without them."""
+    granting = {step for step, node in plan.undo.items() if node.until is not None}
+    return [
+        key
+        for key, task in state.tasks.items()
+        if key.step in granting and task.status == "rolled_back" and task.code and key.round == 0
+    ]

@@ -1,0 +1,216 @@
+"""Privileges, in every engine: whatever becomes of a run, what a step grants is taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from durun.errors import Busy
+from durun.model import event as ev
+
+if TYPE_CHECKING:
+    from contract_engines.rig import Rig
+    from contract_engines.script import Does
+
+
+@pytest.fixture
+def does() -> Callable[..., Does]:
+    from contract_engines.script import Does
+
+    return Does
+
+
+@pytest.fixture
+def crash() -> type[BaseException]:
+    from contract_engines.script import Crash
+
+    return Crash
+
+
+def book(most: str = "4h", between: str = "{id: between, run: [ACT, run]}", more: str = "") -> str:
+    return f"""
+steps:
+  - id: open
+    run: [ACT, run]
+    rollback: {{run: [ACT, close]{more}}}
+    privileged: {{until: work, max: {most}}}
+  - {between}
+  - {{id: work, run: [ACT, run]}}
+  - {{id: after, run: [ACT, run]}}
+"""
+
+
+def closed(rig: Rig) -> bool:
+    return rig.journal.record(rig.run).privileged == 0
+
+
+def keys(rig: Rig, step: str) -> list[str]:
+    return [attempt.key for attempt in rig.task(step).attempts]
+
+
+def test_it_is_closed_when_the_step_has_ended_for_which_it_was_granted(rig: Rig) -> None:
+    outcome = rig.start(book().replace("id: after, run", "id: after, needs: [work], run"))
+    assert outcome.status == "succeeded"
+    assert sorted(rig.world.calls()) == ["after.run", "between.run", "open.run", "open@rollback.close", "work.run"]
+    assert rig.world.calls().index("open@rollback.close") > rig.world.calls().index("work.run")
+    assert rig.event("task_due")["reason"] == "work has ended"
+    assert rig.statuses()["open"] == "rolled_back"
+    assert outcome.state is not None and outcome.state.record.pending == 0
+    assert closed(rig)
+
+
+@pytest.mark.parametrize("failing", ["between", "work"])
+def test_it_is_closed_when_the_run_fails_and_granted_anew_with_another_key(rig: Rig, does: Any, failing: str) -> None:
+    rig.world.will(f"{failing}.run", does(1), does(0))
+    assert rig.start(book()).status == "failed"
+    first = ["open.run", "between.run", *(["work.run"] if failing == "work" else []), "open@rollback.close"]
+    assert rig.world.calls() == first
+    assert closed(rig)
+    assert rig.resume().status == "succeeded"
+    again = ["open.run", "work.run"] if failing == "work" else ["open.run", "between.run", "work.run"]
+    rest = rig.world.calls()[len(first) :]
+    assert [call for call in rest if call not in ("after.run", "open@rollback.close")] == again
+    assert rest.count("open@rollback.close") == 1
+    assert len(set(keys(rig, "open"))) == len(set(keys(rig, "open@rollback"))) == 2
+    assert closed(rig)
+
+
+def test_it_is_closed_when_the_step_that_grants_it_fails(rig: Rig, does: Any) -> None:
+    rig.world.will("open.run", does(1))
+    assert rig.start(book()).status == "failed"
+    assert rig.world.calls() == ["open.run", "open@rollback.close"]
+    assert closed(rig)
+
+
+def test_it_is_closed_when_the_run_is_cancelled(rig: Rig, does: Any) -> None:
+    asked: list[bool] = []
+
+    def cancel(events: Any) -> None:
+        if not asked and any(isinstance(event, ev.TaskSucceeded) and event.step == "open" for event in events):
+            asked.append(True)
+            rig.another().cancel()
+
+    rig.journal.after = cancel
+    outcome = rig.start(book(between="{id: between, idempotent: true, run: [ACT, run]}"))
+    assert (outcome.status, outcome.exit_code) == ("cancelled", 12)
+    assert rig.world.calls()[-1] == "open@rollback.close"
+    assert "work.run" not in rig.world.calls()
+    assert closed(rig)
+
+
+def test_it_is_closed_with_the_rest_when_the_run_is_rolled_back(rig: Rig, does: Any) -> None:
+    rig.world.will("between.run", does(1))
+    outcome = rig.start("on_failure: rollback\n" + book())
+    assert outcome.status == "rolled_back"
+    assert rig.world.calls() == ["open.run", "between.run", "open@rollback.close"]
+    assert closed(rig)
+
+
+def test_one_that_can_not_be_closed_makes_the_run_failed_and_a_resume_tries_it_again(rig: Rig, does: Any) -> None:
+    rig.world.will("open@rollback.close", does(1), does(0))
+    text = book().replace("  - {id: after, run: [ACT, run]}\n", "")
+    outcome = rig.start(text)
+    assert (outcome.status, outcome.exit_code) == ("failed", 1)
+    assert not closed(rig)
+    assert rig.resume().status == "succeeded"
+    assert rig.world.calls() == ["open.run", "between.run", "work.run", "open@rollback.close", "open@rollback.close"]
+    assert closed(rig)
+
+
+def test_when_its_time_is_over_the_run_does_not_go_on_without_it(rig: Rig, does: Any) -> None:
+    rig.world.will("open.run", does(0))
+    outcome = rig.start(book("50ms", "{id: between, wait: 300ms}"))
+    assert outcome.status == "failed"
+    assert rig.world.calls() == ["open.run", "open@rollback.close"]
+    assert rig.event("task_due")["reason"] == "its time is over"
+    assert rig.event("task_rolled_back")["early"]
+    assert closed(rig)
+
+
+# -- reap -----------------------------------------------------------------------------------------------------
+
+
+def test_reap_leaves_alone_what_is_not_due(rig: Rig) -> None:
+    assert rig.start(book(between="{id: between, wait: 1h}"), park=True).status == "waiting"
+    before = rig.events()
+    outcome = rig.reap()
+    assert (outcome.status, outcome.exit_code, outcome.state) == ("waiting", 0, None)
+    assert rig.events() == before
+    assert not closed(rig)
+
+
+def test_reap_closes_what_a_parked_run_left_open_and_leaves_the_run_as_it_is(rig: Rig) -> None:
+    text = book("4h", "{id: between, wait: 10h}")
+    assert rig.start(text, park=True).status == "waiting"
+    rig.pass_time(hours=5)
+    outcome = rig.reap()
+    assert (outcome.status, outcome.exit_code) == ("waiting", 0)
+    assert rig.world.calls() == ["open.run", "open@rollback.close"]
+    assert closed(rig)
+    assert rig.reap().state is None
+    rig.pass_time(hours=6)
+    assert rig.resume(fresh=False).status == "succeeded"
+    assert rig.world.calls()[2:4] == ["open.run", "work.run"]
+    assert len(set(keys(rig, "open"))) == 2
+    assert closed(rig)
+
+
+def test_reap_closes_what_a_killed_runner_left_open(rig: Rig, crash: Any) -> None:
+    rig.crash_at("task_started", "between", committed=False)
+    rig.crash(lambda: rig.start(book()))
+    assert rig.reap().state is None
+    rig.pass_time(hours=5)
+    assert rig.reap().exit_code == 0
+    assert rig.world.calls() == ["open.run", "open@rollback.close"]
+    assert closed(rig)
+    assert "run_ended" not in rig.events()
+
+
+@pytest.mark.parametrize("committed", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [
+        ("task_due", None),
+        ("task_started", "open@rollback"),
+        ("task_succeeded", "open@rollback"),
+        ("task_rolled_back", None),
+    ],
+)
+def test_reap_closes_it_whenever_the_runner_was_killed(
+    rig: Rig, does: Any, crash: Any, kind: str, step: str | None, committed: bool
+) -> None:
+    rig.world.will("between.run", does(1))
+    rig.crash_at(kind, step, committed=committed)
+    rig.crash(lambda: rig.start(book()))
+    rig.pass_time(hours=5)
+    while not closed(rig):
+        assert rig.reap().state is not None
+    assert rig.world.calls() == ["open.run", "between.run", "open@rollback.close"]
+    assert rig.statuses()["open"] == "rolled_back"
+
+
+def test_reap_tries_again_what_could_not_be_closed(rig: Rig, does: Any) -> None:
+    rig.world.will("work.run", does(1))
+    rig.world.will("open@rollback.close", does(1), does(1), does(0))
+    assert rig.start(book()).status == "failed"
+    assert rig.reap().exit_code == 1
+    outcome = rig.reap()
+    assert (outcome.status, outcome.exit_code) == ("failed", 0)
+    assert rig.world.calls().count("open@rollback.close") == 3
+    assert closed(rig)
+
+
+def test_reap_is_busy_beside_whoever_drives_the_run(rig: Rig) -> None:
+    refused = []
+
+    def reap(events: Any) -> None:
+        if any(isinstance(event, ev.TaskDue) for event in events):
+            with pytest.raises(Busy):
+                rig.another().reap()
+            refused.append(True)
+
+    rig.journal.after = reap
+    assert rig.start(book()).status == "succeeded"
+    assert refused
