@@ -209,7 +209,7 @@ def _starts(parts: Iterable[TaskPart | FanPart], progress: Progress, now: float,
         for command in _starts_of(part, progress, now):
             for move in _before_asking(command, progress, resolving):
                 yield move
-                room -= 0 if isinstance(move, (WakeAt, Retry, Deny)) else 1
+                room -= 0 if isinstance(move, (WakeAt, Retry, Deny, AskAgain)) else 1
                 if room <= 0:
                     return
 
