@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from durun.views.text import duration, fit, harmless, one_line, table, width_of
+from durun.views.text import duration, fit, harmless, one_line, size, table, width_of
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,18 @@ def test_a_table_fits(width):
 
 def test_a_table_without_a_width_cuts_nothing():
     assert "n" * 500 in table(("ID", "NAME"), [("x", "n" * 500)], None, shrink=1)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (1_549_000, "1.5 MB"),
+        (3_221_225_472, "3.2 GB"),
+        (10**16, "10000.0 TB"),
+    ],
+)
+def test_sizes(count, text):
+    assert size(count) == text
