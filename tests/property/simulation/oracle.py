@@ -96,6 +96,12 @@ class Oracle:
             if task.generation and not self.plan.is_rollback(key.step) and task.status not in ("succeeded", "skipped")
         ]  # fmt: skip
 
+    @property
+    def held(self) -> bool:
+        """Whether no step goes on for the sake of a privilege: it is, or can't be, closed, or is to be granted anew."""
+        closing = any(task.early and task.status != "succeeded" for task in self.state.tasks.values())
+        return not self.final and bool(closing or self.stuck_closings() or self.wanted_again())
+
     def ended(self, name: str, target: str | None) -> bool:
         """Whether every task of a step has ended."""
         return all(self._leaf_ended(self.plan.nodes[leaf], target) for leaf in self.plan.leaves(name))

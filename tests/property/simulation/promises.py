@@ -189,7 +189,7 @@ class Promises:
         for key in asks:
             promise(self._due(key, state) <= now, f"{key} is asked before it is due")
         moves = [command for command in commands if isinstance(command, (do.Start, do.Ask, do.Resolve))]
-        if oracle.stopped or oracle.rolling_back or self._cancelled or self._undo:
+        if oracle.stopped or oracle.rolling_back or oracle.held or self._cancelled or self._undo:
             return
         if len(moves) + len(self._busy(state)) >= self.plan.max_parallel:
             return
