@@ -17,9 +17,12 @@ from durun.model.task import RunRecord
 
 
 def prunable(journal: Journal, before: float) -> list[RunRecord]:
-    """The runs that ended for good before that time (seconds since the epoch), oldest first."""
-    found = journal.runs(RunQuery(statuses=FINAL))
-    return [record for record in reversed(found) if record.ended_at is not None and record.ended_at < before]
+    """The runs that ended for good before that time (seconds since the epoch), oldest first.
+
+    None that has privileges open: `durun reap` closes them, and then it goes the next time.
+    """
+    found = [record for record in reversed(journal.runs(RunQuery(statuses=FINAL))) if not record.privileged]
+    return [record for record in found if record.ended_at is not None and record.ended_at < before]
 
 
 def prune(config: Config, journal: Journal, clock: Clock, run_id: str) -> str:

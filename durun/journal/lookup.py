@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from durun.errors import GroupHeld, NoSuchRun, NotAllowed
 from durun.journal.api import SequenceConflict
 from durun.model.clock import to_iso
-from durun.model.status import RunStatus
+from durun.model.status import FINAL, RunStatus
 from durun.model.task import RunRecord
 
 LAST = "@last"
@@ -27,9 +27,13 @@ def there_already(run_id: str) -> SequenceConflict:
     return SequenceConflict(f"run {run_id} is there already", f"look at it: durun show {run_id}")
 
 
-def not_over(record: RunRecord) -> NotAllowed:
-    """The run may still go on: so it is kept."""
-    return NotAllowed(f"run {record.id} is {record.status.replace('_', ' ')}", "only a run that is over can be pruned")
+def refuse_not_over(record: RunRecord) -> None:
+    """Raise NotAllowed for a run that may still go on, or has privileges open: it is kept."""
+    if record.status not in FINAL:
+        standing = record.status.replace("_", " ")
+        raise NotAllowed(f"run {record.id} is {standing}", "only a run that is over can be pruned")
+    if record.privileged:
+        raise NotAllowed(f"run {record.id} has left privileges open", "close them first: durun reap")
 
 
 def group_held(holder: RunRecord, status: RunStatus, driver: str = "") -> GroupHeld:

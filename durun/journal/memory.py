@@ -15,7 +15,6 @@ from durun.journal.codec import compare, run_row, task_row
 from durun.journal.register import Entry, Signer
 from durun.model.apply import apply, task_of
 from durun.model.event import Event, Stamped
-from durun.model.status import FINAL
 from durun.model.task import RunRecord, TaskKey, TaskState
 
 
@@ -141,8 +140,7 @@ class MemoryJournal:
     def prune(self, run_id: str, at: float) -> None:
         """See `Journal.prune`."""
         run, record = self._run(run_id), self.record(run_id)
-        if record.status not in FINAL:
-            raise lookup.not_over(record)
+        lookup.refuse_not_over(record)
         self._enter(register.entomb(self._newest_entry(at), record, run.links[-1].hash, at))
         del self._runs[run_id]
 

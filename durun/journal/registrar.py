@@ -9,7 +9,6 @@ from durun.journal.chain import Link
 from durun.journal.codec import read_run
 from durun.journal.queries import QUERIES
 from durun.journal.register import Entry, Signer
-from durun.model.status import FINAL
 
 
 class Registrar:
@@ -42,13 +41,12 @@ class Registrar:
         self.unsigned = False
 
     def prune(self, connection: sqlite3.Connection, run_id: str, at: float) -> None:
-        """Remove a run, and enter what stays of it. Raises NoSuchRun, NotAllowed (it has not ended for good)."""
+        """Remove a run, and enter what stays of it. Raises NoSuchRun, NotAllowed (it may go on)."""
         row = connection.execute(QUERIES["record"], (run_id,)).fetchone()
         if row is None:
             raise lookup.unknown(run_id)
         record = read_run(row)
-        if record.status not in FINAL:
-            raise lookup.not_over(record)
+        lookup.refuse_not_over(record)
         number, _, head = connection.execute(QUERIES["tail"], (run_id,)).fetchone()
         before = self.newest(connection, at)
         self._insert(connection, register.entomb(before, record, head, at))

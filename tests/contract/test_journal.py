@@ -526,3 +526,11 @@ def test_a_run_that_may_go_on_is_never_pruned(journal: Journal, status: str) -> 
         journal.prune(RUN, 9.0)
     journal.check(RUN)
     assert kinds(journal)[-1] != "run_pruned"
+
+
+def test_a_run_that_has_left_privileges_open_is_never_pruned(journal: Journal) -> None:
+    grants = started("a")._replace(closes_at=99.0)
+    journal.append(RUN, 0, [created(), session(), grants, succeeded("a"), ended()], 2.0)
+    with pytest.raises(NotAllowed, match="privileges open"):
+        journal.prune(RUN, 9.0)
+    journal.check(RUN)
