@@ -81,6 +81,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[list[str], str, bool]], list[tuple[str
         ],
         [("run", False)],
     ),
+    "reap": ("close privileges that runs have left open, for cron", [(["--json"], "", False)], []),
     "settle": (
         "end a doubt: say whether a task in doubt was done",
         [
@@ -239,6 +240,7 @@ OPTION_HELP: dict[str, str] = {
     "rollback --accept-env": "Accept this difference to the start.",
     "rollback --json": "Write JSON, for programs.",
     "rollback --quiet": "Write only what went wrong.",
+    "reap --json": "Write JSON, for programs.",
     "settle --target": "One target of a fan-out.",
     "settle --done": "It was done: it is not run again.",
     "settle --not-done": "It was not done: it is run again.",
