@@ -52,7 +52,7 @@ class Progress:
         self._open_children(self.root, self.root.ready(), ())
         if not (self.final or self.rolling_back or self.reaping):
             self.early = [key for key in asked_early(self.plan, self.state) if key not in self.fans]
-        self.undo = UndoPart(in_blocks(self.plan, self.state) if self.rolling_back else None)
+        self.undo = UndoPart(self.plan, in_blocks(self.plan, self.state) if self.rolling_back else None)
         self.granted = Granted(self.state)
         self.undone = (
             {key for key in map(_undoes, self.state.tasks) if self._is_undone(key)} if self.plan.undo else set()

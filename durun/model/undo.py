@@ -7,7 +7,7 @@ each one's steps newest first.
 from __future__ import annotations
 
 from bisect import insort
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 
 from durun.model.parts import IDLE, Load, Standing, TaskPart, sum_of
@@ -62,16 +62,19 @@ def _newest_first(plan: Plan, state: RunState) -> list[TaskKey]:
 
 
 def standing(plan: Plan, state: RunState) -> list[TaskKey]:
-    """The tasks whose effects stand, or may stand: what was done or is in doubt, and is not undone."""
+    """The tasks whose effects stand, or may stand: what was done, is in doubt, or is to be undone, and is not yet."""
     return [
         key
         for key, task in state.tasks.items()
         if key.round == 0
         and (node := plan.nodes.get(key.step)) is not None
-        and node.effect
         and not plan.stands_in(key)
-        and ((task.status == "succeeded" and task.how != "found") or task.status == "in_doubt")
+        and (_may_stand(node, task) or (key.step in plan.undo and undoable(plan.undo[key.step], task)))
     ]
+
+
+def _may_stand(node: Node, task: TaskState) -> bool:
+    return node.effect and ((task.status == "succeeded" and task.how != "found") or task.status == "in_doubt")
 
 
 def unclear(plan: Plan, state: RunState) -> list[TaskKey]:
@@ -150,9 +153,10 @@ def _block(
 class UndoPart:
     """The rollback at work; of a run that is not rolled back, the privileges that are being closed, in any order."""
 
-    __slots__ = ("_at", "_blocks", "_heads", "_open", "closing", "ended", "load", "wrong")
+    __slots__ = ("_at", "_blocks", "_heads", "_open", "_plan", "closing", "ended", "load", "wrong")
 
-    def __init__(self, found: list[Block] | None) -> None:
+    def __init__(self, plan: Plan, found: list[Block] | None) -> None:
+        self._plan = plan
         self.closing = found is None
         self._blocks = found or []
         self._at = 0
@@ -165,6 +169,15 @@ class UndoPart:
     def any_early(self, state: RunState) -> bool:
         """Whether a privilege is being closed that is still needed."""
         return self.closing and any(state.tasks[key].early for key in self._open)
+
+    def _closings(self) -> Iterator[TaskPart]:
+        """Privileges are closed in any order, but those of a fan-out within its max_parallel."""
+        busy = Counter(part.node.fan for part in self._open.values() if part.busy)
+        for _, part in sorted(self._open.items()):
+            fan = self._plan.nodes[part.node.fan].fan_out if part.node.fan is not None else None
+            if part.busy or fan is None or busy[part.node.fan] < fan.max_parallel:
+                busy[part.node.fan] += 0 if part.busy else 1
+                yield part
 
     def turn(self) -> list[TaskKey]:
         """The tasks that may be opened now, and are not open."""
@@ -197,7 +210,7 @@ class UndoPart:
     def may_go_on(self) -> Iterator[TaskPart]:
         """The open tasks in which something may be started: those at work, and others as there is room."""
         if self.closing:
-            yield from (part for _, part in sorted(self._open.items()))
+            yield from self._closings()
         if not self._heads:
             return
         heads = [self._open[key] for key in self._heads]

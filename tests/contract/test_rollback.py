@@ -104,6 +104,13 @@ def test_a_rollback_that_fails_does_not_stop_the_others_and_a_resume_retries_onl
     assert rig.world.calls()[6:] == ["b@rollback.undo", "last.run"]
 
 
+def test_a_step_that_failed_half_way_stands_if_its_rollback_fails(rig: Rig, does: Any) -> None:
+    rig.world.will("a.run", does(1))
+    rig.world.will("a@rollback.undo", does(1))
+    assert rig.start(AUTOMATIC + undone("a", more=", when: [succeeded, failed]")).status == "rollback_failed"
+    assert rig.event("run_ended")["standing"] == [["a", None]]
+
+
 def test_a_rollback_that_failed_can_be_given_up(rig: Rig, does: Any) -> None:
     rig.world.will("c.run", does(7))
     rig.world.will("b@rollback.undo", does(1), does(0))

@@ -216,6 +216,17 @@ WRONG_FILES = {
     "empty steps": ("durun: 1\nname: x\nsteps:\n", 3, 1, "`steps` must be a list of steps, not empty"),
     "an unknown key": ("durun: 1\nname: x\nsteps: [{id: a, run: x}]\ninput: {}\n", 4, 1, "unknown key `input`"),
     "rollback": ("durun: 1\nname: x\nsteps: [{id: a, run: x}]\non_failure: undo\n", 4, 13, "must be stop or rollback"),
+    "a rollback in finally": (
+        "durun: 1\nname: x\nsteps: [{id: a, run: x}]\nfinally:\n- {id: b, run: x, rollback: {run: y}}\n",
+        5, 19, "`finally` steps are not rolled back",
+    ),
+    "a rollback without an action": (
+        "durun: 1\nname: x\nsteps:\n- id: a\n  run: x\n  rollback:\n    timeout: 1s\n", 6, 3, "`rollback` needs `run:`",
+    ),
+    "a rollback that does two things": (
+        "durun: 1\nname: x\nsteps:\n- id: a\n  run: x\n  rollback:\n    run: x\n    http: {url: 'https://x'}\n",
+        8, 5, "a rollback does one thing",
+    ),
     "needs in finally": (
         "durun: 1\nname: x\nsteps: [{id: a, run: x}]\nfinally:\n- {id: b, run: x, needs: []}\n", 5, 19, "run in order",
     ),
