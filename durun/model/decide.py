@@ -289,7 +289,7 @@ def _end_of(progress: Progress, cancelling: bool) -> Command:
         return _rolled_back(progress, cancelling)
     if _barred(progress, cancelling):
         return Park("in_doubt")
-    if any(progress.may_go_on(key) for key in progress.waits):
+    if not progress.stalled and any(progress.may_go_on(key) for key in progress.waits):
         return Park("waiting")
     if record.final_status is not None:
         failed = any(standing == "failed" for standing in root.ended.values())

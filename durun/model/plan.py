@@ -182,10 +182,12 @@ class Plan(NamedTuple):
 
 def forgiven(plan: Plan, step: str) -> bool:
     """Whether a failure of the step does not count: by its own `continue_on_error`, or that of a group around it."""
+    return forgiving(plan, step) is not None
+
+
+def forgiving(plan: Plan, step: str) -> str | None:
+    """The step itself, or the innermost group around it, whose `continue_on_error` forgives its failure."""
     around: str | None = step
-    while around is not None:
-        node = plan.nodes[around]
-        if node.continue_on_error:
-            return True
-        around = node.parent
-    return False
+    while around is not None and not plan.nodes[around].continue_on_error:
+        around = plan.nodes[around].parent
+    return around

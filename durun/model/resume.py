@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from durun.model.event import TaskReopened, TaskRolledBack
-from durun.model.plan import Plan, forgiven, undone_by
+from durun.model.plan import Plan, forgiven, forgiving, undone_by
 from durun.model.privilege import closed_early, is_done
 from durun.model.state import RunState
 from durun.model.task import CLOSED_EARLY, TaskKey, TaskState
@@ -59,14 +59,16 @@ def wanted_again(plan: Plan, state: RunState, retried: Sequence[TaskKey]) -> lis
 
 
 def _given_up(plan: Plan, state: RunState, key: TaskKey, retried: Sequence[TaskKey]) -> bool:
-    """Whether something around this task has failed and is forgiven: nothing goes on there that needs the privilege."""
-    around = plan.nodes[key.step].fan
-    place: str | None = key.step
-    while place is not None and plan.nodes[key.step].fan is None:
-        around = place if plan.nodes[place].continue_on_error else around
-        place = plan.nodes[place].parent
-    beside = [TaskKey(leaf, key.target) for leaf in plan.leaves(around)] if around is not None else []
-    return any(one in state.tasks and state.tasks[one].status == "failed" and one not in retried for one in beside)
+    """Whether a group around this task has failed and is forgiven: nothing goes on there that needs the privilege."""
+    fan = plan.nodes[key.step].fan
+    failed = {
+        one.step
+        for one, task in state.tasks.items()
+        if task.status == "failed" and one not in retried and not one.round and one.step in plan.nodes
+        if plan.nodes[one.step].fan != fan or one.target == key.target
+    }
+    groups = {forgiving(plan, step) for step in failed}
+    return any(key.step in plan.leaves(group) for group in groups if group is not None)
 
 
 def _to_be_noted(plan: Plan, state: RunState) -> bool:
