@@ -21,6 +21,7 @@ from durun.model.values import Json
 from durun.secrets.api import Keyring
 from durun.secrets.providers import Resolver
 from durun.views.plan import Fan, Foresight
+from durun.views.text import duration
 
 
 class Surroundings(NamedTuple):
@@ -78,13 +79,22 @@ def _told(
         missing=missing_commands(runbook, ahead, around.place, around.path) if ahead else [],
         people=asked_of_people(runbook, ahead, scope),
         lasting=[step.id for step in runbook.every_step() if step.id in ahead and _lasts(step, plan)],
-        privileges=_all(one.privileges for one in runbook.all_requires) if ahead else (),
+        privileges=[*(_all(one.privileges for one in runbook.all_requires) if ahead else ()), *_granted(plan, ahead)],
         groups=_all(one.groups for one in runbook.all_requires) if ahead else (),
     )
 
 
 def _all(words: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for some in words for word in some))
+
+
+def _granted(plan: Plan, ahead: set[str]) -> list[str]:
+    """The privileges that steps ahead grant, until when."""
+    return [
+        f"{leaf}: open until {undo.until} has ended, for {duration(undo.most)} at most"
+        for leaf, undo in plan.undo.items()
+        if leaf in ahead and undo.until is not None
+    ]
 
 
 def _lasts(step: Step, plan: Plan) -> bool:

@@ -118,7 +118,7 @@ def test_the_crontab_of_the_cookbook_is_taken_by_cron_and_does_what_it_says(mach
     lines = [line for line in CRONTAB[0].splitlines() if line and not line.startswith("#")]
     settings = [line for line in lines if re.match(r"[A-Z]+=", line)]
     jobs = [re.sub(r"^(\S+ +){5}", "@reboot ", line) for line in lines if line not in settings]
-    assert settings and len(jobs) == 3
+    assert settings and len(jobs) == 4
     write_book(machine, "rotate")
     write_book(machine, "report")
     table = "\n".join([*(line.replace("/usr/local/bin", f"{machine}/bin") for line in settings), *jobs, ""])
