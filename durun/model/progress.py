@@ -251,7 +251,9 @@ class Progress:
     def _open_due(self) -> None:
         """The privileges that are to be closed."""
         for key, task in self.state.tasks.items():
-            if (task.due or task.status != "pending") and self._closes(key):
+            # Of a run that is rolled back, what has begun is gone on with.
+            begun = task.attempts and self.state.record.rollback_code is not None
+            if (task.due or begun) and self._closes(key):
                 self._open_rollback(key)
 
     def _closes(self, key: TaskKey) -> bool:

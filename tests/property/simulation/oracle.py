@@ -131,7 +131,7 @@ class Oracle:
         key = undo._replace(step=undone_by(undo.step))
         if not self.rolling_back:
             task = self.state.tasks[undo]
-            closing = (task.due or task.status != "pending") and self.state.tasks[key].closes_at is not None
+            closing = (task.due or task.attempts) and self.state.tasks[key].closes_at is not None
             promise(closing, f"{undo} closes what is not to be closed")
             return
         there = self.to_undo()
