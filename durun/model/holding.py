@@ -47,7 +47,16 @@ class _Trouble(NamedTuple):
 
     @property
     def hold(self) -> Hold:
-        return Hold("blocked", f"{self.key} {'is in doubt' if self.doubt else 'has failed'}")
+        return Hold("blocked", f"{self.key} {self._said}")
+
+    @property
+    def own(self) -> Hold:
+        """The same for its own target: equal for all targets that fare alike, so that they can be told together."""
+        return Hold("blocked", f"{self.key.step} {self._said} for it")
+
+    @property
+    def _said(self) -> str:
+        return "is in doubt" if self.doubt else "has failed"
 
 
 def holds(plan: Plan, state: RunState) -> Holds:
@@ -70,7 +79,7 @@ def holds(plan: Plan, state: RunState) -> Holds:
         elif trouble.key.target is None:
             _add(found.steps, plan.leaves(where), trouble.hold)
         else:
-            _add(found.tasks, [(leaf, trouble.key.target) for leaf in plan.leaves(where)], trouble.hold)
+            _add(found.tasks, [(leaf, trouble.key.target) for leaf in plan.leaves(where)], trouble.own)
             if plan.nodes[where].fan_out is not None:
                 inside.setdefault(where, []).append(trouble)
     for fan, troubles in inside.items():

@@ -60,7 +60,7 @@ def test_ten_thousand_targets_are_a_few_lines(durun, patching):
     assert "    failed            apply  35 targets for other reasons" in lines
     assert "    will run          apply  6960 targets" in lines
     assert "    will run          look   9960 targets" in lines
-    assert "    blocked           look   1 target  apply[host-03000] has failed" in lines
+    assert "    blocked           look   40 targets  apply has failed for it" in lines
     told = json.loads(durun("plan", "aaaa", "--json").out)
     assert len(told["tasks"]) == 20_001
     assert told["tasks"][0] == {"step": "apply", "target": "host-00000", "verdict": "done", "why": ""}
