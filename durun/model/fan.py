@@ -26,6 +26,7 @@ class FanPart:
         "_cursor",
         "_places",
         "_severe",
+        "_undone",
         "_waves",
         "_working",
         "active",
@@ -58,6 +59,7 @@ class FanPart:
         self.done = 0
         self.failed = 0
         self.doubts = 0
+        self._undone = 0
         self.held = False
         self.ended: Standing | None = None
         self.limit = 0
@@ -155,6 +157,11 @@ class FanPart:
         wave = bisect_right(self._waves, first)
         return self._waves[wave] if wave < len(self._waves) else total
 
+    @property
+    def undone(self) -> bool:
+        """Whether all targets were done, and some are rolled back since."""
+        return not self.pending and not self.active and not self.doubts and self.failed == self._undone
+
     def has_closed(self, target: str) -> bool:
         """Whether this target, which has begun, has ended."""
         return target not in self.active
@@ -176,5 +183,6 @@ class FanPart:
             self.done += 1
         elif standing == "failed":
             self.failed += 1
+            self._undone += part.undone
         else:
             self.doubts += 1

@@ -21,6 +21,7 @@ class GroupPart:
         "_open",
         "_order",
         "_place",
+        "_undone",
         "_unmet",
         "ended",
         "forgiving",
@@ -44,6 +45,7 @@ class GroupPart:
         self.ended: dict[str, Standing] = {}
         self.worst: dict[str, int] = {}
         self.load = IDLE
+        self._undone: set[str] = set()
         self._unmet = {child.id: len(child.needs) for child in children}
         self._dependents: dict[str, list[str]] = {}
         for child in children:
@@ -76,6 +78,12 @@ class GroupPart:
             return "doubt"
         return "done" if self.forgiving else "failed"
 
+    @property
+    def undone(self) -> bool:
+        """Whether all in it was done, and some of it is rolled back since."""
+        over = len(self.ended) == self.size
+        return over and all(end == "done" or child in self._undone for child, end in self.ended.items())
+
     def ready(self) -> list[str]:
         """The children that need nothing and are not open yet, at the beginning."""
         return [child for child, count in self._unmet.items() if count == 0]
@@ -105,7 +113,9 @@ class GroupPart:
         if self._open.pop(child, None) is not None:
             del self._order[bisect_left(self._order, (self._place[child], child))]
         self.ended[child] = standing
-        if standing == "doubt" or (standing == "failed" and not self.unstoppable):
+        if standing == "failed" and part.undone:
+            self._undone.add(child)
+        elif standing == "doubt" or (standing == "failed" and not self.unstoppable):
             return []
         freed = []
         for dependent in self._dependents.get(child, ()):

@@ -58,11 +58,15 @@ class Part(Protocol):
     def load(self) -> Load:
         """How much of it is at work."""
 
+    @property
+    def undone(self) -> bool:
+        """Whether it was done, and is rolled back since: what comes after it may be at work."""
+
 
 class TaskPart:
     """A task that is open."""
 
-    __slots__ = ("forgiving", "key", "load", "node", "severity", "standing")
+    __slots__ = ("forgiving", "key", "load", "node", "severity", "standing", "undone")
 
     def __init__(self, node: Node, key: TaskKey, task: TaskState | None, session: int) -> None:
         self.node = node
@@ -76,6 +80,7 @@ class TaskPart:
         self.standing: Standing = "open"
         self.severity = FINE
         self.load = IDLE
+        self.undone = task is not None and task.status == "rolled_back"
         if task is None:
             return
         if task.status == "running" or being_asked(task, session):

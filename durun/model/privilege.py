@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from durun.model.plan import ROLLBACK, Node, Plan, forgiven
+from durun.model.plan import ROLLBACK, Node, Plan, Retry, forgiven
 from durun.model.retry import will_retry
 from durun.model.state import RunState
 from durun.model.status import ENDED
@@ -100,7 +100,8 @@ def _each(node: Node, state: RunState, target: str | None, holds: Callable[[Node
     resolved = state.resolved.get((node.fan, 0))
     if resolved is not None:
         return all(holds(node, state.tasks.get(TaskKey(node.id, one))) for one in resolved.index)
-    return holds(node, state.tasks.get(TaskKey(node.fan)))
+    # Not to know the targets is no attempt that failed: no retry policy looks at it.
+    return holds(node._replace(retry=Retry()), state.tasks.get(TaskKey(node.fan)))
 
 
 def _over(node: Node, task: TaskState | None) -> bool:

@@ -293,6 +293,8 @@ class Promises:
         if not any(isinstance(command, (do.Start, do.Ask, do.Resolve)) for command in commands):
             return
         busy = self._busy(state)
+        if self._reaping:  # a step that had just ended may be asked about, beside what closes privileges
+            busy = [key for key in busy if self.plan.is_rollback(key.step)]
         promise(len(busy) <= self.plan.max_parallel, f"max_parallel {self.plan.max_parallel}: {busy}")
         for command in commands:
             fan = self.plan.node(command.key.step).fan if isinstance(command, do.Start) else None

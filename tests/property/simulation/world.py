@@ -110,7 +110,10 @@ class World:
         """How many people must say yes, and for how many seconds they may; None: nobody is asked."""
         if key.step not in self.asking_steps:
             return None
-        return self._facts.setdefault(("asks", key), (self.rng.choice([1, 1, 2]), self.rng.choice([None, 9.0, 100.0])))
+        people, seconds = self._facts.setdefault(
+            ("asks", key), (self.rng.choice([1, 1, 2]), self.rng.choice([None, 9.0, 100.0]))
+        )
+        return people, None if self.weather.is_calm else seconds
 
     def poll_of(self, key: TaskKey) -> tuple[float, float | None] | None:
         """How often a task asks and for how long at most (None: for ever), if its wait is one for an answer."""
