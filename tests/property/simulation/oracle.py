@@ -223,7 +223,8 @@ class Oracle:
     def reached(self, node: Node | None) -> bool:
         """Whether all that a step needs, and the groups around it, has gone well."""
         while node is not None:
-            if not all(self.view(need, None).good for need in node.needs):
+            needs = [self.plan.nodes[need] for need in node.needs]
+            if not all(self.view(need.id, None).good and self.reached(need) for need in needs):
                 return False
             node = self.plan.nodes[node.parent] if node.parent else None
         return True
