@@ -121,6 +121,7 @@ class Runner:
             self.emit(ev.TaskRetried(**about(key), due=self.world.now, fresh=True))
         for event in [] if undo or give_up or self.reap else wanted_again(self.plan, self.state, failed):
             self.emit(event)
+        self.progress.rebuild()  # as an engine does, which builds it after the first events
         while not self.commit():
             self.catch_up()
         self.settle_attempts()
