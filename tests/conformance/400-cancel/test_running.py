@@ -15,7 +15,8 @@ def test_what_runs_is_stopped_and_an_idempotent_step_is_forgotten(operator, wait
     run = operator.start("run", "running.yaml")
     assert wait_for_step() == "up\n"
     said = operator("cancel", "@last", "--reason", "changed my mind")
-    assert "cancel asked for" in said.out
+    # The run's own process may be so quick that it is over before the command has looked who drives it.
+    assert "cancel asked for" in said.out or "cancelled" in said.out
     assert run.wait() == 12
     assert operator.read("effects") == "begun\ntold\ntidy cancelled\n"
     shown = operator.show()
