@@ -1,0 +1,88 @@
+"""What the READMEs point to is there, and the first of them names every command."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+READMES = [ROOT / "README.md", *sorted(ROOT.glob("[a-z]*/README.md"))]
+BLOCK = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+ADDRESS = re.compile(r"[a-z]+:")
+
+
+def prose(readme: Path) -> str:
+    """A README without its examples: what looks like a link or a heading in them is none."""
+    return BLOCK.sub("", readme.read_text(encoding="utf-8"))
+
+
+def anchors(readme: Path) -> set[str]:
+    """The names that GitHub gives to the headings of a page."""
+    found: set[str] = set()
+    for heading in re.findall(r"^#+ (.+)$", prose(readme), re.MULTILINE):
+        name = re.sub(r"[^\w\- ]", "", LINK.sub("]", heading).lower()).replace(" ", "-")
+        number = 0
+        while (one := f"{name}-{number}" if number else name) in found:
+            number += 1
+        found.add(one)
+    return found
+
+
+def missing(readme: Path) -> list[str]:
+    wrong = []
+    for link in LINK.findall(re.sub(r"`[^`\n]*`", "", prose(readme))):
+        if ADDRESS.match(link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (readme.parent / path).resolve() if path else readme
+        if not target.is_relative_to(ROOT) or not target.exists() or (anchor and anchor not in anchors(target)):
+            wrong.append(link)
+    return wrong
+
+
+def test_all_readmes_are_looked_at():
+    assert [str(path.relative_to(ROOT)) for path in READMES] == [
+        "README.md",
+        "durun/README.md",
+        "runbooks/README.md",
+        "tests/README.md",
+    ]
+    assert any(LINK.search(prose(path)) for path in READMES)
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(readme):
+    assert missing(readme) == []
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    page = tmp_path / "README.md"
+    page.write_text(
+        "# Ends: `a`, b\n[1](#ends-a-b) [2](#end) [3](no.md) [4](README.md#ends-a-b) [5](../..) [6](https://x/)\n"
+        "`[7](no)`\n```\n# Not a heading\n[8](no)\n```\n[9](#not-a-heading)\n"
+    )
+    assert missing(page) == ["#end", "no.md", "../..", "#not-a-heading"]
+
+
+def test_every_command_is_in_the_table_of_the_first_readme():
+    from durun.cli.commands import COMMANDS
+
+    table = (ROOT / "README.md").read_text(encoding="utf-8").split("## The commands")[1].split("\n## ")[0]
+    written = {" ".join(words) for words in re.findall(r"`durun ([\w|\\]+)(?: ([\w|\\]+))?", table)}
+    named: set[str] = set()
+    for words in written:
+        first, _, second = words.replace("\\", "").partition(" ")
+        named |= {first, *(f"{first} {one}" for one in second.split("|"))}
+    assert [command for command in COMMANDS if command not in named] == []
+
+
+def test_the_picture_needs_nothing_from_elsewhere():
+    text = (ROOT / "runbooks" / "run.svg").read_text(encoding="utf-8")
+    assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+    loads = r"https?://[^\"'\s)]+|url\((?!#)[^)]*\)|@import|<script"
+    assert set(re.findall(loads, text)) == {"http://www.w3.org/2000/svg"}
