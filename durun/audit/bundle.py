@@ -4,7 +4,7 @@
 |---|---|
 | `VERIFY.md` | how to prove all of it without durun |
 | `events.jsonl`, `chain.txt` | the events, one a line, as they were hashed; after each of them the chain's hash |
-| `register/N.json`, `.sig` | the entries about the run, on to one that is signed |
+| `register/N.json`, `.sig`, `.tsr` | the entries about the run, on to one that is signed; and their timestamps |
 | `runbook.yaml`, `runbook-N.yaml` | the runbook of the start, and those that event N changed it to |
 | `included/…`, `included-N/…` | what these include |
 | `files/…`, `files-S/…` | the helper files of these |
@@ -41,7 +41,8 @@ EVENTS, CHAIN = "events.jsonl", "chain.txt"
 class Account(NamedTuple):
     """A run as it is told: its record and tasks, its events as stored and as read, its entries, and its other files.
 
-    `helpers` and `evidence` are by name, as far as they are there.
+    `stamps`: the timestamps, by the number of their entry. `helpers` and `evidence` are by name,
+    as far as they are there.
     """
 
     record: RunRecord
@@ -51,6 +52,7 @@ class Account(NamedTuple):
     entries: Sequence[Entry]
     helpers: Mapping[str, bytes]
     evidence: Mapping[str, Content]
+    stamps: Mapping[int, bytes]
 
 
 def make(account: Account, signer: Ed25519Signer, packing: Packing) -> Archive:
@@ -82,6 +84,7 @@ def told(account: Account) -> dict[str, Content]:
         files[f"register/{entry.number:08}.json"] = entry.body.encode()
         if entry.signature is not None:
             files[f"register/{entry.number:08}.sig"] = entry.signature
+    files |= {f"register/{number:08}.tsr": stamp for number, stamp in account.stamps.items()}
     return files
 
 

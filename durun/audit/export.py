@@ -10,6 +10,7 @@ from durun.audit.archive import Content, Large, pack
 from durun.audit.bundle import Account, helpers, make
 from durun.audit.history import Place
 from durun.audit.packing import Packing
+from durun.audit.stamped import NOBODY, prove_stamps, read_stamps
 from durun.errors import JournalDamaged, NotAllowed
 from durun.journal.chain import RESTORE, prove, unseal
 from durun.journal.register import Entry
@@ -44,7 +45,10 @@ def gather(place: Place, run_id: str, signer: Ed25519Signer) -> Account:
     events = unseal(links)
     found = _helpers(place.runs / run_id, helpers(events))
     evidence = _evidence(place.runs / run_id, tasks)
-    return Account(record, tasks, links, events, _entries(place, run_id, signer), found, evidence)
+    entries = _entries(place, run_id, signer)
+    stamps = read_stamps(place.stamps, entries)
+    prove_stamps(stamps, entries, NOBODY)
+    return Account(record, tasks, links, events, entries, found, evidence, stamps)
 
 
 def _entries(place: Place, run_id: str, signer: Ed25519Signer) -> list[Entry]:

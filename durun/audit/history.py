@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from durun.audit.stamped import NOBODY, Vouching, prove_stamps, read_stamps, require_stamped, unstamped
 from durun.audit.trust import Keys, prove_signatures, require_covered, require_heads
 from durun.engine.local.files import changed_files
 from durun.errors import JournalDamaged, NoSuchRun
@@ -20,10 +21,13 @@ from durun.journal.reading import read_created
 from durun.journal.register import BEGUN, PRUNED, Entry, damaged, prove_register
 from durun.model.copies import copy_name
 from durun.model.evidence import evidence_of
+from durun.model.values import Json
+from durun.stamps.shelf import Shelf
 
 
 class Proof(NamedTuple):
-    """What was proved. `unsigned`: how many entries are newer than the newest signature; `head`: the newest entry's."""
+    """What was proved. `unsigned`: how many entries are newer than the newest signature; `head`: the newest entry's;
+    `stamps`: the entries with a timestamp: `entry`, `at`, and whether it is `proved` who gave it."""
 
     runs: int
     events: int
@@ -33,6 +37,7 @@ class Proof(NamedTuple):
     heads: int
     head: str
     notes: Sequence[str]
+    stamps: Sequence[Mapping[str, Json]] = ()
 
 
 class Place(NamedTuple):
@@ -41,8 +46,13 @@ class Place(NamedTuple):
     journal: Journal
     runs: Path
 
+    @property
+    def stamps(self) -> Shelf:
+        """The timestamps of its register."""
+        return Shelf(self.runs.with_name("stamps"))
 
-def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str]) -> Proof:
+
+def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str], vouching: Vouching = NOBODY) -> Proof:
     """Prove one run, or all of them, and the register in either case.
 
     `heads` were kept elsewhere: each must be the digest of an entry, or the hash of an event of the runs that are
@@ -50,9 +60,11 @@ def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str]) ->
     """
     journal = place.journal
     journal.examine()
+    stamped = place.stamps.numbers()  # before the entries: whoever writes meanwhile only adds to these
     entries = journal.entries()  # before the runs: whoever writes meanwhile only adds to what these say
     runs = [run_id] if run_id is not None else [record.id for record in reversed(journal.runs(RunQuery()))]
     prove_register(entries)
+    require_stamped(stamped, entries)
     newest = prove_signatures(entries, keys)
     if keys.public:
         require_covered(entries, newest)
@@ -72,13 +84,15 @@ def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str]) ->
         if heads:
             hashes.update(link.hash.hex() for link in links)
     require_heads(heads, hashes, "this journal")
+    stamps, said = prove_stamps(read_stamps(place.stamps, entries), entries, vouching)
+    notes += said + unstamped(place.stamps, entries)
     if runs and not entries:
         notes.append("there is no register yet: the next run begins it, with the runs that are there")
     if not keys.public:
         notes.append("there is no key here: whether it was signed can't be told")
     signers = sorted({entry.key for entry in entries if entry.key is not None})
     head = entries[-1].digest if entries else ""
-    return Proof(len(runs), events, len(entries), len(entries) - newest, signers, len(heads), head, notes)
+    return Proof(len(runs), events, len(entries), len(entries) - newest, signers, len(heads), head, notes, stamps)
 
 
 def _prove_run(

@@ -27,6 +27,7 @@ from durun.audit.bundle import (
 )
 from durun.audit.history import Proof
 from durun.audit.packing import is_packed_as, packer
+from durun.audit.stamped import NOBODY, Vouching, prove_stamps
 from durun.audit.statement import open_envelope, pae, subjects
 from durun.audit.trust import Keys, require_heads
 from durun.errors import BundleDamaged, JournalDamaged
@@ -38,7 +39,7 @@ from durun.secrets.sign import from_pem, key_id, verifies
 _AGAIN = "get the bundle anew from where it was made"
 
 
-def prove_bundle(file: BinaryIO, keys: Keys, heads: Sequence[str]) -> Proof:
+def prove_bundle(file: BinaryIO, keys: Keys, heads: Sequence[str], vouching: Vouching = NOBODY) -> Proof:
     """Prove all of a bundle, in a file that is read more than once.
 
     Raises BundleDamaged, naming what is wrong; UsageError where zstd can't be had."""
@@ -51,20 +52,23 @@ def prove_bundle(file: BinaryIO, keys: Keys, heads: Sequence[str]) -> Proof:
         key = _prove_signature(archive.files, small, keys)
         hashes = {entry.digest for entry in account.entries} | {link.hash.hex() for link in account.links}
         require_heads(heads, hashes, "this bundle")
+        stamps, said = prove_stamps(account.stamps, account.entries, vouching)
     except JournalDamaged as error:
-        hint = error.hint if "--key" in error.hint or "older state" in error.hint else _AGAIN
+        hint = (
+            error.hint if "--key" in error.hint or "--tsa-ca" in error.hint or "older state" in error.hint else _AGAIN
+        )
         raise BundleDamaged(error.message, hint) from error
     about = json.loads(small[MANIFEST])
     if about != manifest(account, key, about.get("packed_by", "")):
         raise _wrong(MANIFEST, "does not say what the events say")
     if about["packed_by"] == packer(packing) and not is_packed_as(file, packing):
         raise BundleDamaged("the archive is not packed as durun packs it", _AGAIN)
-    notes += _prove_entries_signed(account, key, small[KEY])
+    notes += _prove_entries_signed(account, key, small[KEY]) + said
     if key not in keys.public:
         notes.append("the key is the bundle's own: compare its id with one from elsewhere, or give it: --key FILE")
     own = own_entries(account)
     head = own[-1].digest if own else ""
-    return Proof(1, len(account.links), len(account.entries), 0, [key], len(heads), head, notes)
+    return Proof(1, len(account.links), len(account.entries), 0, [key], len(heads), head, notes, stamps)
 
 
 def _account(archive: Archive, files: Mapping[str, bytes]) -> Account:
@@ -83,7 +87,9 @@ def _account(archive: Archive, files: Mapping[str, bytes]) -> Account:
     found = {name: files[name] for name in names if name in files}
     paths = [piece.path for piece in evidence_of(tasks.items())]
     evidence = {path: archive.files[path] for path in paths if path in archive.files}
-    return Account(record, tasks, links, events, entries, found, evidence)
+    named = {entry.number: f"register/{entry.number:08}.tsr" for entry in entries}
+    stamps = {number: files[name] for number, name in named.items() if name in files}
+    return Account(record, tasks, links, events, entries, found, evidence, stamps)
 
 
 def _link(number: int, body: bytes, hashed: bytes) -> Link:

@@ -161,6 +161,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[list[str], str, bool]], list[tuple[str
         [
             (["--head"], "anything", True),
             (["--key"], "anything", True),
+            (["--tsa-ca"], "anything", False),
             (["--json"], "", False),
             (["--quiet", "-q"], "", False),
         ],
@@ -281,6 +282,7 @@ OPTION_HELP: dict[str, str] = {
     "secret key --json": "Write JSON, for programs.",
     "verify --head": "A head that was kept elsewhere; may be repeated.",
     "verify --key": "The public key that must have signed; may be repeated.",
+    "verify --tsa-ca": "Certificates that vouch for who gave the timestamps.",
     "verify --json": "Write JSON, for programs.",
     "verify --quiet": "Write only what went wrong.",
     "export --output": "Where to: FILE.tar.gz or FILE.tar.zst.",

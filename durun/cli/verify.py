@@ -10,6 +10,7 @@ from typing import Annotated
 
 from durun.app import open_app
 from durun.audit.history import Place, Proof, prove
+from durun.audit.stamped import Vouching, read_vouching
 from durun.audit.trust import Keys, read_heads, read_keys
 from durun.cli.arguments import Argument, JsonOption, Option, QuietOption
 from durun.cli.pick import find_run
@@ -32,15 +33,19 @@ def command(
         list[str] | None,
         Option("--key", metavar="FILE", help="The public key that must have signed; may be repeated.", shown=False),
     ] = None,
+    tsa_ca: Annotated[
+        str,
+        Option("--tsa-ca", metavar="FILE", help="Certificates that vouch for who gave the timestamps.", shown=False),
+    ] = "",
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> int:
-    """Prove that nothing was changed: the chain, the register, the signatures, the states, the files."""
-    heads = read_heads(head or ())
+    """Prove that nothing was changed: the chain, the register, the signatures and timestamps, the states, the files."""
+    heads, vouching = read_heads(head or ()), read_vouching(tsa_ca)
     if run is not None and is_bundle(run):
-        what, proof = "bundle", _prove_bundle(Path(run), key, heads)
+        what, proof = "bundle", _prove_bundle(Path(run), key, heads, vouching)
     else:
-        what, proof = _prove_journal(run, key, heads)
+        what, proof = _prove_journal(run, key, heads, vouching)
     if as_json:
         sys.stdout.write(dump(proof_json(what, proof._asdict())))
     elif not quiet:
@@ -53,23 +58,23 @@ def is_bundle(word: str) -> bool:
     return "." in word or "/" in word
 
 
-def _prove_bundle(path: Path, key: list[str] | None, heads: list[str]) -> Proof:
+def _prove_bundle(path: Path, key: list[str] | None, heads: list[str], vouching: Vouching) -> Proof:
     from durun.audit.opened import prove_bundle
 
     keys = read_keys(key) if key else own_keys(load_config(os.environ))
     try:
         with path.open("rb") as file:
-            return prove_bundle(file, keys, heads)
+            return prove_bundle(file, keys, heads, vouching)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", "name a run, or a file that `durun export` has written") from None
 
 
-def _prove_journal(run: str | None, key: list[str] | None, heads: list[str]) -> tuple[str, Proof]:
+def _prove_journal(run: str | None, key: list[str] | None, heads: list[str], vouching: Vouching) -> tuple[str, Proof]:
     with open_app(read_only=True) as app:
         keys = read_keys(key) if key else own_keys(app.config)
         run_id = None if run is None else find_run(app, run)
         place = Place(app.journal, app.config.home / "runs")
-        return "journal" if run_id is None else "run", prove(place, run_id, keys, heads)
+        return "journal" if run_id is None else "run", prove(place, run_id, keys, heads, vouching)
 
 
 def own_keys(config: Config) -> Keys:

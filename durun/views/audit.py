@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from durun.model.values import Json
 from durun.views.json import SCHEMA
@@ -16,6 +16,8 @@ def proof_text(proof: Mapping[str, Json]) -> str:
     lines += (f"  signed by the key {key}" for key in proof["keys"])
     if proof["unsigned"] and proof["keys"]:
         lines.append(f"  not signed yet: {_entries(proof['unsigned'])}")
+    if proof["stamps"]:
+        lines.append(f"  {_stamps(proof['stamps'])}")
     if proof["heads"]:
         lines.append(f"  found: {counted(proof['heads'], 'head')} kept elsewhere")
     if proof["head"]:
@@ -33,6 +35,12 @@ def pruned_text(told: Mapping[str, Json]) -> str:
     """A line for a run that was removed."""
     bundle = f"; it is in {one_line(told['bundle'])}" if told["bundle"] else ""
     return f"run {told['run']} of {one_line(told['runbook'])} pruned ({told['status']}, {told['ended_at']}){bundle}\n"
+
+
+def _stamps(stamps: Sequence[Mapping[str, Json]]) -> str:
+    newest = max(stamps, key=lambda stamp: stamp["entry"])
+    by = ", by an authority that counts" if all(stamp["proved"] for stamp in stamps) else ""
+    return f"stamped: {_entries(len(stamps))}, the newest at {newest['at']}{by}"
 
 
 def _entries(count: int) -> str:

@@ -13,7 +13,7 @@ from durun.engine.local.discretion import DONE_WITH, close, destroy_seals, forge
 from durun.engine.local.files import remove_folder
 from durun.engine.local.folder import STOP
 from durun.engine.local.hands import take as take_hands
-from durun.engine.local.outgoing import tell_about
+from durun.engine.local.outgoing import stamp, tell_about
 from durun.engine.local.recovery import refuse_older_journal
 from durun.engine.local.runner import Runner
 from durun.engine.local.session import Charge, Session
@@ -86,8 +86,11 @@ class Driver:
         if outcome.status in DONE_WITH:
             remove_folder(session.run_folder / "work")
             destroy_seals(self._journal, self._clock, secrecy, state)
-        outcome = outcome._replace(head=session.signing.head(outcome.run_id))
+        head = session.signing.head(outcome.run_id)
+        outcome = outcome._replace(head="" if head is None else head.digest)
         if outcome.status != "interrupted":
+            if head is not None and (problem := stamp(self._config.home, head)):
+                observer.said(problem)
             announce(f"run {outcome.run_id} of {state.record.runbook} {outcome.status}: head {outcome.head}")
         tell_about(self._config.home, outcome.run_id)
         observer.ended(outcome)

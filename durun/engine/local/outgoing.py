@@ -1,4 +1,7 @@
-"""Has somebody told of a run, by a process of its own: nobody waits for it, and it outlives whoever started it."""
+"""Has somebody told of a run, or its head stamped, by a process of its own.
+
+Nobody waits for it, and it outlives whoever started it.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,34 @@ from contextlib import suppress
 from pathlib import Path
 
 from durun.engine.local.marks import notice_of
+from durun.journal.register import Entry
 
 LONGEST = 120.0
 """Seconds that pid 1 waits, for its own end ends everything."""
+AUTHORITY = "DURUN_TSA"
+"""The environment variable with the URL of the authority that stamps heads; without it none is asked."""
 
 
 def tell_about(home: Path, run_id: str) -> None:
     """Have told what is still to be told of a run; at once if there is nothing."""
-    if not notice_of(home, run_id).exists():
-        return
-    argv = [sys.executable, "-P", "-m", "durun.engine.local.notifier", str(home), run_id]
+    if notice_of(home, run_id).exists():
+        _start("durun.engine.local.notifier", str(home), run_id)
+
+
+def stamp(home: Path, head: Entry) -> str:
+    """Have an entry stamped, if an authority is named. Gives what the operator should know."""
+    if not os.environ.get(AUTHORITY):
+        return ""
+    from durun.stamps.tokens import MISSING, available
+
+    _start("durun.engine.local.stamping", str(home / "stamps"), head.run, head.body)
+    return "" if available() else f"the head gets no timestamp: {MISSING}"
+
+
+def _start(module: str, *words: str) -> None:
     with suppress(OSError):
         process = subprocess.Popen(
-            argv,
+            [sys.executable, "-P", "-m", module, *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

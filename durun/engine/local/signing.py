@@ -12,6 +12,7 @@ from contextlib import closing
 from durun.config import Config
 from durun.errors import SecretUnavailable, StorageFailed
 from durun.journal.api import Journal
+from durun.journal.register import Entry
 
 
 class Signing:
@@ -43,8 +44,8 @@ class Signing:
         if self._journal.unsigned:
             self._journal.sign()
 
-    def head(self, run_id: str) -> str:
-        """The head of the run: the digest of its newest entry, signed if that can be. Raises StorageFailed."""
+    def head(self, run_id: str) -> Entry | None:
+        """The newest entry of the run, signed if that can be. Raises StorageFailed."""
         self.sign()
         entries = self._journal.entries(run_id)
-        return entries[-1].digest if entries else ""
+        return entries[-1] if entries else None

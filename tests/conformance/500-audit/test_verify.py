@@ -35,6 +35,7 @@ def test_the_proof_as_json(operator):
         "heads": 0,
         "head": end["head"],
         "notes": [],
+        "stamps": [],
     }
     (operator.place / "key.pem").write_text(key["pem"])
     assert operator("verify", "--json", "--key", "key.pem").json["verified"] == "journal"

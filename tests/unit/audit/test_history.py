@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from audited import KEYS, SIGNER, Made, created, session, three_runs, whole
-from durun.audit.history import prove
+from durun.audit.history import Place, prove
 from durun.audit.trust import Keys
 from durun.errors import DurunError, JournalDamaged
 from durun.journal.sqlite import open_journal
@@ -44,6 +44,24 @@ def test_an_untouched_journal_is_proved(made):
     assert (proof.runs, proof.entries, proof.unsigned, proof.keys) == (3, 15, 0, [SIGNER.key])
     assert proof.notes == []
     assert prove(made.place(), "r2", KEYS, []).runs == 1
+
+
+def test_an_entry_that_is_made_and_stamped_while_it_is_proved_is_no_damage(made):
+    journal, shelf = open_journal(made.path), made.place().stamps
+
+    class Busy:
+        def __getattr__(self, name):
+            return getattr(journal, name)
+
+        def entries(self, *arguments, **more):
+            found = journal.entries(*arguments, **more)
+            shelf.keep(found[-1].number + 1, b"a timestamp")
+            return found
+
+    place = Place(Busy(), made.home / "runs")
+    assert prove(place, None, KEYS, []).stamps == []
+    with pytest.raises(JournalDamaged, match="entry 16 of the register is missing: there is a timestamp of it"):
+        prove(place, None, KEYS, [])
 
 
 @pytest.mark.fault(24)

@@ -1,0 +1,69 @@
+"""Where timestamps are kept: a folder with a file for each entry of the register that was stamped.
+
+`00000007.tsr` is the timestamp of entry 7; `00000007.why` says why it has none.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+_NAME = re.compile(r"([0-9]{8,})\.tsr")
+
+
+class Shelf:
+    """The timestamps of one state directory. The folder is made when the first one is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def numbers(self) -> list[int]:
+        """The entries that have one, in order."""
+        return sorted(int(found[1]) for path in self._folder.glob("*.tsr") if (found := _NAME.fullmatch(path.name)))
+
+    def read(self, number: int) -> bytes | None:
+        """The timestamp of an entry, as the authority sent it. Raises OSError."""
+        try:
+            return self._path(number, "tsr").read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def missing(self) -> dict[int, str]:
+        """The entries that were to be stamped and are not: why. Raises OSError."""
+        told = {}
+        for path in self._folder.glob("*.why"):
+            with suppress(FileNotFoundError):  # just then it was stamped
+                if path.stem.isdigit():
+                    told[int(path.stem)] = path.read_text(encoding="utf-8")
+        return {number: why for number, why in told.items() if not self._path(number, "tsr").exists()}
+
+    def keep(self, number: int, answer: bytes) -> None:
+        """Keep a timestamp, whole or not at all, also if the power fails. Raises OSError."""
+        self._write(self._path(number, "tsr"), answer)
+        self._path(number, "why").unlink(missing_ok=True)
+
+    def note(self, number: int, why: str) -> None:
+        """Say why an entry has none. Raises OSError."""
+        self._write(self._path(number, "why"), why.encode())
+
+    def _path(self, number: int, end: str) -> Path:
+        return self._folder / f"{number:08}.{end}"
+
+    def _write(self, path: Path, content: bytes) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
