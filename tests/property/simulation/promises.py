@@ -282,6 +282,9 @@ class Promises:
             node = self.plan.node(key.step)
             if rollbacks != self.plan.is_rollback(key.step):
                 continue
+            # What a rollback has left in doubt is nobody's question any more; `finally` has its own.
+            if not rollbacks and state.record.rollback_code is not None and not key.round:
+                continue
             if task.status == "in_doubt" and task.gone and node.on_in_doubt == "verify" and node.verify is not None:
                 promise(
                     task.answer is not None and task.asked_in == self._session,
