@@ -13,7 +13,7 @@ from collections import Counter
 import pytest
 from simulation.history import play
 
-CHUNKS, SIZE = 40, 500
+CHUNKS, SIZE = 80, 250
 FIRST = int(os.environ.get("DURUN_SEEDS_FROM", "0"))
 
 
