@@ -14,7 +14,8 @@ from daemons.people import Person, people
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make users")
 
-GROUP = "durun-oncall"
+MARK = f"du{os.getpid()}"
+GROUP, RUNS, CAROL, DAVE, MALLORY = (f"{MARK}-{name}" for name in ("oncall", "runs", "carol", "dave", "mallory"))
 
 BOOK = """
 durun: 1
@@ -26,7 +27,7 @@ steps:
   - id: approved
     approval:
       message: Shall it be done?
-      approvers: [durun-carol, durun-dave]
+      approvers: [CAROL, DAVE]
       min_approvals: MANY
       timeout: 2h
       fields: {ticket: {type: string, pattern: '^T-[0-9]+$', required: true}}
@@ -46,7 +47,7 @@ class Runs:
 
     def start(self, many: int = 1) -> str:
         book = self.owner.home / "book.yaml"
-        book.write_text(BOOK.replace("MANY", str(many)))
+        book.write_text(BOOK.replace("MANY", str(many)).replace("CAROL", CAROL).replace("DAVE", DAVE))
         book.chmod(0o644)
         ran = self.owner.durun(self.home, "run", str(book), "--json")
         assert ran.returncode == 5, ran.stderr
@@ -85,7 +86,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with people(GROUP, "durun-runs", "durun-carol", "durun-dave", "durun-mallory") as found:
+    with people(GROUP, RUNS, CAROL, DAVE, MALLORY) as found:
         yield World(found)
 
 
@@ -112,7 +113,7 @@ def test_another_user_approves_and_the_owner_s_cron_goes_on(world: World, runs: 
     assert runs.effects == ["change", "act T-77"]
     (decided,) = runs.events(run, "task_decided")
     assert decided["by"]["uid"] == world.carol.uid
-    assert decided["by"]["user"] == "durun-carol"
+    assert decided["by"]["user"] == CAROL
     assert decided["advisory"] == ""
     assert decided["reason"] == "looks right"
     assert list((runs.home / "requests").iterdir()) == []
@@ -247,13 +248,13 @@ class TestForged:
 
     def test_who_it_says_it_is_decides_nothing(self, world: World, runs: Runs) -> None:
         run = runs.start()
-        by = {"uid": world.carol.uid, "loginuid": world.carol.uid, "user": "durun-carol"}
+        by = {"uid": world.carol.uid, "loginuid": world.carol.uid, "user": CAROL}
         writes(world.mallory, runs, run, world.mallory.uid, by=by)
         assert self.refused(runs, run, "none of the approvers")["uid"] == world.mallory.uid
 
     def test_a_variable_makes_nobody_another(self, world: World, runs: Runs) -> None:
         run = runs.start()
-        argv = ["env", f"SUDO_UID={world.carol.uid}", "USER=durun-carol", "LOGNAME=durun-carol"]
+        argv = ["env", f"SUDO_UID={world.carol.uid}", f"USER={CAROL}", f"LOGNAME={CAROL}"]
         said = world.mallory.durun_under(argv, runs.home, "approve", run, "--set", "ticket=T-1")
         assert said.returncode == 6
         assert self.refused(runs, run, "none of the approvers")["uid"] == world.mallory.uid

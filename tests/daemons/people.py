@@ -6,6 +6,7 @@ They are made by root, of which the tests' setup makes sure, and removed again.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -58,24 +59,37 @@ class Person(NamedTuple):
 
 @contextlib.contextmanager
 def people(group: str, *names: str) -> Iterator[list[Person]]:
-    """These users, each in a group of their own and in `group`, with homes that others may pass through. Needs root."""
+    """These users, each in a group of their own and in `group`, with homes that others may pass through. Needs root.
+
+    The names must be nobody else's: other processes of the tests make users, too.
+    """
     # Not in pytest's own folders, which it shuts to others.
     folder = Path(tempfile.mkdtemp(prefix="durun-people-"))
     folder.chmod(0o711)
-    subprocess.run(["groupadd", group], check=True)
     try:
-        for name in names:
-            home = folder / name
-            subprocess.run(["useradd", "-m", "-U", "-G", group, "-d", str(home), "-s", "/bin/sh", name], check=True)
+        with _alone():
+            subprocess.run(["groupadd", group], check=True)
+            for name in names:
+                home = str(folder / name)
+                subprocess.run(["useradd", "-m", "-U", "-G", group, "-d", home, "-s", "/bin/sh", name], check=True)
         found = [Person(name, pwd.getpwnam(name).pw_uid, folder / name) for name in names]
         for person in found:
             person.home.chmod(0o711)
         yield found
     finally:
         shutil.rmtree(folder)
-        for name in names:
-            subprocess.run(["userdel", name], check=False, stderr=subprocess.DEVNULL)
-        subprocess.run(["groupdel", group], check=False, stderr=subprocess.DEVNULL)
+        with _alone():
+            for name in names:
+                subprocess.run(["userdel", name], check=False, stderr=subprocess.DEVNULL)
+            subprocess.run(["groupdel", group], check=False, stderr=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One process at a time: useradd and its like give up where another one is at work on the same files."""
+    with (Path(tempfile.gettempdir()) / "durun-people.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _hidden(uid: int) -> bool:

@@ -17,7 +17,8 @@ from durun.sharing.answers import Answer, Forged, answer, answers
 from durun.sharing.places import Shared, require_shared, share, shared
 from durun.sharing.questions import Question, publish, published
 
-GROUP = "durun-approvers"
+MARK = f"du{os.getpid()}"
+GROUP, OWNER, ALICE, BOB = (f"{MARK}-{name}" for name in ("approvers", "owner", "alice", "bob"))
 RUN, NONCE = "r1", "aa11"
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make users")
@@ -43,7 +44,7 @@ class Users:
 
 @pytest.fixture(scope="module")
 def users() -> Iterator[Users]:
-    with people(GROUP, "durun-owner", "durun-alice", "durun-bob") as found:
+    with people(GROUP, OWNER, ALICE, BOB) as found:
         yield Users(found)
 
 
