@@ -75,7 +75,9 @@ def test_a_head_is_stamped_and_openssl_proves_it_from_the_bundle(operator, autho
     bundled = operator("verify", "one.tar.gz", "--json", "--tsa-ca", stamper.ca, env=elsewhere).json
     assert bundled["stamps"] == [told]
     with tarfile.open(operator.place / "one.tar.gz") as archive:
-        archive.extractall(operator.place / "out", filter="data")
+        # Python before 3.11.4 has no filters.
+        filtered = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        archive.extractall(operator.place / "out", **filtered)
     (folder,) = (operator.place / "out").iterdir()
     body = folder / "register" / f"{told['entry']:08}.json"
     assert body.with_suffix(".tsr").read_bytes() == stamp.read_bytes()
