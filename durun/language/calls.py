@@ -112,3 +112,18 @@ def read_targets(reader: Reader, raw: Json, path: Path, shell: Shell) -> TargetS
 
 def _axes(reader: Reader, raw: Mapping[str, Json], path: Path) -> dict[str, Value]:
     return {name: reader.value(values, (*path, name)) for name, values in raw.items()}
+
+
+def run_or_http(reader: Reader, raw: Mapping[str, Json], path: Path, name: str, says: str) -> str | None:
+    """Which of both stands under the key `name`; None for neither. Notes that, and when both do.
+
+    `says` is what one of its kind says: `a verify asks one thing`.
+    """
+    given = [key for key in ("run", "http") if key in raw]
+    if not given:
+        reader.problem(f"`{name}` needs `run:` or `http:`", path, "write `run:`, or `http: {url: …}`", at_key=True)
+        return None
+    if len(given) > 1:
+        message = f"{says}, and this one has `run` and `http`"
+        reader.problem(message, (*path, "http"), "keep one of them", at_key=True)
+    return given[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from durun.language.calls import read_call
+from durun.language.calls import read_call, run_or_http
 from durun.language.diagnostics import Path
 from durun.language.http import call_of, read_request, sources
 from durun.language.values import Reader
@@ -34,14 +34,10 @@ def read_poll(reader: Reader, item: Mapping[str, Json], path: Path, shell: Shell
     """What a step that stands at `path` asks; None: nothing. Its env and the like stand beside `wait_for`."""
     raw: Mapping[str, Json] = item.get(KEY, {})
     at = (*path, KEY)
-    given = [key for key in ("run", "http") if key in raw]
-    if not given:
-        reader.problem("`wait_for` needs `run:` or `http:`", at, "write `run:`, or `http: {url: …}`", at_key=True)
+    kind = run_or_http(reader, raw, at, KEY, "a `wait_for` asks one thing")
+    if kind is None:
         return None
-    if len(given) > 1:
-        message = "a `wait_for` asks one thing, and this one has `run` and `http`"
-        reader.problem(message, (*at, "http"), "keep one of them", at_key=True)
-    if given[0] == "run":
+    if kind == "run":
         surroundings = {key: value for key, value in item.items() if key != "timeout"}
         call = read_call(reader, {**surroundings, "run": raw["run"]}, path, shell, inside=(KEY,))
         poll = Poll(call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from durun.language.calls import read_call
+from durun.language.calls import read_call, run_or_http
 from durun.language.diagnostics import Path, did_you_mean
 from durun.language.graph import Graph
 from durun.language.http import call_of, is_safe, read_request
@@ -23,14 +23,11 @@ def read_rollback(
 
     `timeout` and `retry` are the default ones. None: it does nothing.
     """
-    given = [key for key in ("run", "http") if key in raw]
-    if not given or step.call is None:
-        reader.problem("`rollback` needs `run:` or `http:`", path, "write `run:`, or `http: {url: …}`", at_key=True)
+    # What does nothing leaves nothing to undo, whatever stands here.
+    kind = run_or_http(reader, raw if step.call is not None else {}, path, "rollback", "a rollback does one thing")
+    if kind is None or step.call is None:
         return None
-    if len(given) > 1:
-        message = "a rollback does one thing, and this one has `run` and `http`"
-        reader.problem(message, (*path, "http"), "keep one of them", at_key=True)
-    idempotent = raw.get("idempotent", given[0] == "http" and is_safe(raw["http"]))
+    idempotent = raw.get("idempotent", kind == "http" and is_safe(raw["http"]))
     call = under(step.call, _call(reader, raw, path, step.call, timeout, repeatable=bool(idempotent)))
     verify = read_verify(reader, raw["verify"], (*path, "verify"), call, {}) if "verify" in raw else None
     ttl = idempotent.get("ttl") if isinstance(idempotent, dict) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from durun.language.calls import read_call
+from durun.language.calls import read_call, run_or_http
 from durun.language.diagnostics import Path
 from durun.language.http import call_of, read_request, read_statuses
 from durun.language.values import Reader
@@ -26,17 +26,11 @@ def read_verify(
 
     `outputs`: those of the step that an answer's status or headers give (`durun.language.http.sources`).
     """
-    given = [key for key in ("run", "http") if key in raw]
-    if not given:
-        reader.problem("`verify` needs `run:` or `http:`", path, "write `run:`, or `http: {url: …}`", at_key=True)
+    kind = run_or_http(reader, raw, path, "verify", "a verify asks one thing")
+    if kind is None:
         return None
-    if len(given) > 1:
-        message = "a verify asks one thing, and this one has `run` and `http`"
-        reader.problem(message, (*path, "http"), "keep one of them", at_key=True)
-    if given[0] == "run":
-        verify = _by_command(reader, raw, path, step)
-    else:
-        verify = _by_request(reader, raw, path, step, outputs)
+    by_command = kind == "run"
+    verify = _by_command(reader, raw, path, step) if by_command else _by_request(reader, raw, path, step, outputs)
     settle = reader.duration(raw.get("settle"), (*path, "settle"))
     call = under(step, verify.call)
     return verify._replace(call=call, before=bool(raw.get("before")), after=bool(raw.get("after")), settle=settle)
