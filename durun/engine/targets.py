@@ -8,8 +8,7 @@ from durun.engine.ledger import Ledger
 from durun.engine.tasks import Tasks
 from durun.errors import DurunError
 from durun.language.expressions import render
-from durun.language.plain import to_text
-from durun.language.targets import TargetError, as_targets, matrix, parse_targets_file, parse_targets_text
+from durun.language.targets import TargetError, as_targets, listed, parse_targets_text
 from durun.model.event import TargetsResolved
 from durun.model.foresight import to_be_repeated
 from durun.model.runbook import TargetsFile, TargetsMatrix, TargetsValue
@@ -40,14 +39,8 @@ class Targets:
     def listed(self, key: TaskKey, source: TargetsValue | TargetsFile | TargetsMatrix) -> Json:
         """The values of the targets, as the runbook says them. Raises ExpressionError, TargetError."""
         scope = self._tasks.values.scope(key)
-        match source:
-            case TargetsValue(value):
-                return render(value, scope)
-            case TargetsMatrix(axes):
-                return matrix({name: render(values, scope) for name, values in axes.items()})
-            case TargetsFile(path):
-                name = to_text(render(path, scope))
-                return parse_targets_file(self._read_file(self._tasks.values.frame(key.step).beside(name)), name)
+        frame = self._tasks.values.frame(key.step)
+        return listed(source, scope, lambda name: self._read_file(frame.beside(name)))
 
     def differing(self) -> list[str]:
         """A line for each fan-out whose file lists other targets now than when they were fixed."""
@@ -57,13 +50,11 @@ class Targets:
             if fan_out is None or not isinstance(fan_out.source, TargetsFile) or resolved.skipped:
                 continue
             try:
-                listed = self.listed(TaskKey(step, None, round_), fan_out.source)
+                now = self.listed(TaskKey(step, None, round_), fan_out.source)
             except DurunError as error:
-                listed = error.message
-            listed = (
-                [_without(fan_out.secret_fields, value) for value in listed] if isinstance(listed, list) else listed
-            )
-            if not self._ledger.state.created.only_targets and listed != list(resolved.index.values()):
+                now = error.message
+            now = [_without(fan_out.secret_fields, value) for value in now] if isinstance(now, list) else now
+            if not self._ledger.state.created.only_targets and now != list(resolved.index.values()):
                 lines.append(f"the targets of {step} are listed differently now; those of the start hold")
         return lines
 

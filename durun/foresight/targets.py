@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from durun.errors import DurunError
 from durun.language.expressions import PathPart, expressions_in, references, render
 from durun.language.frames import Frame, Frames
-from durun.language.plain import to_text
-from durun.language.targets import TargetError, as_targets, matrix, parse_targets_file
+from durun.language.targets import TargetError, as_targets, listed
 from durun.model.runbook import FanOut, Runbook, TargetsFile, TargetsMatrix, TargetsRun, TargetsValue
 from durun.model.values import Json, Value
 
@@ -50,7 +49,7 @@ def _listed(step: str, fan_out: FanOut, frame: Frame, scope: Mapping[str, Any], 
     if later := _later(written, None if frame.outer is None else scope["inputs"]):
         return Listed(None, f"its targets depend on {later}")
     try:
-        values = _values(source, scope, place)
+        values = listed(source, scope, lambda name: _read(place, name))
         targets = as_targets(values, fan_out.target_key, step, lambda value, more: render(value, {**scope, **more}))
     except DurunError as error:
         return Listed(None, error.message, True)
@@ -72,15 +71,8 @@ def _is_late(path: Sequence[PathPart], inputs: Mapping[str, Json] | None) -> boo
     return inputs is not None and path[0] == "inputs" and (len(path) == 1 or path[1] not in inputs)
 
 
-def _values(source: TargetsValue | TargetsFile | TargetsMatrix, scope: Mapping[str, Any], place: str) -> Json:
-    match source:
-        case TargetsValue(value):
-            return render(value, scope)
-        case TargetsMatrix(axes):
-            return matrix({name: render(values, scope) for name, values in axes.items()})
-        case TargetsFile(path):
-            name = to_text(render(path, scope))
-            try:
-                return parse_targets_file((Path(place) / name).read_bytes(), name)
-            except OSError as error:
-                raise TargetError(f"{name} can't be read: {error.strerror}") from error
+def _read(place: str, name: str) -> bytes:
+    try:
+        return (Path(place) / name).read_bytes()
+    except OSError as error:
+        raise TargetError(f"{name} can't be read: {error.strerror}") from error

@@ -9,7 +9,9 @@ from typing import Any
 
 from durun.errors import DurunError
 from durun.language.data import NotData, parse_json, read_data
+from durun.language.expressions import render
 from durun.language.plain import kind_of, to_text
+from durun.model.runbook import TargetsFile, TargetsMatrix, TargetsValue
 from durun.model.task import Target
 from durun.model.values import Json, Value
 
@@ -27,6 +29,23 @@ class TargetError(DurunError):
     """The targets of a step can't be used: no list, no key, a key twice."""
 
     code = "targets"
+
+
+def listed(
+    source: TargetsValue | TargetsFile | TargetsMatrix, scope: Mapping[str, Any], read: Callable[[str], bytes]
+) -> Json:
+    """The values of the targets, as the runbook says them; `read` gives a file by the name that stands there.
+
+    Raises ExpressionError, TargetError, and whatever `read` raises.
+    """
+    match source:
+        case TargetsValue(value):
+            return render(value, scope)
+        case TargetsMatrix(axes):
+            return matrix({name: render(values, scope) for name, values in axes.items()})
+        case TargetsFile(path):
+            name = to_text(render(path, scope))
+            return parse_targets_file(read(name), name)
 
 
 def as_targets(value: Json, key: Value | None, where: str, render: Render) -> tuple[Target, ...]:
