@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ _FOLDER = Path(__file__).parent / "engines"
 
 if TYPE_CHECKING:
     from contract_engines.rig import Rig
+    from contract_engines.script import Does
 
 
 def _load() -> None:
@@ -28,6 +29,22 @@ def _load() -> None:
 
 if "contract_engines" not in sys.modules:
     _load()
+
+
+@pytest.fixture
+def does() -> Callable[..., Does]:
+    """What a step does: `does(7)`, `does(outputs={...})`, `does(signal=9)`, `does(waits=True)`."""
+    from contract_engines.script import Does
+
+    return Does
+
+
+@pytest.fixture
+def crash() -> type[BaseException]:
+    """What ends an engine like a kill -9."""
+    from contract_engines.script import Crash
+
+    return Crash
 
 
 @pytest.fixture(params=["local", "memory"])

@@ -17,21 +17,6 @@ if TYPE_CHECKING:
     from contract_engines.script import Does
 
 
-@pytest.fixture
-def does() -> Callable[..., Does]:
-    """What a step does: `does(7)`, `does(outputs={...})`, `does(signal=9)`, `does(waits=True)`."""
-    from contract_engines.script import Does
-
-    return Does
-
-
-@pytest.fixture
-def crash() -> type[BaseException]:
-    from contract_engines.script import Crash
-
-    return Crash
-
-
 def chain(*steps: str) -> str:
     """Steps of these names, one after the other."""
     return "steps:\n" + "".join(f"  - {{id: {step}, run: [ACT, run]}}\n" for step in steps)

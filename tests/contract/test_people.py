@@ -29,13 +29,6 @@ ADA = {"uid": 1000, "user": "ada"}
 EVE = {"uid": 1002, "user": "eve"}
 
 
-@pytest.fixture
-def does() -> Any:
-    from contract_engines.script import Does
-
-    return Does
-
-
 def test_a_run_that_waits_for_people_parks_and_says_what_is_asked(rig: Rig) -> None:
     outcome = rig.start(STEPS, inputs={"who": "app"})
     assert (outcome.status, outcome.exit_code) == ("waiting", 5)

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from contract_engines.rig import Rig
-    from contract_engines.script import Does
-
-
-@pytest.fixture
-def does() -> Callable[..., Does]:
-    from contract_engines.script import Does
-
-    return Does
 
 
 POLLED = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,21 +11,6 @@ from durun.model import event as ev
 
 if TYPE_CHECKING:
     from contract_engines.rig import Rig
-    from contract_engines.script import Does
-
-
-@pytest.fixture
-def does() -> Callable[..., Does]:
-    from contract_engines.script import Does
-
-    return Does
-
-
-@pytest.fixture
-def crash() -> type[BaseException]:
-    from contract_engines.script import Crash
-
-    return Crash
 
 
 AUTOMATIC = "on_failure: rollback\n"
