@@ -74,12 +74,12 @@ def whoami() -> dict[str, Json]:
     That is `loginuid` and `login_user`; both are None where nobody did.
     """
     uid, login = os.getuid(), _login_uid()
-    user = _user_name(uid)
+    user = user_name(uid)
     return {
         "uid": uid,
         "user": user,
         "loginuid": login,
-        "login_user": user if login == uid else None if login is None else _user_name(login),
+        "login_user": user if login == uid else None if login is None else user_name(login),
         "sudo_uid": os.environ.get("SUDO_UID"),
         "tty": _terminal(),
         "host": os.uname().nodename,
@@ -109,7 +109,8 @@ def answers_to(uid: int, names: Collection[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _user_name(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """What the user is called here: the number itself, where it has no name."""
     import pwd
 
     try:

@@ -17,7 +17,7 @@ from durun.config import answers_to, load_config, whoami
 from durun.engine.api import DecideRequest, ResumeRequest
 from durun.errors import Busy, NotAllowed, UsageError
 from durun.journal.reading import moment
-from durun.model.people import VERDICTS, conclusion, person
+from durun.model.people import VERDICTS, YES, conclusion, person
 from durun.model.runbook import Input
 from durun.model.state import RunState
 from durun.model.status import ENDED
@@ -39,7 +39,7 @@ class Word(NamedTuple):
     @property
     def is_yes(self) -> bool:
         """Whether values go with it."""
-        return self.verdict in ("approve", "complete")
+        return self.verdict in YES
 
 
 def say(

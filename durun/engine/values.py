@@ -16,22 +16,9 @@ from durun.model.clock import to_iso
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook, Step
 from durun.model.state import RunState
-from durun.model.status import TaskStatus
+from durun.model.status import WORST_FIRST, TaskStatus
 from durun.model.task import TaskKey
 from durun.model.values import Json
-
-_WORST: tuple[TaskStatus, ...] = (
-    "in_doubt",
-    "failed",
-    "cancelled",
-    "running",
-    "waiting",
-    "pending",
-    "succeeded",
-    "rolled_back",
-    "skipped",
-)
-"""Of several tasks, the first of these that any of them is."""
 
 
 class _View(Mapping[str, Any]):
@@ -144,7 +131,7 @@ class Values:
             found = {self.status(leaf, key, round_) for leaf in self.plan.leaves(step_id) for key in keys}
         else:
             found = {self.status(child, target, round_) for child in node.children}
-        return next((status for status in _WORST if status in found), "skipped")
+        return next((status for status in WORST_FIRST if status in found), "skipped")
 
     def outputs(self, step_id: str, target: str | None, round_: int) -> Mapping[str, Json]:
         """The outputs of a step, so far: a group's are rendered from what is in it."""

@@ -15,6 +15,9 @@ VERDICTS: Mapping[WaitKind, tuple[Verdict, ...]] = {
 }
 """What can be said about what a task waits for."""
 
+YES: frozenset[Verdict] = frozenset({"approve", "complete"})
+NO: frozenset[Verdict] = frozenset({"reject", "fail"})
+
 DENIED, EXPIRED, NOT_DONE = "denied", "expired", "manual"
 """Codes of failures: somebody said no, nobody said anything in time, a person could not do the step."""
 
@@ -44,9 +47,9 @@ def conclusion(waiting: Waiting, now: float) -> Granted | Denied | None:
     What was said in time holds, however late it is looked at.
     """
     for said in waiting.decisions:
-        if said.verdict in ("reject", "fail"):
+        if said.verdict in NO:
             return _denied(said)
-    yes = [said for said in waiting.decisions if said.verdict in ("approve", "complete")]
+    yes = [said for said in waiting.decisions if said.verdict in YES]
     if len({person(said.by) for said in yes}) >= wanted(waiting):
         return Granted({name: value for said in yes for name, value in said.fields.items()}, _granted(yes))
     if waiting.until is not None and waiting.until <= now:

@@ -37,6 +37,19 @@ TASK_STATUSES: tuple[TaskStatus, ...] = (
     "in_doubt",
     "rolled_back",
 )
+WORST_FIRST: tuple[TaskStatus, ...] = (
+    "in_doubt",
+    "failed",
+    "cancelled",
+    "running",
+    "waiting",
+    "pending",
+    "succeeded",
+    "rolled_back",
+    "skipped",
+)
+"""Of several tasks together, the first of these that any of them is."""
+
 RUN_STATUSES: tuple[RunStatus, ...] = (
     "pending",
     "running",

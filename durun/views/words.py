@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from durun.model import event as ev
 from durun.model.event import Event, TaskEvent, key_of
-from durun.model.people import name_of
+from durun.model.people import NO, name_of
 from durun.model.task import TaskState, Waiting
 from durun.views.people import said_text, waits_for
 from durun.views.text import counted, duration, local_time, one_line, task_name
@@ -70,7 +70,7 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
         case ev.TaskWaiting():
             return Line(f"{name} {_waits(event)}")
         case ev.TaskDecided():
-            return Line(f"{name} {said_text(event)}", wrong=event.verdict in ("reject", "fail"))
+            return Line(f"{name} {said_text(event)}", wrong=event.verdict in NO)
         case ev.DecisionRefused():
             return Line(
                 f"{name}: {event.verdict} by {one_line(name_of(event.by))} does not count: {event.why}", wrong=True

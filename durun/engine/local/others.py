@@ -7,11 +7,10 @@ kept in the run's folder, where its owner is still the one whom the kernel has t
 from __future__ import annotations
 
 import contextlib
-import pwd
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from durun.config import answers_to
+from durun.config import answers_to, user_name
 from durun.engine.api import DecideRequest
 from durun.engine.local.asked_of_others import described
 from durun.engine.people import decided
@@ -22,7 +21,7 @@ from durun.journal.reading import moment, read_state
 from durun.language.fields import given_fields
 from durun.model.clock import Clock
 from durun.model.event import DecisionRefused, TaskDecided
-from durun.model.people import VERDICTS
+from durun.model.people import VERDICTS, YES
 from durun.model.runbook import Input
 from durun.model.state import RunState
 from durun.model.status import FINAL
@@ -131,7 +130,7 @@ def _judged(state: RunState, one: Answer | Forged, now: float) -> TaskDecided | 
     """What is recorded of an answer. Raises NotAllowed where no task is left that it could be about."""
     key = _meant(state, one)
     if isinstance(one, Forged):
-        by = {"uid": one.uid, "user": _user(one.uid), "file": one.name}
+        by = {"uid": one.uid, "user": "?" if one.uid is None else user_name(one.uid), "file": one.name}
         return DecisionRefused(**key._asdict(), verdict="approve", by=by, why=f"the file {one.name} {one.why}")
     content = one.content
     waiting = state.tasks[key].waiting
@@ -141,12 +140,13 @@ def _judged(state: RunState, one: Answer | Forged, now: float) -> TaskDecided | 
     refused = DecisionRefused(**key._asdict(), verdict="approve", by=by, why="", nonce=nonce_of(one.name))
     if waiting is None or verdict not in VERDICTS.get(waiting.kind, ()):
         return refused._replace(why=f"the file {one.name} holds no such decision")
-    try:
-        fields = given_fields(_texts(content.get("set")), {n: Input(**field) for n, field in asked["fields"].items()})
-    except UsageError as error:
-        if verdict in ("approve", "complete"):
+    fields: Mapping[str, Json] = {}
+    if verdict in YES:
+        declared = {name: Input(**field) for name, field in asked["fields"].items()}
+        try:
+            fields = given_fields(_texts(content.get("set")), declared)
+        except UsageError as error:
             return refused._replace(why=error.message)
-        fields = {}
     names = answers_to(one.uid, asked.get("approvers", ()))
     reason, digest = _text(content.get("reason")), _text(content.get("digest"))
     request = DecideRequest(state.record.id, key, verdict, by, names, nonce_of(one.name), digest, reason, fields, ())
@@ -169,16 +169,9 @@ def _author(one: Answer) -> dict[str, Json]:
     """Who decided: by what the kernel says of the file. What the file itself says of it is recorded as a claim."""
     told = one.content.get("by")
     claims = {name: told.get(name) for name in ("loginuid", "sudo_uid", "tty")} if isinstance(told, dict) else {}
-    by: dict[str, Json] = {"uid": one.uid, "user": _user(one.uid), "file": one.name}
+    by: dict[str, Json] = {"uid": one.uid, "user": user_name(one.uid), "file": one.name}
     by["claims"] = {name: value for name, value in claims.items() if isinstance(value, int | str) and value != ""}
     return by | ({"written_by": 0} if one.advisory else {})
-
-
-def _user(uid: int | None) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name if uid is not None else "?"
-    except (KeyError, OverflowError):
-        return str(uid)
 
 
 def _text(value: Json) -> str:

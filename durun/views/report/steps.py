@@ -9,23 +9,12 @@ from typing import NamedTuple
 from durun.model.clock import to_iso
 from durun.model.runbook import Action, Expression, Runbook, Step, Template
 from durun.model.state import RunState
-from durun.model.status import TASK_STATUSES, TaskStatus
+from durun.model.status import TASK_STATUSES, WORST_FIRST
 from durun.model.task import TaskKey, TaskState
 from durun.views.text import counted, counts_text, duration, one_line, spoken
 
 MOST_BAD, MOST_GOOD = 200, 2000
 """How many targets of a step are listed that need a look, and that do not."""
-_WORST: tuple[TaskStatus, ...] = (
-    "in_doubt",
-    "failed",
-    "cancelled",
-    "running",
-    "waiting",
-    "pending",
-    "succeeded",
-    "rolled_back",
-    "skipped",
-)
 _BAD = frozenset({"in_doubt", "failed", "cancelled"})
 _LONG = 2000
 
@@ -99,7 +88,7 @@ def looks_of(runbook: Runbook, state: RunState) -> dict[str, tuple[str, str]]:
     for step in reversed(runbook.every_step()):
         if step.steps:
             inside = {found[inner.id][0] for inner in step.steps}
-            status = next((one for one in _WORST if one in inside), "pending")
+            status = next((one for one in WORST_FIRST if one in inside), "pending")
             found[step.id] = (status, spoken(status))
         else:
             found[step.id] = standing(members.get(step.id, []))
@@ -111,7 +100,7 @@ def standing(tasks: Tasks) -> tuple[str, str]:
     if not tasks:
         return "pending", spoken("pending")
     counts = Counter(task.status for _, task in tasks)
-    status = next(one for one in _WORST if counts.get(one))
+    status = next(one for one in WORST_FIRST if counts.get(one))
     if len(tasks) == 1:
         return status, spoken(status)
     return status, counts_text((one, counts[one]) for one in TASK_STATUSES)
