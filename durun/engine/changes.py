@@ -7,9 +7,10 @@ from typing import Any
 
 from durun.engine.tasks import definition_of
 from durun.errors import Changed
-from durun.model.plan import ROLLBACK, Plan
+from durun.model.plan import Plan
 from durun.model.runbook import Include, Input, Runbook, Step, inputs_step
 from durun.model.state import RunState
+from durun.model.task import ROLLBACK
 
 _OPEN = ("running", "in_doubt", "succeeded", "rolled_back")
 """Statuses of tasks whose step must stay what it is."""

@@ -15,11 +15,10 @@ from durun.language.inputs import digest_of
 from durun.language.load import load
 from durun.model.clock import Clock
 from durun.model.event import CancelRequested, Event, RollbackRequested, RunCreated, RunParked, TaskSettled
-from durun.model.plan import ROLLBACK
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.model.status import ENDED, FINAL, RUN_STATUSES
-from durun.model.task import RunRecord
+from durun.model.task import ROLLBACK, RunRecord
 from durun.model.values import Json
 
 Made = TypeVar("Made", bound=Event)

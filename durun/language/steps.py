@@ -28,7 +28,6 @@ from durun.language.targets import KEY_FIELDS, as_targets, matrix
 from durun.language.values import Reader
 from durun.language.verify import read_verify
 from durun.language.waiting import read_wait
-from durun.model.plan import ROLLBACK
 from durun.model.runbook import (
     Action,
     Call,
@@ -45,6 +44,7 @@ from durun.model.runbook import (
     TargetsValue,
     Verify,
 )
+from durun.model.task import ROLLBACK
 from durun.model.values import Json
 
 _WAITS: Final = ("wait", "wait_for", "approval", "manual")

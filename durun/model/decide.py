@@ -44,8 +44,8 @@ from durun.model.privilege import closable
 from durun.model.progress import Progress
 from durun.model.retry import delay
 from durun.model.status import ENDED, RunStatus
-from durun.model.task import TaskKey, TaskState
-from durun.model.undo import unclear, undo_key
+from durun.model.task import TaskKey, TaskState, undo_key
+from durun.model.undo import unclear
 
 __all__ = [
     "Ask",

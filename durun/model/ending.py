@@ -8,7 +8,8 @@ from durun.model.plan import Plan
 from durun.model.resume import failed_tasks
 from durun.model.state import RunState
 from durun.model.status import RunStatus
-from durun.model.undo import standing, to_undo, undo_key
+from durun.model.task import undo_key
+from durun.model.undo import standing, to_undo
 
 
 def exit_code_in(plan: Plan, state: RunState, status: RunStatus) -> int:

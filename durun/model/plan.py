@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from durun.model.runbook import InDoubtPolicy, UndoWhen
-from durun.model.task import TaskKey
+from durun.model.task import TaskKey, undone_by
 
 FREE_REPEATS = 5
 """How often an attempt that never began, or that a verify proved not done, is repeated for free."""
@@ -66,15 +66,6 @@ class FanOutPolicy(NamedTuple):
         while starts[-1] + (size := sizes[min(len(starts) - 1, len(sizes) - 1)]) < total:
             starts.append(starts[-1] + size)
         return starts
-
-
-ROLLBACK = "@rollback"
-"""What the name of the task that undoes a step's has after the step's id."""
-
-
-def undone_by(step: str) -> str:
-    """The step that is undone by a rollback of this name; its own name for a step."""
-    return step.removesuffix(ROLLBACK)
 
 
 class Node(NamedTuple):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from durun.model.plan import ROLLBACK, Node, Plan, Retry, forgiven
+from durun.model.plan import Node, Plan, Retry, forgiven
 from durun.model.retry import will_retry
 from durun.model.state import RunState
 from durun.model.status import ENDED
-from durun.model.task import TaskKey, TaskState
+from durun.model.task import ROLLBACK, TaskKey, TaskState
 
 _GOOD = frozenset({"succeeded", "skipped"})
 _ENDED = _GOOD | {"cancelled", "rolled_back"}

@@ -13,11 +13,11 @@ from durun.model.fan import FanPart
 from durun.model.foresight import asked_early
 from durun.model.group import GroupPart
 from durun.model.parts import FINE, IDLE, Load, Part, TaskPart, being_asked, sum_of
-from durun.model.plan import FanOutPolicy, Node, Plan, undone_by
+from durun.model.plan import FanOutPolicy, Node, Plan
 from durun.model.privilege import Granted, stands_wrong
 from durun.model.state import RunState
-from durun.model.task import TaskKey, TaskState
-from durun.model.undo import UndoPart, in_blocks, undo_key
+from durun.model.task import TaskKey, TaskState, undo_key, undone_by
+from durun.model.undo import UndoPart, in_blocks
 
 Path: TypeAlias = tuple[tuple[GroupPart | FanPart, str], ...]
 """The parts around a part from the outside in, each with the name (child or target) under which it goes on."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from durun.model.event import TaskReopened, TaskRolledBack
-from durun.model.plan import Plan, forgiven, forgiving, undone_by
+from durun.model.plan import Plan, forgiven, forgiving
 from durun.model.privilege import closed_early, is_done
 from durun.model.state import RunState
-from durun.model.task import CLOSED_EARLY, TaskKey, TaskState
-from durun.model.undo import undo_key
+from durun.model.task import CLOSED_EARLY, TaskKey, TaskState, undo_key, undone_by
 
 
 def failed_tasks(plan: Plan, state: RunState) -> list[TaskKey]:

@@ -36,6 +36,20 @@ class TaskKey(NamedTuple):
         return self.step if self.target is None else f"{self.step}[{self.target}]"
 
 
+ROLLBACK = "@rollback"
+"""What the name of the task that undoes a step's has after the step's id."""
+
+
+def undone_by(step: str) -> str:
+    """The step that is undone by a rollback of this name; its own name for a step."""
+    return step.removesuffix(ROLLBACK)
+
+
+def undo_key(key: TaskKey) -> TaskKey:
+    """The task that undoes what this one did."""
+    return key._replace(step=f"{key.step}{ROLLBACK}")
+
+
 class Target(NamedTuple):
     """A resolved target: its key, and the value that `target` has in expressions."""
 

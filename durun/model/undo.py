@@ -11,14 +11,9 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 
 from durun.model.parts import IDLE, Load, Standing, TaskPart, sum_of
-from durun.model.plan import ROLLBACK, Node, Plan
+from durun.model.plan import Node, Plan
 from durun.model.state import RunState
-from durun.model.task import TaskKey, TaskState
-
-
-def undo_key(key: TaskKey) -> TaskKey:
-    """The task that undoes what this one did."""
-    return key._replace(step=f"{key.step}{ROLLBACK}")
+from durun.model.task import TaskKey, TaskState, undo_key
 
 
 def undoable(node: Node, task: TaskState) -> bool:

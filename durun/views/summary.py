@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from shlex import quote
 
-from durun.model.plan import ROLLBACK
 from durun.model.state import RunState
 from durun.model.status import DRIVEN, TASK_STATUSES, RunStatus, TaskStatus
-from durun.model.task import RunRecord, TaskKey, TaskState
-from durun.model.undo import undo_key
+from durun.model.task import ROLLBACK, RunRecord, TaskKey, TaskState, undo_key
 from durun.model.values import Json
 from durun.views.people import answers, asked_lines
 from durun.views.text import counted, counts_text, duration, local_time, one_line, spoken, task_name, value_text

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from durun.model import event as ev
 from durun.model.event import Event, TaskEvent, key_of
-from durun.model.plan import ROLLBACK, Plan, undone_by
+from durun.model.plan import Plan
 from durun.model.state import RunState
 from durun.model.status import TaskStatus
-from durun.model.task import TaskKey
+from durun.model.task import ROLLBACK, TaskKey, undone_by
 
 MARKS: Mapping[TaskStatus, str] = {
     "pending": "·",

@@ -29,8 +29,7 @@ from durun.model.event import (
     TaskSucceeded,
 )
 from durun.model.runbook import Runbook
-from durun.model.task import TaskKey
-from durun.model.undo import undo_key
+from durun.model.task import TaskKey, undo_key
 
 
 class Performer:

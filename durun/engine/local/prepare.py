@@ -23,10 +23,10 @@ from durun.language.plain import to_text
 from durun.model.clock import Clock
 from durun.model.copies import copy_name
 from durun.model.duration import parse_duration
-from durun.model.plan import Plan, undone_by
+from durun.model.plan import Plan
 from durun.model.runbook import Call, Runbook
 from durun.model.state import RunState
-from durun.model.task import TaskKey
+from durun.model.task import TaskKey, undone_by
 from durun.model.values import Json, Value
 
 if TYPE_CHECKING:

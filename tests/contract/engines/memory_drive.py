@@ -30,8 +30,7 @@ from durun.model.outcome import Exit, ExitCodes, answer_of, exit_code_of, judge
 from durun.model.plan import FREE_REPEATS
 from durun.model.runbook import Call, Runbook, TargetsRun
 from durun.model.status import ENDED
-from durun.model.task import TaskKey
-from durun.model.undo import undo_key
+from durun.model.task import TaskKey, undo_key
 
 IDLE_TURNS = 100
 """Turns in which nothing happens: then a test waits for what will never come."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from durun.model.doubt import stuck
-from durun.model.plan import Node, Plan, undone_by
+from durun.model.plan import Node, Plan
 from durun.model.retry import will_retry
 from durun.model.state import RunState
-from durun.model.task import TaskKey, TaskState
+from durun.model.task import TaskKey, TaskState, undone_by
 from simulation.world import Broken
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from durun.model.plan import ROLLBACK, FanOutPolicy, Node, Plan, Retry, Share, VerifyPolicy
+from durun.model.plan import FanOutPolicy, Node, Plan, Retry, Share, VerifyPolicy
+from durun.model.task import ROLLBACK
 
 
 def foresee(plan: Plan, asking: set[str], rng: Random) -> None:

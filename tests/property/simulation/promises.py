@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from durun.model import decide as do
 from durun.model import event as ev
-from durun.model.plan import FREE_REPEATS, ROLLBACK, Node, Plan
+from durun.model.plan import FREE_REPEATS, Node, Plan
 from durun.model.progress import Progress
 from durun.model.state import RunState
 from durun.model.status import FINAL
-from durun.model.task import RunRecord, TaskKey
+from durun.model.task import ROLLBACK, RunRecord, TaskKey
 from simulation.oracle import Oracle, promise
 from simulation.store import Store
 from simulation.world import World

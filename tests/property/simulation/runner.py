@@ -13,8 +13,7 @@ from durun.model.plan import FREE_REPEATS
 from durun.model.progress import Progress
 from durun.model.resume import failed_rollbacks, retried_tasks, wanted_again
 from durun.model.status import ENDED, RESUMABLE
-from durun.model.task import TaskKey
-from durun.model.undo import undo_key
+from durun.model.task import TaskKey, undo_key
 from simulation.promises import Promises
 from simulation.store import Store
 from simulation.world import DONE, NOT_DONE, Broken, Process, World
