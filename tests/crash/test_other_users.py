@@ -45,11 +45,11 @@ class Runs:
         self.home = owner.home / folder.name
         assert owner.durun(self.home, "doctor", "--share", group).returncode in (0, 1)
 
-    def start(self, many: int = 1) -> str:
-        book = self.owner.home / "book.yaml"
-        book.write_text(BOOK.replace("MANY", str(many)).replace("CAROL", CAROL).replace("DAVE", DAVE))
-        book.chmod(0o644)
-        ran = self.owner.durun(self.home, "run", str(book), "--json")
+    def start(self, many: int = 1, book: str = BOOK) -> str:
+        path = self.owner.home / "book.yaml"
+        path.write_text(book.replace("MANY", str(many)).replace("CAROL", CAROL).replace("DAVE", DAVE))
+        path.chmod(0o644)
+        ran = self.owner.durun(self.home, "run", str(path), "--json")
         assert ran.returncode == 5, ran.stderr
         return str(json.loads(ran.stdout.splitlines()[-1])["run"])
 
@@ -119,6 +119,22 @@ def test_another_user_approves_and_the_owner_s_cron_goes_on(world: World, runs: 
     assert list((runs.home / "requests").iterdir()) == []
     (kept,) = (runs.home / "runs" / run / "answers").iterdir()
     assert kept.stat().st_uid == world.carol.uid
+
+
+def test_a_secret_of_the_run_in_what_they_say_is_not_recorded(world: World, runs: Runs) -> None:
+    key = runs.owner.home / "pager.key"
+    key.write_text("a-key-for-the-pager\n")
+    os.chown(key, runs.owner.uid, -1)
+    key.chmod(0o600)
+    run = runs.start(book=f"{BOOK}    stdin: ${{{{ secrets.pager }}}}\nsecrets: {{pager: {{file: pager.key}}}}\n")
+    said = world.carol.durun(runs.home, "approve", run, "--set", "ticket=T-1", "--reason", "with a-key-for-the-pager")
+    assert said.returncode == 0, said.stderr
+    runs.goes_on(run, 5)
+    (refused,) = runs.events(run, "decision_refused")
+    assert "a secret of the run stands in" in refused["why"]
+    assert refused["by"]["uid"] == world.carol.uid
+    assert b"a-key-for-the-pager" not in b"".join(path.read_bytes() for path in runs.home.glob("journal.db*"))
+    assert runs.effects == ["change"]
 
 
 def test_two_of_two_and_nobody_twice(world: World, runs: Runs) -> None:

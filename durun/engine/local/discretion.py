@@ -5,9 +5,9 @@ The seam at which all about secrets is loaded: other runs pay nothing for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from durun.config import Config
 from durun.engine.local.marks import mark_of, marked
@@ -71,24 +71,25 @@ def see_to_secrets(charge: Charge) -> list[str]:
     if any(not _over(step, state, plan) for step in runbook.keyring_steps):
         secrecy.require_keyring()
     wanted = {
-        name
-        for step, names in secrets_by_step(runbook).items()
-        if not _over(step, state, plan)
-        for name in names
-        if not names_target(runbook.secrets[name])
+        name for step, names in secrets_by_step(runbook).items() if not _over(step, state, plan) for name in names
     }
-    values = Values(state, plan, runbook, secrecy)
-    scopes = ((name, values.early_scope(values.frames.of_secret(name))) for name in sorted(wanted))
-    short = secrecy.probe(
-        {
-            name: scope
-            for name, scope in scopes
-            if name in values.frames.root.holds.secrets or known_early(runbook.secrets[name].spec, scope["inputs"])
-        }
-    )
+    short = secrecy.probe(early_scopes(Values(state, plan, runbook, secrecy), sorted(wanted)))
     return [
         f"secret {name} is too short to be found in texts: no output of a step that gets it is kept" for name in short
     ]
+
+
+def early_scopes(values: Values, names: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """Those of the declared secrets that can be had before anything was done, and what each may depend on.
+
+    Raises ExpressionError.
+    """
+    secrets, own = values.runbook.secrets, values.frames.root.holds.secrets
+    every = (name for name in names if not names_target(secrets[name]))
+    scopes = {name: values.early_scope(values.frames.of_secret(name)) for name in every}
+    return {
+        name: scope for name, scope in scopes.items() if name in own or known_early(secrets[name].spec, scope["inputs"])
+    }
 
 
 def _over(step: str, state: RunState, plan: Plan) -> bool:

@@ -27,6 +27,7 @@ from durun.engine.local.groups import telling_holder
 from durun.engine.local.origin import make_run_folder, new_id, run_created, runbook_changed
 from durun.engine.local.procs import boot_id, exists, pid_namespace
 from durun.engine.local.requirements import check_requirements
+from durun.engine.local.said import refuse_secrets
 from durun.engine.local.session import Charge
 from durun.engine.local.sharing import others_of
 from durun.engine.local.surroundings import fingerprint_key, refuse_differences, take_down
@@ -128,8 +129,11 @@ class LocalEngine:
 
     def signal(self, request: SettleRequest | DecideRequest, observer: Observer) -> Outcome:
         """Record a person's word: on a task in doubt, or on what a task waits for."""
+        state = read_state(self._journal, request.run_id)
         if isinstance(request, DecideRequest):
+            refuse_secrets(self._config, state, request.reason, request.fields, request.attachments)
             return decide(self._journal, self._clock, request)
+        refuse_secrets(self._config, state, request.reason, request.outputs)
         append_newest(self._journal, self._clock, request.run_id, lambda state: self._settled(state, request))
         record = self._journal.record(request.run_id)
         doubts = record.counts.get("in_doubt", 0)
@@ -143,6 +147,8 @@ class LocalEngine:
         def wish(state: RunState) -> Event:
             return rollback_wished(state, request, stored_runbook(state))
 
+        if request.reason:
+            refuse_secrets(self._config, read_state(self._journal, request.run_id), request.reason)
         record = self._journal.record(request.run_id)
         lock = RunLock(self._config.run_lock(record.id), self._clock)
         make_run_folder(self._config.run_folder(record.id))
@@ -197,6 +203,7 @@ class LocalEngine:
         def begin(state: RunState) -> Beginning:
             return cancelling(state, request)
 
+        refuse_secrets(self._config, read_state(self._journal, request.run_id), request.reason)
         if self._journal.record(request.run_id).status in RESUMABLE:
             # It is over, and given up on. Only if somebody is just resuming it, that process is asked.
             outcome = self._drive_if_free(request.run_id, begin, observer)

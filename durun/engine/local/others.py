@@ -7,7 +7,7 @@ kept in the run's folder, where its owner is still the one whom the kernel has t
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from durun.config import answers_to, user_name
@@ -39,14 +39,22 @@ _TEXT, _LIST = 10_000, 100
 
 
 class Others:
-    """The shared folders, as far as they are about one run."""
+    """The shared folders, as far as they are about one run. `exposes`: whether a secret of it stands in something."""
 
-    def __init__(self, folders: Shared, run_folder: Path, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self,
+        folders: Shared,
+        run_folder: Path,
+        journal: Journal,
+        clock: Clock,
+        exposes: Callable[[RunState, Json], bool],
+    ) -> None:
         self._folders = folders
         self._run_folder = run_folder
         self._run = run_folder.name
         self._journal = journal
         self._clock = clock
+        self._exposes = exposes
         self._told: frozenset[str] | None = None
         self._heard = 0.0
 
@@ -90,6 +98,8 @@ class Others:
         def made(state: RunState) -> TaskDecided | DecisionRefused:
             if state.record.status in FINAL:
                 raise NotAllowed(f"run {self._run} is over")
+            if isinstance(one, Answer) and self._exposes(state, [one.content]):
+                return _unsaid(_meant(state, one), one)
             return _judged(state, one, moment(self._journal, self._clock, state.record))
 
         if not self._recorded(one.name):
@@ -151,6 +161,13 @@ def _judged(state: RunState, one: Answer | Forged, now: float) -> TaskDecided | 
     reason, digest = _text(content.get("reason")), _text(content.get("digest"))
     request = DecideRequest(state.record.id, key, verdict, by, names, nonce_of(one.name), digest, reason, fields, ())
     return decided(state, request, now)
+
+
+def _unsaid(key: TaskKey, one: Answer) -> DecisionRefused:
+    """Nothing of an answer in which a secret of the run stands is recorded, but who gave it."""
+    by: dict[str, Json] = {"uid": one.uid, "user": user_name(one.uid), "file": one.name}
+    why = f"a secret of the run stands in the file {one.name}"
+    return DecisionRefused(**key._asdict(), verdict="approve", by=by, why=why, nonce=nonce_of(one.name))
 
 
 def _meant(state: RunState, one: Answer | Forged) -> TaskKey:

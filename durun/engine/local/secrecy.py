@@ -13,7 +13,7 @@ from durun.engine.local.surroundings import fingerprint, fingerprint_key
 from durun.engine.local.vault import Vault
 from durun.engine.local.wire import Discretion
 from durun.errors import SecretUnavailable
-from durun.language.expressions import render
+from durun.language.expressions import ExpressionError, render
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.model.values import Json
@@ -156,6 +156,18 @@ class LocalSecrecy:
         `scopes`: the name of a secret → what it may depend on. Raises SecretUnavailable, ExpressionError.
         """
         return [name for name, scope in scopes.items() if not keeps_output(self.declared(name, scope))]
+
+    def have_if_possible(self, scopes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Have each of these secrets, as `probe` does, so that it stays out of sight. A provider that can't give one is
+        not asked for another: it may be long in saying so.
+        """
+        failed: set[str] = set()
+        for name, scope in scopes.items():
+            if (provider := self._runbook.secrets[name].provider) not in failed:
+                try:
+                    self.declared(name, scope)
+                except (SecretUnavailable, ExpressionError):
+                    failed.add(provider)
 
     def recall(self, state: RunState) -> None:
         """Open what earlier sessions sealed, so that it stays out of sight. Raises SecretUnavailable."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from durun.config import Config
@@ -17,6 +18,8 @@ def others_of(config: Config, run_id: str, journal: Journal, clock: Clock) -> Ot
     if not (config.home / "approvals").is_dir():
         return None
     from durun.engine.local.others import Others
+    from durun.engine.local.said import holds_secret
     from durun.sharing.places import Shared
 
-    return Others(Shared(config.home), config.run_folder(run_id), journal, clock)
+    exposes = partial(holds_secret, config)
+    return Others(Shared(config.home), config.run_folder(run_id), journal, clock, exposes)
