@@ -14,6 +14,7 @@ from durun.cli.screen import show_error
 from durun.cli.sources import differing_now, file_of, open_source
 from durun.config import whoami
 from durun.engine.api import ResumeRequest, Source
+from durun.engine.requests import ended
 from durun.errors import Busy, DurunError, GroupHeld, UsageError
 from durun.journal.api import RunQuery
 from durun.model.status import DRIVEN, FINAL, RESUMABLE, RunStatus
@@ -56,18 +57,18 @@ def command(
             return _resume_all(app, failed, accepted, park, as_json, quiet)
         record = app.journal.record(find_run(app, run, changes=True) if run is not None else find_unfinished(app))
         if record.status in FINAL:
-            return _nothing_to_do(record, as_json)
+            return _nothing_to_do(record, as_json, quiet)
         change = _changed_source(app, record.id, runbook, latest, quiet or as_json)
         request = ResumeRequest(record.id, whoami(), change=change, accept_env=accepted, park=park)
         return _resume(app, request, as_json, quiet)
 
 
-def _nothing_to_do(record: RunRecord, as_json: bool) -> int:
+def _nothing_to_do(record: RunRecord, as_json: bool, quiet: bool) -> int:
     if as_json:
         line = {"schema": 1, "event": "run_ended", "run": record.id, "status": record.status, "exit_code": 0}
         sys.stdout.write(dump(line))
-    else:
-        sys.stdout.write(f"run {record.id} has ended: {record.status.replace('_', ' ')}; there is nothing to resume\n")
+    elif not quiet:
+        sys.stdout.write(f"{ended(record)}; there is nothing to resume\n")
     return 0
 
 

@@ -21,6 +21,8 @@ from durun.model.runbook import Input, Runbook
 from durun.model.status import RESUMABLE
 from durun.model.task import RunRecord
 
+MAX_REQUEST_ID = 256
+
 
 def command(
     runbook: Annotated[str, Argument(metavar="RUNBOOK", help="The runbook's file.")],
@@ -47,6 +49,9 @@ def command(
     quiet: QuietOption = False,
 ) -> int:
     """Start a run of a runbook."""
+    if failed and not resume_or_start:
+        raise UsageError("--failed goes with --resume-or-start", "a failed run is taken up by: durun resume RUN")
+    _check_request_id(request_id)
     with open_app() as app:
         app.tidy()
         engine = app.engine()
@@ -84,6 +89,15 @@ def _run(app: App, engine: Engine, request: StartRequest, failed: bool, as_json:
         except SequenceConflict:
             continue  # somebody else was faster by a moment
     return code
+
+
+def _check_request_id(request_id: str | None) -> None:
+    """Raise UsageError for one that can't be meant: `--request-id "$UNSET"` would be one run for ever."""
+    if request_id is not None and not (request_id.isprintable() and 1 <= len(request_id.strip()) <= MAX_REQUEST_ID):
+        raise UsageError(
+            f"{'an empty request id' if not request_id.strip() else 'this request id'} can't be told from others",
+            f"give 1 to {MAX_REQUEST_ID} printable characters, another one for each run that is meant",
+        )
 
 
 def _on_conflict(request: StartRequest) -> str:

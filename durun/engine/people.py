@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from durun.actions.api import Question
 from durun.engine.api import DecideRequest, Outcome
 from durun.engine.ledger import Ledger
-from durun.engine.requests import append_newest
+from durun.engine.requests import append_newest, ended
 from durun.errors import NotAllowed, NotCounted
 from durun.journal.api import Journal
 from durun.journal.reading import moment
@@ -94,7 +94,7 @@ def decided(state: RunState, request: DecideRequest, now: float) -> TaskDecided 
     """What is recorded of a decision. Raises NotAllowed where nobody is asked for such a one."""
     task, record = state.tasks.get(request.task), state.record
     if record.status in FINAL:
-        raise NotAllowed(f"run {record.id} has {record.status}", "there is nothing to decide")
+        raise NotAllowed(ended(record), "there is nothing to decide")
     waiting = task.waiting if task is not None else None
     if waiting is None or waiting.asked is None or request.verdict not in VERDICTS.get(waiting.kind, ()):
         status = "pending" if task is None else task.status

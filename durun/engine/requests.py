@@ -99,10 +99,15 @@ def runbook_of(created: RunCreated) -> Runbook:
     return load(created.text.encode("utf-8"), created.file, included=created.included).runbook
 
 
+def ended(record: RunRecord) -> str:
+    """What is said of a run that has ended for good."""
+    return f"run {record.id} has ended: {record.status.replace('_', ' ')}"
+
+
 def refuse_final(record: RunRecord, verb: str, hint: str = "") -> None:
     """Raise NotAllowed for a run that has ended for good. `verb` completes "there is nothing to …"."""
     if record.status in FINAL:
-        raise NotAllowed(f"run {record.id} has {record.status}", f"there is nothing to {verb}{hint}")
+        raise NotAllowed(ended(record), f"there is nothing to {verb}{hint}")
 
 
 def cancelled(state: RunState, request: CancelRequest) -> CancelRequested:

@@ -158,7 +158,8 @@ _SECRET_WAYS = "a secret input is asked for at a terminal, or comes by --inputs 
 def _refusal(problems: list[str], runbook: Runbook) -> InvalidInput:
     lacking = {problem.split("`")[1] for problem in problems if " is missing" in problem or " behind -i" in problem}
     secret = {name for name in lacking if name in runbook.inputs and runbook.inputs[name].secret}
-    hint = "; ".join(way for way, names in ((_WAYS, lacking - secret), (_SECRET_WAYS, secret)) if names)
+    unclear = not lacking and any(problem.endswith(" is not NAME=VALUE") for problem in problems)
+    hint = "; ".join(way for way, names in ((_WAYS, unclear or lacking - secret), (_SECRET_WAYS, secret)) if names)
     if len(problems) == 1:
         return InvalidInput(problems[0], hint)
     lines = "".join(f"\n  {problem}" for problem in problems)

@@ -106,7 +106,7 @@ def closing(state: RunState, status: RunStatus, exit_code: int | None = None, he
     if head and status != "interrupted":
         lines.append(f"  head {head}")
     lines += following(next_commands(record.id, status, tasks))
-    if exit_code in (130, 143) and status == "interrupted":
+    if exit_code in (130, 143) and any(task.status == "running" for task in tasks.values()):
         lines.append("  running steps go on; resume adopts what they did")
     return lines
 

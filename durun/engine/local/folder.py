@@ -106,6 +106,13 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(0o700, exist_ok=True)
 
 
+def write_script(path: Path, script: str) -> None:
+    """Write a file that only its owner may read, whatever the umask is. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="utf-8", errors="surrogatepass") as file:
+        file.write(script)
+
+
 def make_gate(folder: Path, gate: Gate) -> int | None:
     """Put the gate into place, whole or not at all: an open descriptor of it, or None if one was there already.
 

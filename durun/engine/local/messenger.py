@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from durun.actions.api import Process
+from durun.engine.local.folder import write_script
 from durun.engine.local.surroundings import base_environment, inherited_names
 from durun.engine.notices import Unsent, body_of, message, title_of
 from durun.engine.secrecy import Secrecy, render_discreetly
@@ -106,7 +107,7 @@ class Messenger:
         shell = work.shell or call.shell
         path = self._folder / "scripts" / f"notify.{one.notifier}{shell.suffix}"
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        path.write_text(work.script, encoding="utf-8", errors="surrogatepass")
+        write_script(path, work.script)
         return [str(path) if word == "{0}" else word for word in shell.argv]
 
     def _ran(self, argv: list[str], env: Mapping[str, str], stdin: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durun.actions.api import Process, Work
 from durun.engine.local.files import FOLDER
-from durun.engine.local.folder import store_path
+from durun.engine.local.folder import store_path, write_script
 from durun.engine.local.surroundings import base_environment, inherited_names
 from durun.engine.local.wire import Discretion
 from durun.engine.secrecy import NO_SECRETS, Rendered, render_discreetly, told_of
@@ -178,7 +178,7 @@ class Preparer(Tasks):
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            draft.write_text(script, encoding="utf-8", errors="surrogatepass")
+            write_script(draft, script)
             draft.replace(path)
         except OSError as error:
             run_id = self.values.state.record.id

@@ -87,6 +87,7 @@ def test_interrupted_at_once_when_told_twice_and_the_step_is_adopted(operator, w
             pass
         process.send_signal(number)
     assert process.wait() == 128 + number
+    assert "running steps go on" in process.stdout.read()
     let_go()
     operator("resume", "@last")
     assert operator.read("effects") == "done\nafter\n"
@@ -101,6 +102,7 @@ def test_the_first_ctrl_c_lets_what_runs_end_and_starts_nothing_more(operator, w
         pass
     let_go()
     assert process.wait() == 130
+    assert "go on" not in process.stdout.read()  # nothing runs any more
     assert operator.read("effects") == "done\n"
     assert operator.show()["status"] == "interrupted"
     operator("resume", "@last")
