@@ -145,22 +145,22 @@ def web(tls: ssl.SSLContext | None = None) -> Iterator[Web]:
 
 
 class Authority:
-    """A certificate authority of our own, by openssl: `ca`, and certificates with keys beside it."""
+    """A certificate authority of our own, by openssl: `ca`, and certificates with keys beside it in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+        self.folder = folder
         self.ca = folder / "ca.pem"
         more = ["-addext", "keyUsage=critical,keyCertSign", "-x509", "-days", "2", "-keyout", str(folder / "ca.key")]
         self._openssl("req", *_NEW, *more, "-subj", "/CN=Test CA", "-out", str(self.ca))
 
     def issue(self, name: str, *more: str) -> tuple[Path, Path]:
         """A certificate for 127.0.0.1 under this name, and its key."""
-        cert, key, asked = (self._folder / f"{name}.{end}" for end in ("pem", "key", "csr"))
+        cert, key, asked = (self.folder / f"{name}.{end}" for end in ("pem", "key", "csr"))
         self._openssl("req", *_NEW, "-keyout", str(key), "-subj", f"/CN={name}", "-out", str(asked))
-        extensions = self._folder / f"{name}.ext"
+        extensions = self.folder / f"{name}.ext"
         extensions.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\nauthorityKeyIdentifier=keyid\n")
-        signing = ["-CA", str(self.ca), "-CAkey", str(self._folder / "ca.key"), "-CAcreateserial", "-days", "2"]
+        signing = ["-CA", str(self.ca), "-CAkey", str(self.folder / "ca.key"), "-CAcreateserial", "-days", "2"]
         self._openssl("x509", "-req", "-in", str(asked), *signing, "-extfile", str(extensions), "-out", str(cert))
         return cert, key
 
