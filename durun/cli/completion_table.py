@@ -99,6 +99,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[list[str], str, bool]], list[tuple[str
         "list the runs",
         [
             (["--status"], "status", True),
+            (["--for-me"], "", False),
             (["--runbook"], "anything", False),
             (["--since"], "anything", False),
             (["--limit"], "anything", False),
@@ -249,7 +250,8 @@ OPTION_HELP: dict[str, str] = {
     "settle --reason": "Why, for the record.",
     "settle --output": "With --done: an output of the step.",
     "settle --json": "Write JSON, for programs.",
-    "history --status": "Only runs with this status; may be repeated.",
+    "history --status": "Only runs with this status, or these: failed,in_doubt; may be repeated.",
+    "history --for-me": "Only runs that wait for you: to approve, to do something, to end a doubt.",
     "history --runbook": "Only runs of the runbook with this name.",
     "history --since": "Only runs started since: 7d, 12h, 30m, or a date.",
     "history --limit": "How many; 0: all.",

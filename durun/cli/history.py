@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option
 from durun.cli.screen import width_of_terminal
+from durun.cli.yours import yours
 from durun.errors import UsageError
 from durun.journal.api import RunQuery
-from durun.model.status import DRIVEN, RUN_STATUSES, RunStatus
+from durun.model.status import DRIVEN, NOTABLE, RUN_STATUSES, RunStatus
+from durun.model.task import RunRecord
 from durun.views.history import Listed, history_json, history_text
 from durun.views.json import dump
+from durun.views.why import why_of
+
+ASKING: tuple[RunStatus, ...] = ("waiting", "in_doubt")
+"""Runs that somebody may have to do something about before they go on."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -22,8 +29,11 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 def command(
     status: Annotated[
         list[str] | None,
-        Option("--status", help="Only runs with this status; may be repeated.", shown=False),
+        Option("--status", help="Only runs with this status, or these: failed,in_doubt; may be repeated.", shown=False),
     ] = None,
+    for_me: Annotated[
+        bool, Option("--for-me", help="Only runs that wait for you: to approve, to do something, to end a doubt.")
+    ] = False,
     name: Annotated[
         str | None, Option("--runbook", metavar="NAME", help="Only runs of the runbook with this name.")
     ] = None,
@@ -31,11 +41,15 @@ def command(
     limit: Annotated[int, Option(least=0, help="How many; 0: all.")] = 20,
     as_json: JsonOption = False,
 ) -> int:
-    """List the runs, newest first."""
+    """List the runs, newest first, and why they stand where they stand."""
     with open_app(read_only=True) as app:
         now = app.clock.now()
-        wanted = [_status(word) for word in status or ()]
-        runs = list_runs(app, wanted, name, None if since is None else parse_since(since, now), limit or None)
+        wanted = [_status(word) for words in status or () for word in words.split(",")]
+        begun = None if since is None else parse_since(since, now)
+        if for_me:
+            runs = _for_me(app, wanted, name, begun)[: limit or None]
+        else:
+            runs = explained(app, list_runs(app, wanted, name, begun, limit or None))
         if as_json:
             sys.stdout.write(dump(history_json(runs)))
         elif runs:
@@ -43,9 +57,27 @@ def command(
     return 0
 
 
+def _for_me(app: App, statuses: list[RunStatus], runbook: str | None, since: float | None) -> list[Listed]:
+    """Those that wait for the caller: a doubt is for whoever can read the journal to end."""
+    asking = [status for status in ASKING if not statuses or status in statuses]
+    runs = explained(app, list_runs(app, asking, runbook, since, None)) if asking else []
+    return [run for run in runs if run.why.yours or run.status == "in_doubt"]
+
+
+def explained(app: App, runs: Sequence[tuple[RunRecord, RunStatus]]) -> list[Listed]:
+    """The runs, and why they stand where they stand."""
+    notable = app.journal.notable([record.id for record, _ in runs if not NOTABLE.isdisjoint(record.counts)])
+    found = []
+    for record, status in runs:
+        tasks = notable.get(record.id, [])
+        mine = yours(app, record.id, tasks) if status == "waiting" else []
+        found.append(Listed(record, status, why_of(record, status, tasks, mine)))
+    return found
+
+
 def list_runs(
     app: App, statuses: list[RunStatus], runbook: str | None, since: float | None, limit: int | None
-) -> list[Listed]:
+) -> list[tuple[RunRecord, RunStatus]]:
     """The runs with where they stand: the journal can't know which of them a living process drives."""
     asked = set(statuses) | (DRIVEN if "interrupted" in statuses else frozenset())
     derived = bool(asked & DRIVEN)

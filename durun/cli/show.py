@@ -10,12 +10,14 @@ from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option, RunArgument, TargetOption
 from durun.cli.pick import find_run
 from durun.cli.screen import width_of_terminal
+from durun.cli.yours import yours
 from durun.errors import UsageError
-from durun.model.state import RunState
+from durun.model.state import RunState, notable
 from durun.model.task import TaskKey, TaskState
 from durun.views.json import AttemptNumbers, dump, event_line, run_whole
 from durun.views.notices import notices_json, untold
-from durun.views.show import attempts_text, by_step, events_text, not_begun, show_text, waiting_for
+from durun.views.show import Shown, attempts_text, by_step, events_text, not_begun, show_text, waiting_for
+from durun.views.why import why_json, why_of
 
 
 def command(
@@ -36,14 +38,17 @@ def command(
         to_come = [name for name in not_begun(state) if target is None and step in (None, name)]
         tasks = {} if step in to_come else choose_tasks(state, step, target)
         head, notices = app.head(run_id), app.journal.events(run_id, types=("notified",))
+        explaining = notable(state.tasks)
+        why = why_of(state.record, status, explaining, yours(app, run_id, explaining))
         if as_json:
             ordered = [member for members in by_step(tasks).values() for member in members]
             whole = run_whole(state, status, ordered, waiting_for(state, status), head)
-            sys.stdout.write(dump({**whole, "notices": notices_json(notices)}))
+            sys.stdout.write(dump({**whole, **why_json(state.record, status, why), "notices": notices_json(notices)}))
             return 0
         every = step is not None or target is not None
-        sys.stdout.write(show_text(state, status, tasks, app.clock.now(), to_come, every, head, width_of_terminal()))
-        if step is not None and len(tasks) <= 20:
+        shown = Shown(state, status, tasks, app.clock.now(), why, to_come, every, head)
+        sys.stdout.write(show_text(shown, width_of_terminal()))
+        if every and len(tasks) <= 20:
             sys.stdout.write(attempts_text(tasks))
         sys.stdout.write("".join(f"{line}\n" for line in untold(notices)))
     return 0

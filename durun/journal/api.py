@@ -69,6 +69,12 @@ class Journal(Protocol):
     def runs(self, query: RunQuery) -> list[RunRecord]:
         """The runs that match, newest first."""
 
+    def notable(self, run_ids: Collection[str]) -> dict[str, list[tuple[TaskKey, TaskState]]]:
+        """Of each run, of its tasks that failed, are in doubt, wait or run: of each step the first to become so.
+
+        Oldest change first; runs without such tasks are left out. It costs what the tasks of these runs cost.
+        """
+
     def group_holder(self, group: str) -> RunRecord | None:
         """The run that holds this concurrency group now: there is never more than one."""
 

@@ -15,6 +15,7 @@ from durun.journal.codec import compare, run_row, task_row
 from durun.journal.register import Entry, Signer
 from durun.model.apply import apply, task_of
 from durun.model.event import Event, Stamped
+from durun.model.state import notable
 from durun.model.task import RunRecord, TaskKey, TaskState
 
 
@@ -84,6 +85,11 @@ class MemoryJournal:
         """See `Journal.runs`."""
         found = [record for record in self._newest() if _matches(record, query)]
         return found if query.limit is None else found[: query.limit]
+
+    def notable(self, run_ids: Collection[str]) -> dict[str, list[tuple[TaskKey, TaskState]]]:
+        """See `Journal.notable`."""
+        found = ((run_id, notable(self._runs[run_id].tasks)) for run_id in run_ids if run_id in self._runs)
+        return {run_id: tasks for run_id, tasks in found if tasks}
 
     def group_holder(self, group: str) -> RunRecord | None:
         """See `Journal.group_holder`."""

@@ -96,6 +96,14 @@ FROM task
 WHERE run = (SELECT number FROM run WHERE id = ?)
 ORDER BY round, step, target;
 
+-- name: notable
+SELECT
+    run.id, min(changed_at), step, target, task.round, task.status, how, task.exit_code, changed_at, more, attempts
+FROM run JOIN task ON task.run = run.number
+WHERE run.id IN (SELECT value FROM json_each(:runs)) AND task.status IN (SELECT value FROM json_each(:statuses))
+GROUP BY task.run, task.round, step, task.status
+ORDER BY changed_at, step, target;
+
 -- name: record
 SELECT
     id, runbook, digest, status, created_at, sequence, round, total, counts, folders, sessions, final_status,

@@ -22,6 +22,7 @@ from durun.journal.register import Entry, Signer
 from durun.journal.writer import Writer
 from durun.model.clock import Clock
 from durun.model.event import Event, Stamped
+from durun.model.status import NOTABLE
 from durun.model.task import RunRecord, TaskKey, TaskState
 
 _MANY = ("task_", "probe_")
@@ -108,6 +109,14 @@ class SqliteJournal:
     def runs(self, query: RunQuery) -> list[RunRecord]:
         """See `Journal.runs`."""
         return [read_run(row) for row in self._all(*listing(query))]
+
+    def notable(self, run_ids: Collection[str]) -> dict[str, list[tuple[TaskKey, TaskState]]]:
+        """See `Journal.notable`."""
+        found: dict[str, list[tuple[TaskKey, TaskState]]] = {}
+        values = {"runs": canonical(list(run_ids)), "statuses": canonical(sorted(NOTABLE))}
+        for run_id, _, *row in self._all("notable", values):
+            found.setdefault(run_id, []).extend(read_tasks([tuple(row)]).items())
+        return found
 
     def group_holder(self, group: str) -> RunRecord | None:
         """See `Journal.group_holder`."""

@@ -8,6 +8,7 @@ from durun.model import event as ev
 from durun.model.apply import apply, task_of
 from durun.model.event import Event, Stamped
 from durun.model.slotted import Fixed, Slotted
+from durun.model.status import NOTABLE, TaskStatus
 from durun.model.task import RunRecord, TaskKey, TaskState
 from durun.model.values import Json
 
@@ -21,6 +22,23 @@ LANDMARKS = (
     "run_ended",
 )
 """The events that say more than the record and the tasks do."""
+
+
+def notable(tasks: Mapping[TaskKey, TaskState]) -> list[tuple[TaskKey, TaskState]]:
+    """The tasks that explain where a run stands: of each step the first that failed, is in doubt, waits, or runs.
+
+    Oldest change first.
+    """
+    first: dict[tuple[str, int, TaskStatus], tuple[TaskKey, TaskState]] = {}
+    found = ((key, task) for key, task in tasks.items() if task.status in NOTABLE)
+    for key, task in sorted(found, key=_since):
+        first.setdefault((key.step, key.round, task.status), (key, task))
+    return list(first.values())
+
+
+def _since(found: tuple[TaskKey, TaskState]) -> tuple[float, str, str]:
+    key, task = found
+    return task.changed_at, key.step, key.target or ""
 
 
 class Resolved(Fixed):

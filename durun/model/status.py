@@ -50,6 +50,9 @@ WORST_FIRST: tuple[TaskStatus, ...] = (
 )
 """Of several tasks together, the first of these that any of them is."""
 
+NOTABLE: frozenset[TaskStatus] = frozenset({"in_doubt", "failed", "waiting", "running"})
+"""What explains where a run stands."""
+
 RUN_STATUSES: tuple[RunStatus, ...] = (
     "pending",
     "running",

@@ -34,10 +34,14 @@ def questions(tasks: Mapping[TaskKey, TaskState]) -> list[Question]:
     return [(key, waiting) for _, key, waiting in sorted(found, key=lambda one: (one[0], str(one[1])))]
 
 
-def asked_lines(tasks: Mapping[TaskKey, TaskState]) -> list[str]:
-    """What people are asked, who, and until when; what they have said so far."""
+def asked_lines(tasks: Mapping[TaskKey, TaskState], alone: bool = True) -> list[str]:
+    """What people are asked, who, and until when; what they have said so far.
+
+    Not `alone`: it was said who is asked and until when, should there be only one question.
+    """
     found = questions(tasks)
-    lines = [line for key, waiting in found[:_LISTED] for line in question_lines(key, waiting)]
+    first = 0 if alone or len(found) > 1 else 1
+    lines = [line for key, waiting in found[:_LISTED] for line in question_lines(key, waiting)[first:]]
     return lines + ([f"… and {len(found) - _LISTED} more"] if len(found) > _LISTED else [])
 
 

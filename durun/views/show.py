@@ -6,11 +6,12 @@ Readable with 10,000 targets: a fan-out is one line with counts; below it stand 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from durun.model.event import Stamped
 from durun.model.evidence import Evidence, evidence_of
 from durun.model.state import RunState
-from durun.model.status import FINAL, TASK_STATUSES, RunStatus
+from durun.model.status import FINAL, TASK_STATUSES, RunStatus, TaskStatus
 from durun.model.task import RunRecord, TaskKey, TaskState
 from durun.model.values import Json
 from durun.views.people import asked_lines, question_json
@@ -38,46 +39,82 @@ from durun.views.text import (
     value_text,
     wrapped,
 )
+from durun.views.why import Why, why_text
 from durun.views.words import line_of
 
 _LISTED = 20
 """How many targets of each kind of trouble are listed below a fan-out."""
 
+_LISTED_AT_WORK = 5
+"""How many targets that run or wait are listed below a fan-out, those that began first."""
+_AT_WORK: tuple[TaskStatus, ...] = ("running", "waiting")
+
 Tasks = Mapping[TaskKey, TaskState]
 
 
-def show_text(
-    state: RunState,
-    status: RunStatus,
-    tasks: Tasks,
-    now: float,
-    to_come: Sequence[str] = (),
-    every: bool = False,
-    head: str = "",
-    width: int | None = None,
-) -> str:
-    """The whole text, in lines that fit into `width`; but for commands, which are to be copied.
+class Shown(NamedTuple):
+    """What is shown of a run. `tasks` are those to show, `to_come` the steps that have not begun to be named.
 
-    `tasks` are those to show, `to_come` the steps that have not begun to be named. `every`: list each target,
-    not only the troubles. `head`: the digest of the register's newest entry about the run.
+    `every`: list each target, not only the troubles. `head`: the digest of the register's newest entry about the run.
     """
-    lines = [*_facts(state, status, now, head), *(f"  {line}" for line in (*stands(state), *open_privileges(state)))]
+
+    state: RunState
+    status: RunStatus
+    tasks: Tasks
+    now: float
+    why: Why = Why()
+    to_come: Sequence[str] = ()
+    every: bool = False
+    head: str = ""
+
+
+def show_text(shown: Shown, width: int | None = None) -> str:
+    """The whole text, in lines that fit into `width`; but for commands, which are to be copied."""
+    state, status, now, every = shown.state, shown.status, shown.now, shown.every
+    lines = [*_facts(shown), *(f"  {line}" for line in (*stands(state), *open_privileges(state)))]
     lines += outputs(state.record.outputs)
     if status not in FINAL:
-        lines += (f"  {line}" for line in asked_lines(state.tasks))
+        lines += (f"  {line}" for line in asked_lines(state.tasks, alone=False))
+    lines += _until(state, status)
     lines += following(next_commands(state.record.id, status, state.tasks))
-    steps = by_step(tasks)
-    if steps:
-        lines.append("")
-    longest = max((len(one_line(step)) for step in steps), default=0)
-    for step, members in steps.items():
-        lines += _step_lines(one_line(step), members, longest, every, now)
-    lines += (f"  {_standing('pending')}{one_line(step)}" for step in to_come[:_LISTED])
-    if not every and state.record.pending > len(to_come[:_LISTED]):
-        lines.append(f"  {_standing('pending')}{counted(state.record.pending, 'task')} to come")
-    in_order = (member for members in steps.values() for member in members)
+    steps = [_Step(one_line(step), members, _total(state, members)) for step, members in by_step(shown.tasks).items()]
+    lines.append("")
+    longest = max((len(step.name) for step in steps), default=0)
+    for step in steps:
+        lines += _step_lines(step, longest, every, now)
+    lines += (f"  {_standing('pending')}{one_line(step)}" for step in shown.to_come[:_LISTED])
+    lines += _left(shown, sum(step.pending for step in steps))
+    in_order = (member for step in steps for member in step.members)
     lines += _evidence_lines(list(evidence_of(in_order)), every)
-    return "".join(f"{_broken(line, width)}\n" for line in lines)
+    return "".join(f"{_broken(line, width)}\n" for line in lines[: None if lines[-1] else -1])
+
+
+def _until(state: RunState, status: RunStatus) -> list[str]:
+    """Before which time nothing more can be done, where only a time is waited for."""
+    waits = [task.waiting for task in state.tasks.values() if task.status == "waiting" and task.waiting is not None]
+    dues = [waiting.due for waiting in waits if waiting.asked is None and waiting.due is not None]
+    if status != "waiting" or not dues or len(dues) < len(waits):
+        return []
+    return [f"  there is nothing to do before {local_time(min(dues))}"]
+
+
+def _total(state: RunState, members: Sequence[tuple[TaskKey, TaskState]]) -> int:
+    """How many targets a step has: as many as were found for it, or as have begun where that is not known of it."""
+    key = members[0][0]
+    resolved = state.resolved.get((key.step, key.round))
+    begun = sum(key.target is not None for key, _ in members)
+    return begun if resolved is None else max(begun, len(resolved.index))
+
+
+def _left(shown: Shown, told: int) -> list[str]:
+    """The tasks that nothing has happened to and that are not named above."""
+    named = shown.to_come[:_LISTED]
+    left = shown.state.record.pending - len(named) - told
+    if shown.every or left <= 0:
+        return []
+    never = shown.status in FINAL
+    what = counted(left, "more task" if named or told else "task")
+    return [f"  {_standing('pending')}{what} {'that never began' if never else 'to come'}"]
 
 
 def _broken(line: str, width: int | None) -> str:
@@ -111,15 +148,16 @@ def not_begun(state: RunState) -> list[str]:
     return [step for step in (*state.created.steps, *state.created.finally_steps) if step not in begun]
 
 
-def _facts(state: RunState, status: RunStatus, now: float, head: str) -> Iterable[str]:
-    record, created = state.record, state.created
+def _facts(shown: Shown) -> Iterable[str]:
+    status, now, (record, created) = shown.status, shown.now, (shown.state.record, shown.state.created)
     user, host = created.by.get("user"), created.by.get("host")
+    over = status in FINAL
     took = duration(ran_for(record, now)) if record.ended_at is not None or status == "running" else ""
     facts = [
         ("run", record.id),
         ("runbook", f"{record.runbook} ({created.file})"),
-        ("status", spoken(status) + (" (cancel requested)" if record.cancel_requested else "")),
-        ("why", record.reason),
+        ("status", spoken(status) + (" (cancel requested)" if record.cancel_requested and not over else "")),
+        ("why", why_text(record, status, shown.why, local_time)),
         ("started", f"{local_time(record.created_at)} by {user or '?'} on {host or '?'}"),
         ("ended", local_time(record.ended_at)),
         ("took", took),
@@ -127,7 +165,7 @@ def _facts(state: RunState, status: RunStatus, now: float, head: str) -> Iterabl
         ("group", _group(record)),
         ("inputs", ", ".join(f"{name}={value_text(value)}" for name, value in created.inputs.items())),
         ("tasks", tasks_text(record)),
-        ("head", head),
+        ("head", shown.head),
     ]
     return [f"{name:<11}{one_line(text)}" for name, text in facts if text]
 
@@ -153,25 +191,46 @@ def _began(task: TaskState) -> tuple[float, int]:
     return (first.started_at, first.folder) if first else (task.changed_at, 0)
 
 
-def _step_lines(
-    step: str, members: Sequence[tuple[TaskKey, TaskState]], width: int, every: bool, now: float
-) -> Iterable[str]:
-    if len(members) == 1 and members[0][0].target is None:
-        return [f"  {_task_line(step, members[0][1], width, now)}"]
-    targets = [(key, task) for key, task in members if key.target is not None]
+class _Step(NamedTuple):
+    """One step's tasks, and how many targets it has."""
+
+    name: str
+    members: Sequence[tuple[TaskKey, TaskState]]
+    total: int
+
+    @property
+    def targets(self) -> list[tuple[TaskKey, TaskState]]:
+        """The tasks for targets: without the one that stood for them as long as they were not known."""
+        return [(key, task) for key, task in self.members if key.target is not None]
+
+    @property
+    def pending(self) -> int:
+        """How many of its tasks are counted as pending in its line."""
+        return self.total - len(self.targets) + sum(task.status == "pending" for _, task in self.members)
+
+
+def _step_lines(step: _Step, width: int, every: bool, now: float) -> Iterable[str]:
+    (first, task), targets = step.members[0], step.targets
+    if len(step.members) == 1 and first.target is None:
+        return [f"  {_task_line(step.name, task, width, now)}"]
     counts = {status: sum(task.status == status for _, task in targets) for status in TASK_STATUSES}
-    urgent = (*BAD, "running", "waiting", "pending", "succeeded", "rolled_back")
+    counts["pending"] += step.total - len(targets)
+    urgent = (*BAD, *_AT_WORK, "pending", "succeeded", "rolled_back")
     worst = next((status for status in urgent if counts.get(status)), "succeeded")
-    said = f"{counted(len(targets), 'target')}: {counts_text(counts.items())}"
-    lines = [f"  {_standing(worst)}{pad(step, width)}  {said}"]
-    for status in BAD:
+    in_order = ((status, counts[status]) for status in (*TASK_STATUSES[1:], "pending"))
+    said = f"{counted(step.total, 'target')}: {counts_text(in_order)}"
+    lines = [f"  {_standing(worst)}{pad(step.name, width)}  {said}"]
+    listed = (*BAD, *_AT_WORK)
+    for status in listed:
         found = [(key, task) for key, task in targets if task.status == status]
-        shown = found if every else found[:_LISTED]
-        lines += (f"    {_task_line(task_name(key), task, 0, now)}" for key, task in shown)
-        if len(found) > len(shown):
-            lines.append(f"    … {len(found) - len(shown)} more {spoken(status)}: --step {step}")
+        if status in _AT_WORK:  # those that have been at it for the longest may hang
+            found.sort(key=lambda one: _began(one[1]))
+        most = len(found) if every else _LISTED if status in BAD else _LISTED_AT_WORK
+        lines += (f"    {_task_line(task_name(key), task, 0, now)}" for key, task in found[:most])
+        if len(found) > most:
+            lines.append(f"    … {len(found) - most} more {spoken(status)}: --step {step.name}")
     if every:
-        rest = [(key, task) for key, task in targets if task.status not in BAD]
+        rest = [(key, task) for key, task in targets if task.status not in listed]
         lines += (f"    {_task_line(task_name(key), task, 0, now)}" for key, task in rest)
     return lines
 
@@ -209,8 +268,9 @@ def attempts_text(tasks: Tasks) -> str:
         lines += ["", task_name(key)]
         for attempt in task.attempts:
             took = duration(attempt.ended_at - attempt.started_at) if attempt.ended_at is not None else "not ended"
-            code = "" if attempt.exit_code is None else f"  exit code {attempt.exit_code}"
-            why = f"  {one_line(attempt.reason)}" if attempt.reason else ""
+            code = "" if attempt.exit_code is None else f"exit code {attempt.exit_code}"
+            why = one_line(attempt.reason)
+            code, why = f"  {code}" if code not in why else "", f"  {why}" if why else ""
             began = local_time(attempt.started_at)
             lines.append(f"  attempt {attempt.number}  {spoken(attempt.status)}  {began}  {took}{code}{why}")
         lines += [*outputs(task.outputs), *seals(task.sealed)]

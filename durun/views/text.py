@@ -25,6 +25,14 @@ def clock_time(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds).astimezone():%H:%M:%S}"
 
 
+def short_time(seconds: float, now: float) -> str:
+    """`10:15` of today, `01-31 10:15` of the last months, `2025-01-31` of before, in the zone of the terminal."""
+    day, today = local_time(seconds), local_time(now)
+    if day[:10] == today[:10]:
+        return day[11:16]
+    return day[5:16] if abs(now - seconds) < 300 * 86400 else day[:10]
+
+
 def duration(seconds: float | None) -> str:
     """`0.4s`, `12s`, `3m 05s`, `2h 07m`, `3d 04h`; empty for None."""
     if seconds is None:
@@ -104,12 +112,16 @@ def table(
     width: int | None,
     shrink: int = 0,
     drop: Sequence[int] = (),
+    narrowest: int = 12,
 ) -> str:
-    """Columns under headings. With `width`, column `shrink` is cut, then those in `drop` go, until a line fits."""
+    """Columns under headings. With `width`, column `shrink` is cut, then those in `drop` go, until a line fits.
+
+    `narrowest`: the width below which the cut column says so little that another one goes instead.
+    """
     lines = [tuple(headings), *map(tuple, rows)]
     widths = [max(width_of(line[column]) for line in lines) for column in range(len(headings))]
     if width is not None:
-        _squeeze(widths, width, shrink, drop)
+        _squeeze(widths, width, shrink, drop, narrowest)
     text = []
     for line in lines:
         cells = [pad(fit(cell, widths[column]), widths[column]) for column, cell in enumerate(line) if widths[column]]
@@ -117,20 +129,16 @@ def table(
     return "\n".join(text) + "\n"
 
 
-_NARROWEST = 12
-"""Columns below which a cut column says too little."""
-
-
-def _squeeze(widths: list[int], width: int, shrink: int, drop: Sequence[int]) -> None:
+def _squeeze(widths: list[int], width: int, shrink: int, drop: Sequence[int], narrowest: int) -> None:
     """Make the line fit into `width`; what is needed least goes first, the cut column last."""
 
-    def excess(narrowest: int) -> int:
+    def excess(least: int) -> int:
         shown = [column for column in widths if column]
-        spare = max(0, widths[shrink] - narrowest)
+        spare = max(0, widths[shrink] - least)
         return sum(shown) + 2 * (len(shown) - 1) - width - spare
 
     for column in drop:
-        if excess(_NARROWEST) > 0:
+        if excess(narrowest) > 0:
             widths[column] = 0
     over = excess(widths[shrink])
     if over > 0:

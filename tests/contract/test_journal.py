@@ -226,6 +226,31 @@ def test_a_run_at_its_end_says_how(journal: Journal) -> None:
     assert (record.status, record.ended_at, record.exit_code, record.outputs) == ("failed", 5.0, 0, {"done": [1, 2]})
 
 
+def test_notable_tasks_are_the_first_of_each_step_that_something_is_to_be_said_about(journal: Journal) -> None:
+    failed = [ev.TaskFailed(step="a", target=name, code="exit", reason=f"of {name}", how="ran") for name in "xy"]
+    events: list[ev.Event] = [created(tasks=5), session(), started("fine"), started("a", "x"), started("a", "y")]
+    events += [failed[1], failed[0], ev.TaskSucceeded(step="fine", how="ran"), started("b")]
+    head = 0
+    for number, event in enumerate(events):
+        head = journal.append(RUN, head, [event], float(number))
+    journal.append("another", 0, [created(), session(), started("only")], 1.0)
+    journal.append("good", 0, [created(tasks=0), ev.RunEnded(status="succeeded", exit_code=0)], 1.0)
+    found = journal.notable([RUN, "good", "another", "unknown"])
+    assert {run: [(str(key), task.status) for key, task in tasks] for run, tasks in found.items()} == {
+        RUN: [("a[y]", "failed"), ("b", "running")],
+        "another": [("only", "running")],
+    }
+    key, task = found[RUN][0]
+    assert task == journal.tasks(RUN)[key]
+    assert journal.notable([]) == {}
+
+
+def test_of_several_that_became_so_at_once_the_first_by_name_is_notable(journal: Journal) -> None:
+    begun = [started("a", name, folder=number) for number, name in enumerate("zyx", 1)]
+    journal.append(RUN, 0, [created(), session(), *begun], 1.0)
+    assert [str(key) for key, _ in journal.notable([RUN])[RUN]] == ["a[x]"]
+
+
 def test_two_runs_do_not_touch_each_other(journal: Journal) -> None:
     journal.append("one", 0, [created(), session()], 1.0)
     journal.append("two", 0, [created(), session()], 2.0)

@@ -7,8 +7,10 @@ import pty
 
 import pytest
 
+from durun import config
 from durun.cli.history import parse_since
 from durun.errors import UsageError
+from durun.model import event as ev
 
 START = 1_767_225_600.0
 
@@ -22,9 +24,9 @@ def test_runs_are_listed_newest_first_with_status_and_tasks(durun, recorded):
     recorded.succeeded("aaaa", runbook="backup")
     recorded.failed("bbbb", runbook="restore")
     lines = durun("history").out.splitlines()
-    assert lines[0].split() == ["RUN", "RUNBOOK", "STATUS", "STARTED", "TOOK", "TASKS"]
+    assert lines[0].split() == ["RUN", "RUNBOOK", "STATUS", "STARTED", "TOOK", "TASKS", "WHY"]
     assert lines[1].split()[:3] == ["bbbb", "restore", "failed"]
-    assert lines[1].endswith("1/2, 1 failed")
+    assert lines[1].endswith("1/2, 1 failed  copy: exit code 7")
     assert lines[2].split()[:3] == ["aaaa", "backup", "succeeded"]
     assert lines[2].endswith("1/1")
 
@@ -68,6 +70,17 @@ def test_json_has_the_documented_shape(durun, recorded):
             "in_doubt": 0,
             "rolled_back": 0,
         },
+        "reason": "",
+        "why": "copy: exit code 7",
+        "because": [
+            {
+                "step": "copy",
+                "target": None,
+                "status": "failed",
+                "reason": "exit code 7",
+                "changed_at": "2026-01-01T00:00:05.000Z",
+            }
+        ],
     }
 
 
@@ -77,6 +90,7 @@ def test_json_has_the_documented_shape(durun, recorded):
         ((), ["bbbb", "dddd", "cccc", "aaaa"]),
         (("--status", "interrupted"), ["dddd"]),
         (("--status", "failed", "--status", "succeeded"), ["bbbb", "cccc", "aaaa"]),
+        (("--status", "failed,succeeded"), ["bbbb", "cccc", "aaaa"]),
         (("--status", "in-doubt"), []),
         (("--runbook", "other"), ["cccc"]),
         (("--limit", "2"), ["bbbb", "dddd"]),
@@ -117,8 +131,36 @@ def test_on_a_terminal_no_line_is_wider_than_it(durun_process, recorded, columns
     text = _on_terminal(durun_process, columns, "history")
     lines = text.splitlines()
     assert all(len(line) <= columns for line in lines)
-    assert lines[1].startswith("20260101t000000-aaaaaaaa")
-    assert "failed" in lines[1]
+    (line,) = [line for line in lines if line.startswith("20260101t000000-aaaaaaaa")]
+    assert "failed" in line
+    assert any(line.endswith("copy: exit code 7") for line in lines)
+
+
+def waiting(recorded, run_id, kind, asked, **by):
+    asked = {**asked, "nonce": "n", "digest": "d", "fields": {}}
+    facts = {"by": {"uid": os.getuid(), "user": "alice", "host": "ops1", **by}}
+    return recorded(
+        run_id,
+        recorded.created(**facts),
+        ev.TaskWaiting(step="ask", kind=kind, until=None, asked=asked),
+        ev.RunParked(status="waiting", reason="for people: ask"),
+    )
+
+
+def test_what_waits_for_whoever_asks_is_found_and_marked(durun, recorded):
+    approval = {"message": "Go?", "approvers": [config.user_name(os.getuid())], "min_approvals": 1}
+    waiting(recorded, "aaaa", "approval", {**approval, "allow_requester": True})
+    waiting(recorded, "bbbb", "approval", {**approval, "allow_requester": False})  # nobody approves of their own run
+    waiting(recorded, "cccc", "manual", {"instructions": "Swap the disk."})
+    recorded.in_doubt("dddd")
+    recorded.failed("eeee")
+    runs = json.loads(durun("history", "--for-me", "--json").out)
+    assert [run["id"] for run in runs] == ["dddd", "cccc", "aaaa"]
+    assert [run["because"][0].get("for_you") for run in runs] == [None, True, True]
+    lines = durun("history").out.splitlines()
+    assert [line.split()[0] for line in lines if line.endswith("(you may)")] == ["aaaa"]
+    assert json.loads(durun("history", "--for-me", "--status", "failed", "--json").out) == []
+    assert len(durun("history", "--for-me", "--limit", "2").out.splitlines()) == 3
 
 
 def _on_terminal(durun_process, columns, *argv):

@@ -6,6 +6,8 @@ import pytest
 
 from durun.model import event as ev
 
+from .conftest import START, session, started
+
 
 def test_a_failed_run_says_what_failed_and_what_to_type(durun, recorded):
     recorded.failed("aaaa")
@@ -16,6 +18,8 @@ def test_a_failed_run_says_what_failed_and_what_to_type(durun, recorded):
     assert "  next: durun logs aaaa copy\n        durun resume aaaa\n" in out
     assert "succeeded  dump  1.0s" in out
     assert "failed     copy  1.0s  exit code 7" in out
+    assert "\nwhy        copy: exit code 7\n" in out
+    assert durun("show", "aaaa", "--step", "copy").out.endswith("  1.0s  exit code 7\n")
 
 
 def test_a_run_in_doubt_names_the_commands_that_end_the_doubt(durun, recorded):
@@ -34,9 +38,9 @@ def test_ten_thousand_targets_are_a_line_with_counts_and_the_troubles(durun, rec
     recorded.many({"aaaa": [recorded.created(tasks=1), *events]})
     lines = durun("show", "aaaa").out.splitlines()
     assert len(lines) < 50
-    assert "  failed     patch  90 targets: 50 skipped, 40 failed" in lines
+    assert "  failed     patch  10000 targets: 50 skipped, 40 failed, 9910 pending" in lines
     assert "    … 20 more failed: --step patch" in lines
-    assert "  pending    9910 tasks to come" in lines
+    assert "why        nobody drives it any more" in lines
     assert durun("show", "aaaa", "--step", "patch").out.count("patch[host-") == 90
 
 
@@ -59,7 +63,41 @@ def test_steps_that_have_not_begun_are_named(durun, recorded):
 
 def test_nothing_is_to_come_after_the_end(durun, recorded):
     recorded("aaaa", recorded.created(tasks=2, steps=["dump", "copy"]), ev.RunEnded(status="cancelled", exit_code=12))
-    assert "copy" not in durun("show", "aaaa").out
+    out = durun("show", "aaaa").out
+    assert "copy" not in out
+    assert out.endswith("\n\n  pending    2 tasks that never began\n")
+    assert "status     cancelled\n" in out
+
+
+def test_of_many_targets_at_work_those_that_began_first_are_listed(durun, recorded):
+    keys = [f"h{number}" for number in range(9)]
+    fan = ev.TargetsResolved(step="patch", targets=[ev.Target(key, key) for key in keys], tasks=9)
+    begun = [started("patch", key, folder=number) for number, key in enumerate(reversed(keys[1:]), 1)]
+    recorded("aaaa", recorded.created(tasks=1, steps=["patch"]), session(), fan, *begun)
+    lines = durun("show", "aaaa").out.splitlines()
+    assert "  running    patch  9 targets: 8 running, 1 pending" in lines
+    assert [line.split()[1] for line in lines if line.startswith("    running")] == [
+        "patch[h8]", "patch[h7]", "patch[h6]", "patch[h5]", "patch[h4]"
+    ]  # fmt: skip
+    assert lines[-1] == "    … 3 more running: --step patch"
+
+
+def test_a_run_that_waits_for_a_time_says_when_there_is_something_to_do(durun, recorded):
+    waits = ev.TaskWaiting(step="pause", kind="time", until=START + 3600)
+    recorded("aaaa", recorded.created(steps=["pause"]), session(), waits, ev.RunParked(status="waiting", reason="x"))
+    out = durun("show", "aaaa").out
+    assert "why        pause waits since 2026-01-01 00:00:02 until 2026-01-01 01:00:00\n" in out
+    assert "  there is nothing to do before 2026-01-01 01:00:00\n  next: durun resume aaaa\n" in out
+
+
+def test_what_people_are_asked_is_said_once(durun, recorded):
+    asked = {"instructions": "Swap the disk.\nIn slot 4.", "nonce": "n", "digest": "d", "fields": {}}
+    waits = ev.TaskWaiting(step="swap", kind="manual", until=None, asked=asked)
+    recorded("aaaa", recorded.created(), session(), waits, ev.RunParked(status="waiting", reason="for people: swap"))
+    out = durun("show", "aaaa").out
+    assert out.count("for somebody to do it") == 1
+    assert "    Swap the disk.\n    In slot 4.\n  next: durun complete aaaa swap" in out
+    assert json.loads(durun("show", "aaaa", "--json").out)["because"][0]["for_you"] is True
 
 
 def test_a_step_alone_is_shown_with_attempts_and_outputs(durun, recorded):

@@ -1,0 +1,125 @@
+"""Why a run stands where it stands, in one line: what failed first, what is in doubt, what it waits for, since when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+from durun.model.clock import to_iso
+from durun.model.people import wanted
+from durun.model.status import RunStatus, TaskStatus
+from durun.model.task import ROLLBACK, RunRecord, TaskKey, TaskState, Waiting
+from durun.model.values import Json
+from durun.views.text import counted, one_line, task_name
+
+Tasks = Sequence[tuple[TaskKey, TaskState]]
+When = Callable[[float], str]
+"""How a time is written."""
+
+_NAMED = 2
+"""How many steps are told of in one line."""
+
+_ABOUT: dict[RunStatus, TaskStatus] = {
+    "in_doubt": "in_doubt",
+    "waiting": "waiting",
+    "running": "running",
+    "interrupted": "running",
+    "rolling_back": "failed",
+    "succeeded": "failed",
+    "failed": "failed",
+    "cancelled": "failed",
+    "rolled_back": "failed",
+    "rollback_failed": "failed",
+}
+"""The tasks that explain a run of this status."""
+
+
+class Why(NamedTuple):
+    """`reason`: what the run as a whole has to say. `tasks`: those that explain it, of each step the first.
+
+    `yours`: of the tasks that wait for people, those that whoever asks may decide or do.
+    """
+
+    reason: str = ""
+    tasks: Tasks = ()
+    yours: Collection[TaskKey] = ()
+
+
+def why_of(record: RunRecord, status: RunStatus, notable: Tasks, yours: Collection[TaskKey] = ()) -> Why:
+    """What explains where the run stands. `notable`: see `durun.model.state.notable`."""
+    wanted = _ABOUT.get(status)
+    tasks = [(key, task) for key, task in notable if task.status == wanted and key.round in (0, record.round)]
+    if status == "rollback_failed":
+        tasks.sort(key=lambda found: not found[0].step.endswith(ROLLBACK))
+    # What a parked run says of itself names its tasks, which are better asked themselves.
+    reason = "" if status in ("waiting", "in_doubt") and tasks else record.reason
+    if status == "interrupted":
+        reason = reason or "nobody drives it any more"
+    return Why(reason, tasks, [key for key, _ in tasks if key in yours])
+
+
+def why_text(record: RunRecord, status: RunStatus, why: Why, when: When) -> str:
+    """One line; empty where there is nothing to explain."""
+    parts = [one_line(why.reason)] if why.reason else []
+    parts += (_task_text(key, task, key in why.yours, when) for key, task in why.tasks[:_NAMED])
+    about = _ABOUT.get(status)
+    left = record.counts.get(about, 0) - min(len(why.tasks), _NAMED) if about else 0
+    if why.tasks and left > 0:
+        parts.append(f"and {left} more")
+    return "; ".join(parts)
+
+
+def _task_text(key: TaskKey, task: TaskState, yours: bool, when: When) -> str:
+    name = task_name(key)
+    if task.status == "running":
+        return f"{name} since {when(task.changed_at)}"
+    if task.status == "waiting" and task.waiting is not None:
+        return f"{name} {_waits(task, task.waiting, yours, when)}"
+    reason = one_line(task.reason) or task.status.replace("_", " ")
+    since = f" (since {when(task.changed_at)})" if task.status == "in_doubt" else ""
+    return f"{name}: {reason}{since}"
+
+
+def _waits(task: TaskState, waiting: Waiting, yours: bool, when: When) -> str:
+    """`waits since … until … for approval by alice, bob (you may)`."""
+    since = "" if waiting.times or waiting.decisions else f" since {when(task.changed_at)}"
+    until = "" if waiting.until is None else f" until {when(waiting.until)}"
+    if waiting.kind == "approval":
+        approvers = one_line(", ".join(waiting.asked["approvers"]))
+        given = f", {len(waiting.decisions)} of {wanted(waiting)} given" if wanted(waiting) > 1 else ""
+        return f"waits{since}{until} for approval by {approvers}{given}{' (you may)' if yours else ''}"
+    if waiting.kind == "manual":
+        text = waiting.asked["instructions"].strip().partition("\n")[0]
+        return f"waits{since}{until} for somebody to do it: {one_line(text)}"
+    if waiting.kind == "poll":
+        said = f" ({one_line(task.reason)})" if task.reason else ""
+        return f"is not so yet{said}, asked {counted(waiting.times, 'time')}, waits{until or ' for it'}"
+    return f"waits{since}{until}"
+
+
+def why_json(record: RunRecord, status: RunStatus, why: Why) -> dict[str, Json]:
+    """The same as data: the run's own `reason`, `why` in one line, and `because` of which tasks."""
+    return {
+        "reason": record.reason,
+        "why": why_text(record, status, why, to_iso),
+        "because": [_task_json(key, task, key in why.yours) for key, task in why.tasks],
+    }
+
+
+def _task_json(key: TaskKey, task: TaskState, yours: bool) -> dict[str, Json]:
+    waiting = task.waiting
+    found: dict[str, Json] = {
+        "step": key.step,
+        "target": key.target,
+        "status": task.status,
+        "reason": task.reason,
+        "changed_at": to_iso(task.changed_at),
+    }
+    if waiting is not None and task.status == "waiting":
+        found |= {
+            "kind": waiting.kind,
+            "until": None if waiting.until is None else to_iso(waiting.until),
+            "approvers": waiting.asked.get("approvers", []) if waiting.asked is not None else [],
+            "for_you": yours,
+        }
+    return found
