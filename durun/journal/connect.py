@@ -89,10 +89,13 @@ def connect_writer(path: Path) -> sqlite3.Connection:
 def connect_reader(path: Path) -> sqlite3.Connection | None:
     """A connection that can't write, for one look; None if there is no journal yet.
 
-    Raises Unsafe for a journal of a newer durun or one that others may read, JournalDamaged, StorageFailed.
+    Raises Unsafe for a journal of a newer durun or one that others may read, JournalDamaged (also for one that is gone
+    or empty while its runs' folders are there), StorageFailed.
     """
     place.require_private(path)
-    if not path.exists() or path.stat().st_size == 0:
+    if not _filled(path):
+        if place.has_runs(path.parent) and not _filled(path):  # runs come after the journal: it was not just being made
+            raise _lost(path)
         return None
     connection = _connect(path, "ro")
     try:
@@ -102,7 +105,10 @@ def connect_reader(path: Path) -> sqlite3.Connection | None:
         connection.close()
         raise _translated(error, path) from error
     if version == 0:
+        lost = place.has_runs(path.parent) and _version(connection) == 0
         connection.close()
+        if lost:
+            raise _lost(path)
         return None
     if version != VERSION:
         connection.close()
@@ -139,6 +145,18 @@ def _apply(connection: sqlite3.Connection, settings: dict[str, int]) -> None:
         found = connection.execute(f"PRAGMA {name}").fetchone()
         if found is not None and found[0] != value:
             raise StorageFailed(f"SQLite does not take {name} = {value} (it says {found[0]})", _LATER)
+
+
+def _filled(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _lost(path: Path) -> JournalDamaged:
+    """What it knew to be done would be done again."""
+    return JournalDamaged(
+        f"the journal {path} is {'empty' if path.exists() else 'gone'}, and {path.parent}/runs has runs of it",
+        f"restore it from a copy; or to begin anew: mv {path.parent} {path.parent}.lost",
+    )
 
 
 def _newer(path: Path, version: int) -> Unsafe:

@@ -48,6 +48,15 @@ def require_safe(path: Path) -> None:
         raise StorageFailed(f"can't use {folder}: {error.strerror}", "see to the disk, then try again") from error
 
 
+def has_runs(folder: Path) -> bool:
+    """Whether the state directory has the folder of a run: none is made before the journal."""
+    try:
+        with os.scandir(folder / "runs") as entries:
+            return any(entry.is_dir() for entry in entries)
+    except OSError:
+        return False
+
+
 def create(path: Path) -> None:
     """Make an empty file, 0600 whatever the umask, whose name outlives a power cut. Nothing, if it is there.
 

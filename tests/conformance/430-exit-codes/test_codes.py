@@ -59,6 +59,22 @@ def test_a_damaged_journal_is_refused_and_left_untouched(operator):
     assert journal.read_bytes() == before
 
 
+@pytest.mark.fault(24)
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_journal_that_is_lost_is_not_begun_anew(operator, gone):
+    operator("run", "runbook.yaml", "--request-id", "once")
+    journal = operator.home / "journal.db"
+    journal.unlink()
+    if not gone:
+        journal.touch(mode=0o600)
+    for command in (("run", "runbook.yaml", "--request-id", "once"), ("history",), ("resume", "--all"), ("verify",)):
+        said = operator(*command, code=7)
+        assert said.err.startswith("durun: the journal ")
+    assert "journal" in operator("doctor", code=7).out
+    operator.home.rename(operator.home.with_name("lost"))  # as the hint says
+    operator("run", "runbook.yaml", "--request-id", "once")
+
+
 def test_a_place_that_cannot_be_written(operator):
     operator("history")
     operator("run", "runbook.yaml")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from durun.errors import StorageFailed
+from durun.errors import JournalDamaged, StorageFailed
 from durun.journal.connect import VERSION, connect_reader, connect_writer, meaning, settle
 
 
@@ -62,6 +62,26 @@ def test_a_file_that_was_made_and_not_filled_is_an_empty_journal(folder: Path) -
     connection = connect_writer(path)
     assert settings(connection, "user_version") == [VERSION]
     connection.close()
+
+
+@pytest.mark.fault(24)
+@pytest.mark.parametrize("left", ["gone", "cut to nothing", "without tables"])
+def test_a_journal_that_is_lost_while_its_runs_are_there_is_not_begun_anew(folder: Path, left: str) -> None:
+    path = folder / "journal.db"
+    (folder / "runs/k3x9a2b7cd").mkdir(parents=True)
+    if left == "cut to nothing":
+        path.touch(mode=0o600)
+    elif left == "without tables":
+        empty = sqlite3.connect(path, isolation_level=None)
+        empty.execute("VACUUM")
+        empty.close()
+        path.chmod(0o600)
+    before = path.read_bytes() if path.exists() else None
+    for connect in (connect_reader, connect_writer):
+        with pytest.raises(JournalDamaged, match="gone" if left == "gone" else "empty") as refused:
+            connect(path)
+        assert "restore" in refused.value.hint
+    assert (path.read_bytes() if path.exists() else None) == before
 
 
 def test_a_mistake_in_the_code_is_not_taken_for_a_broken_disk() -> None:
