@@ -21,10 +21,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from daemons.web import Answer, Web
 
 ROOT = Path(__file__).parents[2]
 OUTSIDE = re.compile(r"(?<![\w.})/-])/(?=(?:etc|opt|srv|var)/)")
+STAGES: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("stages.yaml").read_text("utf-8"))
 LIMIT = 50
 
 _NOTE = """\
@@ -35,7 +38,9 @@ printf '%s\\n' "$(printf '%s ' "$name" "$@" | tr '\\n' ' ')" >>"$stage/called"
 if [ -e "$stage/kill-at" ] && [ "$(wc -l <"$stage/called")" -ge "$(cat "$stage/kill-at")" ]; then
   if mkdir "$stage/killed" 2>"$stage/noise"; then
     until [ -s "$stage/runner" ]; do :; done
-    kill -9 "$(cat "$stage/runner")"
+    runner=$(cat "$stage/runner")
+    if [ -e "$stage/kill-all" ]; then kill -9 $(pgrep -P "$runner") "$runner"; kill -9 0; fi
+    kill -9 "$runner"
   fi
 fi
 {script}
@@ -99,6 +104,16 @@ class Stage:
     def secret_file(self, name: str, value: str) -> None:
         self.write(name, value, 0o600)
 
+    def kill_at(self, call: int, *, everything: bool = False) -> None:
+        """Have durun killed at that call of a stand-in, before it does anything; `everything`: that step as well."""
+        (self.place / "kill-at").write_text(str(call))
+        if everything:
+            (self.place / "kill-all").touch()
+
+    @property
+    def killed(self) -> bool:
+        return (self.place / "killed").exists()
+
     def calls(self) -> Counter[str]:
         """How often each stand-in was called."""
         return Counter(line.split(" ", 1)[0] for line in self.called())
@@ -109,10 +124,12 @@ class Stage:
 
     def durun(self, arguments: Sequence[str], stdin: str = "") -> tuple[int, str]:
         """Type a durun command; its exit code, and all that it printed."""
-        typed = [sys.executable, "-m", "durun", *arguments]
+        return self._type([sys.executable, "-m", "durun", *arguments], stdin)
+
+    def _type(self, words: Sequence[str], stdin: str) -> tuple[int, str]:
         (self.place / "runner").unlink(missing_ok=True)
         with subprocess.Popen(
-            typed, env=self.env, cwd=self.work, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            words, env=self.env, cwd=self.work, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True,
         ) as process:  # fmt: skip
             (self.place / "runner").write_text(str(process.pid))
@@ -121,11 +138,7 @@ class Stage:
 
     def shell(self, line: str, stdin: str = "") -> tuple[int, str]:
         """Type a line into bash."""
-        done = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-c", line], env=self.env, cwd=self.work, input=stdin,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT, check=False,
-        )  # fmt: skip
-        return done.returncode, done.stdout
+        return self._type(["bash", "--noprofile", "--norc", "-c", line], stdin)
 
     def json(self, *arguments: str) -> Any:
         code, said = self.durun([*arguments, "--json"])
