@@ -39,7 +39,8 @@ def read_vouching(file: str) -> Vouching:
     try:
         return Vouching(tokens.read_authorities(Path(file).read_bytes()))
     except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}", "name the PEM file with the authority's certificates") from None
+        hint = "name the PEM file with the authority's certificates"
+        raise UsageError(f"{file} can't be read: {error.strerror}", hint) from None
     except ValueError:
         raise UsageError(f"{file} has no certificates as PEM", "the authority publishes them") from None
 

@@ -42,7 +42,7 @@ def _read_key(path: Path) -> bytes:
     try:
         return from_pem(path.read_bytes())
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", "name the PEM file of a public key") from None
+        raise UsageError(f"{path} can't be read: {error.strerror}", "name the PEM file of a public key") from None
     except ValueError:
         problem = f"{path} is not the public half of an Ed25519 key as PEM"
         raise UsageError(problem, "see `durun secret key --signing`") from None
@@ -58,7 +58,7 @@ def read_heads(words: Iterable[str]) -> list[str]:
         try:
             found = _HEAD.findall(Path(word).read_text(encoding="utf-8", errors="replace"))
         except OSError as error:
-            problem = f"{word}: {error.strerror}"
+            problem = f"{word} is no head, and no file: {error.strerror}"
             raise UsageError(problem, "give a head (64 hex digits), or a file that has some") from None
         if not found:
             raise UsageError(f"there is no head in {word}", "a head is 64 hex digits")

@@ -39,10 +39,10 @@ COMMANDS: dict[str, Command] = {
     "secret set": Command("secret_set", "secret", "put a secret into your keyring"),
     "secret list": Command("secret_list", "secret", "list what durun has put into your keyring"),
     "secret delete": Command("secret_delete", "secret", "remove a secret from your keyring"),
-    "secret check": Command("secret_check", "secret", "look whether every secret of a runbook can be had here"),
+    "secret check": Command("secret_check", "secret", "look whether a runbook can have its secrets here"),
     "secret key": Command("secret_key", "secret", "show where durun's own keys are, or take them elsewhere"),
-    "verify": Command("verify", "audit", "prove that nothing in the journal, a run or an exported bundle was changed"),
-    "export": Command("export", "audit", "write a run into a signed bundle that can be proved without durun"),
+    "verify": Command("verify", "audit", "prove that nothing in the journal or a bundle was changed"),
+    "export": Command("export", "audit", "write a run into a signed bundle, provable without durun"),
     "report": Command("report", "audit", "write a page about a run, or list which runs show which control"),
     "prune": Command("prune", "keep", "remove old runs that are over; what is left can be proved on"),
     "completion": Command("completion", "keep", "print what makes bash, zsh or fish complete durun's commands"),
@@ -85,4 +85,5 @@ def overview(word: str = "") -> str:
         "",
         f"durun {f'{word} ' if word else ''}COMMAND --help says more." + ("" if word else "  durun --version"),
     ]
+    lines += [] if word else ["New here? `durun new first` writes a runbook, and says how to run it and go on."]
     return "\n".join(lines) + "\n"

@@ -148,7 +148,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[list[str], str, bool]], list[tuple[str
     "secret list": ("list what durun has put into your keyring", [(["--json"], "", False)], []),
     "secret delete": ("remove a secret from your keyring", [(["--json"], "", False)], [("", False), ("", False)]),
     "secret check": (
-        "look whether every secret of a runbook can be had here",
+        "look whether a runbook can have its secrets here",
         [(["--input", "-i"], "anything", True), (["--inputs"], "file", False), (["--json"], "", False)],
         [("runbook", False)],
     ),
@@ -158,7 +158,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[list[str], str, bool]], list[tuple[str
         [],
     ),
     "verify": (
-        "prove that nothing in the journal, a run or an exported bundle was changed",
+        "prove that nothing in the journal or a bundle was changed",
         [
             (["--head"], "anything", True),
             (["--key"], "anything", True),
@@ -169,7 +169,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[list[str], str, bool]], list[tuple[str
         [("run", False)],
     ),
     "export": (
-        "write a run into a signed bundle that can be proved without durun",
+        "write a run into a signed bundle, provable without durun",
         [(["--output", "-o"], "file", False), (["--json"], "", False), (["--quiet", "-q"], "", False)],
         [("run", False)],
     ),

@@ -16,9 +16,10 @@ from durun.audit.history import Place
 from durun.audit.packing import packing_of
 from durun.cli.arguments import JsonOption, Option, QuietOption, RunArgument
 from durun.cli.pick import find_run
+from durun.cli.screen import cannot_write
 from durun.engine.local.discretion import close, open_secrecy
 from durun.engine.requests import stored_runbook
-from durun.errors import StorageFailed, UsageError
+from durun.errors import UsageError
 from durun.secrets.keyrings import WorkerKeyring
 from durun.secrets.keys import SigningKey
 from durun.secrets.known import scrub
@@ -49,7 +50,7 @@ def command(
 def free_path(output: str) -> Path:
     """Where the bundle is to be. Raises UsageError for what is there already, and for a name that is none."""
     if not output:
-        raise UsageError("where to?", "-o FILE.tar.gz, or -o FILE.tar.zst")
+        raise UsageError("--output is missing", "say where to: -o FILE.tar.gz, or -o FILE.tar.zst")
     packing_of(output)
     path = Path(output)
     if path.exists():
@@ -92,7 +93,7 @@ def _write(path: Path, pieces: Iterator[bytes]) -> str:
             os.fsync(file.fileno())
         draft.rename(path)
     except OSError as error:
-        raise StorageFailed(f"{path}: {error.strerror}", "make room, or choose another place") from error
+        raise cannot_write(path, error) from error
     finally:
         draft.unlink(missing_ok=True)
     return digest.hexdigest()

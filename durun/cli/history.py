@@ -94,7 +94,7 @@ def _status(word: str) -> RunStatus:
         if status == asked:
             return status
     near = get_close_matches(asked, RUN_STATUSES, 1)
-    hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(RUN_STATUSES)}"
+    hint = f"did you mean `{near[0]}`?" if near else f"one of {', '.join(RUN_STATUSES)}"
     raise UsageError(f"`{word}` is not a status", hint)
 
 

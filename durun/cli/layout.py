@@ -24,5 +24,6 @@ def lay_out(dot: str) -> str:
             f"`dot` has not laid the picture out in {_LIMIT} s", "take --format text or mermaid"
         ) from None
     if done.returncode != 0:
-        raise CannotStart(f"`dot` can't lay the picture out: {' '.join(done.stderr.split())[:200]}")
+        said = " ".join(done.stderr.split())[:200]
+        raise CannotStart(f"`dot` can't lay the picture out: {said}", "take --format text or mermaid")
     return done.stdout

@@ -10,8 +10,8 @@ from typing import Annotated, NamedTuple
 
 from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option, RunArgument, TargetOption
+from durun.cli.chosen import choose_tasks
 from durun.cli.pick import find_run
-from durun.cli.show import choose_tasks
 from durun.engine.local.folder import attempt_folder, log_path
 from durun.engine.local.logs import LogRecord, read_log_from
 from durun.errors import UsageError

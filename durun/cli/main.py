@@ -45,7 +45,9 @@ def run(argv: Sequence[str]) -> int:
 def _run_command(name: str, arguments: Sequence[str]) -> int:
     command = COMMANDS.get(name)
     if command is None:
-        raise _no_such_command(name, arguments)
+        from durun.cli.mistaken import no_such_command
+
+        raise no_such_command(name, arguments)
     if not command.drives or "--help" in arguments:
         return _invoke(name, command, arguments)
     from durun.engine.local.hands import leave_early, start_early
@@ -64,27 +66,11 @@ def _invoke(name: str, command: Command, arguments: Sequence[str]) -> int:
     return invoke(name, command.summary, module.command, arguments)
 
 
-def _no_such_command(name: str, arguments: Sequence[str]) -> UsageError:
-    from difflib import get_close_matches
-
-    if name.startswith("-"):
-        return UsageError(f"there is no option {name} before the command", "durun --help")
-    if two := family(name):
-        seconds = {command.removeprefix(f"{name} "): command for command in two}
-        near = [seconds[word] for word in get_close_matches(arguments[0], seconds, 2, 0.6)]
-        said, lists = f"{name} {arguments[0]}", f"durun {name} --help lists them"
-    else:
-        near = get_close_matches(name, COMMANDS, 2, 0.6)
-        said, lists = name, "durun --help lists them"
-    hint = f"did you mean {' or '.join(f'`durun {word}`' for word in near)}?" if near else lists
-    return UsageError(f"there is no command `{said}`", hint)
-
-
 def _help(words: Sequence[str], asked: bool) -> int:
     """`durun --help`, `durun help COMMAND`; without any argument it is a mistake, and said on stderr."""
-    name, _ = named(words or [""])
-    if asked and name in COMMANDS:
-        return _run_command(name, ["--help"])
+    name, rest = named(words or [""])
+    if asked and words and not family(name):
+        return _run_command(name, ["--help"] if name in COMMANDS else rest)
     stream = sys.stdout if asked else sys.stderr
     stream.write(overview(name if family(name) else ""))
     stream.flush()

@@ -9,7 +9,8 @@ from shlex import quote
 from typing import Annotated
 
 from durun.cli.arguments import Argument, JsonOption, Option
-from durun.errors import StorageFailed, UsageError
+from durun.cli.screen import cannot_write
+from durun.errors import UsageError
 from durun.language.starters import STARTERS, starter
 from durun.views.json import dump
 from durun.views.summary import following
@@ -26,8 +27,7 @@ def command(
 ) -> int:
     """Write a first runbook, which runs as it is. No file is overwritten."""
     if template not in STARTERS:
-        kinds = "; ".join(f"{kind}: {what}" for kind, what in STARTERS.items())
-        raise UsageError(f"there is no template `{template}`", kinds)
+        raise UsageError(f"there is no template `{template}`", _kinds())
     path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
     if not _NAME.fullmatch(path.stem):
         raise UsageError(f"`{path.stem}` can't be a runbook's name", "it is made of a-z, 0-9 and -: rotate-passwords")
@@ -36,12 +36,14 @@ def command(
             file.write(starter(template, path.stem))
     except FileExistsError:
         raise UsageError(f"there is a file {path} already", "choose another name") from None
-    except FileNotFoundError:
-        raise UsageError(f"there is no folder {path.parent}", f"mkdir -p {quote(str(path.parent))}") from None
     except OSError as error:
-        raise StorageFailed(f"{path} can't be written: {error.strerror}") from error
+        raise cannot_write(path, error) from error
     _tell(path, template, as_json)
     return 0
+
+
+def _kinds() -> str:
+    return "\n".join(f"--template {kind:<12}  {what}" for kind, what in STARTERS.items())
 
 
 def _tell(path: Path, template: str, as_json: bool) -> None:

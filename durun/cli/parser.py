@@ -7,6 +7,7 @@ its error classes are found from the one that typer exports.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, get_args
 
@@ -37,7 +38,7 @@ def parse(name: str, text: str, known: Sequence[Parameter], arguments: Sequence[
     try:
         command.main(list(arguments), prog_name=f"durun {name}", standalone_mode=False)
     except _COMPLAINT as complaint:
-        raise _usage_error(name, complaint) from complaint
+        raise _usage_error(name, known, complaint) from complaint
     return given
 
 
@@ -57,9 +58,22 @@ def _described(parameter: Parameter) -> inspect.Parameter:
     return inspect.Parameter(parameter.name, kind, default=default, annotation=Annotated[base, told])
 
 
-def _usage_error(name: str, complaint: Any) -> UsageError:
-    message = str(complaint.message if hasattr(complaint, "possibilities") else complaint.format_message())
-    message = " ".join(message.split()).rstrip(".")
-    near = getattr(complaint, "possibilities", None)
-    hint = f"did you mean {' or '.join(sorted(near))}?  " if near else ""
-    return UsageError(message[:1].lower() + message[1:], f"{hint}durun {name} --help")
+def _usage_error(name: str, known: Sequence[Parameter], complaint: Any) -> UsageError:
+    """The complaint in durun's words; what typer may say beside that stays as it is."""
+    from durun.cli import mistaken
+
+    kind, message = type(complaint).__name__, " ".join(complaint.format_message().split()).rstrip(".")
+    about = getattr(getattr(complaint, "param", None), "name", None)
+    parameter = next((one for one in known if one.name == about), None)
+    if kind == "NoSuchOption":
+        return mistaken.no_such_option(name, complaint.option_name, complaint.possibilities or ())
+    if kind == "BadOptionUsage":
+        option = next((one for one in known if complaint.option_name in option_names(one)), None)
+        return mistaken.no_value(name, complaint.option_name, option)
+    if kind == "MissingParameter" and parameter is not None:
+        return mistaken.missing(name, parameter)
+    if kind == "BadParameter" and parameter is not None and parameter.kind is int:
+        return mistaken.no_number(name, parameter)
+    if match := re.fullmatch(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)", message):
+        return mistaken.too_much(name, match[1])
+    return UsageError(message[:1].lower() + message[1:], f"durun {name} --help")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from durun.app import App
 from durun.errors import NoSuchRun, UsageError
@@ -29,13 +30,21 @@ def find_run(app: App, reference: str, changes: bool = False) -> str:
         if entries and entries[-1].kind == PRUNED:
             gone = f"run {reference} was pruned ({to_iso(entries[-1].fields()['at'])})"
             raise NoSuchRun(gone, "`durun verify` proves that its head is kept") from None
+        name = Path(reference).name.removesuffix(".yaml").removesuffix(".yml")
+        if name and app.journal.runs(RunQuery(runbook=name, limit=1)):
+            raise NoSuchRun(
+                f"{reference} is a runbook, and no run", f"its runs: durun history --runbook {name}"
+            ) from None
         raise
 
 
 def find_unfinished(app: App) -> str:
     """The newest run of this user that has not ended for good. Raises UsageError, NoSuchRun."""
     if not _may_be_last():
-        raise UsageError("name the run, or give --all: no terminal is here", "durun history --status interrupted")
+        raise UsageError(
+            "no terminal is here, so no run is chosen by itself",
+            "name the run, or give --all; `durun history` lists them",
+        )
     query = RunQuery(statuses=frozenset(RUN_STATUSES) - FINAL, uid=os.getuid(), limit=1)
     found = app.journal.runs(query)
     if not found:

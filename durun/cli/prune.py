@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from hashlib import file_digest
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 from durun.app import App, open_app
@@ -33,7 +34,7 @@ def command(
 ) -> int:
     """Remove runs that are over; never one that may go on. The register keeps their heads."""
     if not older_than:
-        raise UsageError("how old?", "for example: --older-than 90d")
+        raise UsageError("--older-than is missing", "say how old: --older-than 90d")
     folder = None if export is None else _folder(export)
     pruned: list[dict[str, Json]] = []
     with open_app() as app:
@@ -56,7 +57,7 @@ def command(
 def _folder(name: str) -> Path:
     folder = Path(name)
     if not folder.is_dir():
-        raise UsageError(f"{name} is not a folder", "make it, or name another one")
+        raise UsageError(f"there is no folder {name}", f"mkdir -p {quote(name)}")
     return folder
 
 
@@ -81,7 +82,7 @@ def _export(app: App, run_id: str, path: Path) -> None:
         with path.open("rb") as file:
             same = file_digest(file, "sha256").hexdigest() == digest
     except OSError as error:
-        raise StorageFailed(f"{path}: {error.strerror}", "see who may read it") from error
+        raise StorageFailed(f"{path} can't be read: {error.strerror}", "see who may read it") from error
     finally:
         again.unlink(missing_ok=True)
     if not same:

@@ -12,7 +12,8 @@ from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option
 from durun.cli.history import list_runs, parse_since
 from durun.cli.pick import find_run
-from durun.errors import StorageFailed, UsageError
+from durun.cli.screen import cannot_write
+from durun.errors import UsageError
 
 
 def command(
@@ -82,4 +83,4 @@ def _write(path: Path, text: str) -> None:
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise StorageFailed(f"{path}: {error.strerror}", "choose a folder that can be written to") from error
+        raise cannot_write(path, error) from error

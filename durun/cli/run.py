@@ -25,7 +25,9 @@ MAX_REQUEST_ID = 256
 
 
 def command(
-    runbook: Annotated[str, Argument(metavar="RUNBOOK", help="The runbook's file.")],
+    runbook: Annotated[
+        str, Argument(metavar="RUNBOOK", help="The runbook's file; `durun new NAME` writes a first one.")
+    ],
     inputs: Annotated[
         list[str] | None,
         Option("--input", "-i", metavar="NAME=VALUE", help="An input; may be repeated.", shown=False),

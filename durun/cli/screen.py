@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from durun.config import load_config
-from durun.errors import DurunError, InvalidRunbook
+from durun.errors import DurunError, InvalidRunbook, StorageFailed, UsageError
 from durun.secrets.known import scrub
 
 INTERNAL_ERROR = 70
@@ -50,6 +50,20 @@ def show_error(error: DurunError, as_json: bool) -> int:
 
 def _numbered(hint: str) -> list[tuple[bool, str]]:
     return [(number == 0, line) for number, line in enumerate(hint.splitlines())]
+
+
+def cannot_write(path: Path, error: OSError) -> DurunError:
+    """What is said when a file that a command was to write can't be written, and what helps."""
+    if isinstance(error, FileNotFoundError):
+        from shlex import quote
+
+        return UsageError(f"there is no folder {path.parent}", f"mkdir -p {quote(str(path.parent))}")
+    if isinstance(error, IsADirectoryError):
+        return UsageError(f"{path} is a folder", "name a file in it")
+    hint = (
+        "choose a place that you may write to" if isinstance(error, PermissionError) else "make room, or choose another"
+    )
+    return StorageFailed(f"{path} can't be written: {error.strerror}", hint)
 
 
 def show_internal_error(error: Exception, as_json: bool) -> int:

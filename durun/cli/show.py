@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from typing import Annotated
 
 from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option, RunArgument, TargetOption
+from durun.cli.chosen import choose_tasks
 from durun.cli.pick import find_run
 from durun.cli.screen import width_of_terminal
 from durun.cli.yours import yours
-from durun.errors import UsageError
-from durun.model.state import RunState, notable
-from durun.model.task import TaskKey, TaskState
+from durun.model.state import notable
 from durun.views.json import AttemptNumbers, dump, event_line, run_whole
 from durun.views.notices import notices_json, untold
 from durun.views.show import Shown, attempts_text, by_step, events_text, not_begun, show_text, waiting_for
@@ -66,25 +64,3 @@ def _show_events(app: App, run_id: str, step: str | None, target: str | None, as
         sys.stdout.write("".join(dump(event_line(run_id, stamped, numbers.of(stamped.event))) for stamped in found))
     else:
         sys.stdout.write(events_text(found))
-
-
-def choose_tasks(state: RunState, step: str | None, target: str | None) -> Mapping[TaskKey, TaskState]:
-    """The tasks of this step and target. Raises UsageError, if nothing has happened to such a one."""
-    found = {
-        key: task
-        for key, task in state.tasks.items()
-        if (step is None or key.step == step) and (target is None or key.target == target)
-    }
-    if not found and step is not None:
-        _refuse("step", step, {key.step for key in state.tasks if target is None or key.target == target})
-    if not found and target is not None:
-        _refuse("target", target, {key.target for key in state.tasks if key.target is not None})
-    return found
-
-
-def _refuse(what: str, word: str, known: set[str]) -> None:
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, sorted(known), 3, 0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`durun show RUN` lists what there is"
-    raise UsageError(f"nothing has happened to {what} {word} in this run", hint)

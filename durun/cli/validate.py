@@ -30,12 +30,14 @@ def command(
 def _check(path: str) -> dict[str, Json]:
     try:
         loaded = load(read_file(path), path, str(Path(path).absolute().parent))
-    except InvalidRunbook as error:
-        report = error.report or f"{error.message}\n{error.hint}".rstrip()
-        return {"file": path, "valid": False, "report": report, "warnings": []}
     except DurunError as error:
-        return {"file": path, "valid": False, "report": f"{error.message}\n{error.hint}".rstrip(), "warnings": []}
+        report = error.report if isinstance(error, InvalidRunbook) else ""
+        return {"file": path, "valid": False, "report": report or _in_two_lines(error), "warnings": []}
     return {"file": path, "valid": True, "report": "", "warnings": [str(warning) for warning in loaded.warnings]}
+
+
+def _in_two_lines(error: DurunError) -> str:
+    return f"{error.message}\n" + (f"  hint: {error.hint}\n" if error.hint else "")
 
 
 def _text(entry: dict[str, Json]) -> str:

@@ -66,7 +66,9 @@ def _prove_bundle(path: Path, key: list[str] | None, heads: list[str], vouching:
         with path.open("rb") as file:
             return prove_bundle(file, keys, heads, vouching)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", "name a run, or a file that `durun export` has written") from None
+        raise UsageError(
+            f"{path} can't be read: {error.strerror}", "name a run, or a file that `durun export` has written"
+        ) from None
 
 
 def _prove_journal(run: str | None, key: list[str] | None, heads: list[str], vouching: Vouching) -> tuple[str, Proof]:

@@ -133,10 +133,11 @@ class RunLock:
         finally:
             if self._fd != fd:
                 os.close(fd)
+        run = self._path.parent.name
         since = f", since {held['since']}" if "since" in held else ""
         raise Busy(
-            f"another process drives this run: {who(held)}{since}",
-            "wait for it, watch it with `durun logs -f`, or stop it with `durun cancel`",
+            f"another process drives run {run}: {who(held)}{since}",
+            f"wait for it, watch it (durun logs {run} -f), or stop it (durun cancel {run} --reason …)",
         )
 
     def release(self) -> None:

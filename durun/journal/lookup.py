@@ -72,7 +72,8 @@ def near(reference: str, ids: Sequence[str]) -> NoSuchRun:
     close = [run_id for run_id, parts in beginnings if any(_apart(reference, part) <= allowed for part in parts)]
     if not close or not reference:
         return unknown(reference)
-    return NoSuchRun(f"no run {reference}", f"did you mean {' or '.join(close[:SHOWN])}?")
+    named = " or ".join(f"`{run_id}`" for run_id in close[:SHOWN])
+    return NoSuchRun(f"no run {reference}", f"did you mean {named}?")
 
 
 def _apart(one: str, other: str) -> int:

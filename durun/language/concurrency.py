@@ -40,7 +40,8 @@ def group_name(runbook: Runbook, inputs: Mapping[str, Json], env: Mapping[str, s
     except ExpressionError as error:
         raise InvalidInput(f"the concurrency group: {error.message}", error.hint) from error
     if isinstance(found, bool) or not isinstance(found, str | int | float):
-        raise InvalidInput(f"the concurrency group is of type {kind_of(found)}, and a name is text or a number")
+        problem = f"the concurrency group is of type {kind_of(found)}, and a name is text or a number"
+        raise InvalidInput(problem, "correct `concurrency`, or give an input that fits")
     name = unicodedata.normalize("NFC", to_text(found))
     if fault := _fault(name):
         raise InvalidInput(f"the name of the concurrency group {fault}", "give an input that fits")

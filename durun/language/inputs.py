@@ -103,7 +103,7 @@ def fitting_inputs(values: Mapping[str, Json], declared: Mapping[str, Input]) ->
     if not problems and size > MAX_VARIABLES:
         problems.append(f"the inputs together have more than {MAX_VARIABLES:,} bytes; give the big ones as files")
     if problems:
-        raise InvalidInput("; ".join(problems))
+        raise InvalidInput("; ".join(problems), "correct the `inputs` of the step that includes the runbook")
     return found
 
 
@@ -152,18 +152,29 @@ def _unknown(given: Mapping[str, Json], runbook: Runbook) -> Iterator[str]:
 
 
 _WAYS = "give inputs with -i NAME=VALUE or --inputs FILE"
+_A_FILE = "name a YAML or JSON file that has a line `name: value` for each input"
+_AS_JSON = {"array": """'["a", "b"]'""", "object": """'{"a": 1}'""", "integer": "3", "number": "1.5", "boolean": "true"}
 _SECRET_WAYS = "a secret input is asked for at a terminal, or comes by --inputs - or a file that only you can read"
 
 
 def _refusal(problems: list[str], runbook: Runbook) -> InvalidInput:
     lacking = {problem.split("`")[1] for problem in problems if " is missing" in problem or " behind -i" in problem}
     secret = {name for name in lacking if name in runbook.inputs and runbook.inputs[name].secret}
-    unclear = not lacking and any(problem.endswith(" is not NAME=VALUE") for problem in problems)
-    hint = "; ".join(way for way, names in ((_WAYS, unclear or lacking - secret), (_SECRET_WAYS, secret)) if names)
+    hint = "; ".join(way for way, names in ((_WAYS, lacking - secret), (_SECRET_WAYS, secret)) if names)
+    hint = hint or _example(problems, runbook)
     if len(problems) == 1:
         return InvalidInput(problems[0], hint)
     lines = "".join(f"\n  {problem}" for problem in problems)
     return InvalidInput(f"{len(problems)} things are wrong with the inputs:{lines}", hint)
+
+
+def _example(problems: list[str], runbook: Runbook) -> str:
+    """How a value of the first wrong type is typed; else how inputs are given."""
+    for name, declared in runbook.inputs.items():
+        written = _AS_JSON.get(str(declared.schema.get("type")))
+        if written and any(f"`{name}` must be " in problem for problem in problems):
+            return f"for example: -i {name}={written}"
+    return _WAYS
 
 
 def read_inputs_file(path: str, runbook: Runbook) -> dict[str, Json]:
@@ -175,15 +186,17 @@ def read_inputs_file(path: str, runbook: Runbook) -> dict[str, Json]:
     try:
         raw, open_to = _read(path)
     except OSError as error:
-        raise InvalidInput(f"{shown} can't be read: {os.strerror(error.errno or 0)}") from error
+        raise InvalidInput(f"{shown} can't be read: {os.strerror(error.errno or 0)}", _A_FILE) from error
     if len(raw) > MAX_FILE:
-        raise InvalidInput(f"{shown} is larger than {MAX_FILE // 1024 // 1024} MiB")
+        problem = f"{shown} is larger than {MAX_FILE // 1024 // 1024} MiB"
+        raise InvalidInput(problem, "give what is big as a file, and its path as an input")
     try:
         values = read_data(raw, shown)
     except NotData as error:
         raise InvalidInput(f"{shown}: {error.message}", error.hint) from error
     if not isinstance(values, dict):
-        raise InvalidInput(f"{shown} must be a mapping of input names to values, and is of type {kind_of(values)}")
+        problem = f"{shown} must be a mapping of input names to values, and is of type {kind_of(values)}"
+        raise InvalidInput(problem, _A_FILE)
     secret = [name for name in values if name in runbook.inputs and runbook.inputs[name].secret]
     if secret and open_to:
         raise InvalidInput(f"{shown} gives the secret input `{secret[0]}` and {open_to}", f"chmod 600 {shown}")

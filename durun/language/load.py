@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from durun.errors import InvalidRunbook, UsageError
-from durun.language.diagnostics import Diagnostic, did_you_mean, harmless, render_all
+from durun.language.diagnostics import Diagnostic, harmless, render_all
 from durun.language.loading import Loading, Report, beside
 from durun.language.text import MAX_BYTES
 from durun.model.runbook import Runbook
@@ -36,7 +36,7 @@ def load(raw: bytes, file: str, folder: str | None = None, included: Mapping[str
         if included is not None and path in included:
             return included[path].encode("utf-8")
         if included is not None or folder is None:
-            raise UsageError(f"there is no text of {harmless(path)} here")
+            raise UsageError(f"there is no text of {harmless(path)} here", "name a file that the runbook includes")
         return read_file(os.path.join(folder, path), beside(file, path))  # noqa: PTH118  (as it is written)
 
     loading = Loading(file, folder if included is None else None, read)
@@ -82,17 +82,17 @@ def read_file(path: str, shown: str | None = None) -> bytes:
         raise UsageError(f"there is no file {name}", _near(path, shown)) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(f"{name} can't be read: {reason}") from None
+        raise UsageError(f"{name} can't be read: {reason}", "see who may read it: ls -l") from None
     try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
             raise UsageError(f"{name} is a folder", _runbooks_in(Path(path)))
         if not stat.S_ISREG(mode):
-            raise UsageError(f"{name} is not a file")
+            raise UsageError(f"{name} is not a file", "a runbook is a text file")
         with open(descriptor, "rb", closefd=False) as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"{name} can't be read: {error.strerror}") from None
+        raise UsageError(f"{name} can't be read: {error.strerror}", "see to the disk") from None
     finally:
         os.close(descriptor)
     if len(raw) > MAX_BYTES:
@@ -110,15 +110,19 @@ def _near(path: str, shown: str) -> str:
     for name in (f"{wanted.name}.yaml", f"{wanted.name}.yml"):
         if name in names:
             return f"did you mean `{harmless(str(Path(shown).parent / name))}`?"
-    near = did_you_mean(wanted.name, names)
-    if shown != path and "/" in shown:
-        near = near.replace("`", f"`{Path(shown).parent}/", 1)
-    return harmless(near) or _runbooks_in(folder)
+    runbooks = {Path(name).stem: name for name in names if name.endswith((".yaml", ".yml"))}
+    from difflib import get_close_matches  # only for mistakes: every start would pay for it
+
+    if near := get_close_matches(wanted.stem, runbooks, 1, 0.7):
+        return f"did you mean `{harmless(str(Path(shown).parent / runbooks[near[0]]))}`?"
+    return _runbooks_in(folder)
 
 
 def _runbooks_in(folder: Path) -> str:
     found = [name for name in _names(folder) if name.endswith((".yaml", ".yml"))]
-    return f"there is {harmless(', '.join(sorted(found)[:8]))}" if found else ""
+    if found:
+        return f"there is {harmless(', '.join(sorted(found)[:8]))}"
+    return "no runbook is there; `durun new NAME` writes a first one"
 
 
 def _names(folder: Path) -> list[str]:

@@ -145,3 +145,18 @@ def test_every_command_has_a_module_a_group_and_help():
         assert module.command.__doc__
         assert module.__doc__.startswith(f"`durun {name}`")
         assert command.group in GROUPS
+
+
+def test_every_error_says_what_to_do_next():
+    """A cause alone leaves an operator alone: whoever raises one gives a hint as well."""
+    from durun import errors
+
+    shown = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
+    alone = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in shown:
+                hint = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "hint")]
+                if not hint or (isinstance(hint[0], ast.Constant) and not hint[0].value):
+                    alone.append(f"{path.name}:{node.lineno}")
+    assert alone == []

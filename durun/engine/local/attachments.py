@@ -38,7 +38,7 @@ def _read(path: str) -> bytes:
         with Path(path).open("rb") as file:
             content = file.read(MOST + 1)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", "attach a file that can be read") from error
+        raise UsageError(f"{path} can't be read: {error.strerror}", "attach a file that can be read") from error
     if len(content) > MOST:
         raise UsageError(f"{path} has more than {MOST >> 20} MiB", "attach what matters of it")
     return content

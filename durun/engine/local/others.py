@@ -97,7 +97,7 @@ class Others:
     def _take(self, one: Answer | Forged) -> None:
         def made(state: RunState) -> TaskDecided | DecisionRefused:
             if state.record.status in FINAL:
-                raise NotAllowed(f"run {self._run} is over")
+                raise NotAllowed(f"run {self._run} is over", f"durun show {self._run}")
             if isinstance(one, Answer) and self._exposes(state, [one.content]):
                 return _unsaid(_meant(state, one), one)
             return _judged(state, one, moment(self._journal, self._clock, state.record))
@@ -174,7 +174,7 @@ def _meant(state: RunState, one: Answer | Forged) -> TaskKey:
     """The task that an answer is about: that whose question it names, else any that people are asked about."""
     waiting = asked_in(state)
     if not waiting:
-        raise NotAllowed(f"nothing in run {state.record.id} waits for people")
+        raise NotAllowed(f"nothing in run {state.record.id} waits for people", f"durun show {state.record.id}")
     nonce = nonce_of(one.name)
     for key, task in waiting.items():
         if task.waiting is not None and task.waiting.asked["nonce"] == nonce:

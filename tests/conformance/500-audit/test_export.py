@@ -64,11 +64,11 @@ def test_a_damaged_run_is_not_exported(operator):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["export", "@last"], "where to?"),
+        (["export", "@last"], "--output is missing"),
         (["export", "@last", "-o", "run.zip"], "run.zip is no name of a bundle"),
         (["export", "@last", "-o", "there.tar.gz"], "there.tar.gz is there already"),
         (["export", "nothing", "-o", "run.tar.gz"], "no run nothing"),
-        (["verify", "./nowhere.tar.gz"], "nowhere.tar.gz: No such file or directory"),
+        (["verify", "./nowhere.tar.gz"], "nowhere.tar.gz can't be read: No such file or directory"),
     ],
 )
 def test_what_can_t_be_done_is_said(operator, arguments, words):
@@ -80,7 +80,8 @@ def test_what_can_t_be_done_is_said(operator, arguments, words):
 
 def test_a_place_that_can_t_be_written_is_said(operator):
     operator("run", "runbook.yaml", "-q")
-    assert operator("export", "@last", "-o", "no/such/folder.tar.gz", code=8).err.startswith("durun: no/such/folder")
+    said = operator("export", "@last", "-o", "no/such/folder.tar.gz", code=2)
+    assert said.err == "durun: there is no folder no/such\n  hint: mkdir -p no/such\n"
 
 
 def test_what_a_runbook_includes_is_in_it_and_the_notice_has_the_head(operator):

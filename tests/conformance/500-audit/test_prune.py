@@ -52,7 +52,7 @@ def test_a_head_from_before_is_still_found_and_its_removal_without_prune_is_not_
 def test_each_run_is_exported_first_if_asked(operator):
     run = operator("run", "runbook.yaml", "--json").lines[-1]["run"]
     folder = operator.place / "old"
-    assert "is not a folder" in operator("prune", "--older-than", "0s", "--export", "old", code=2).err
+    assert "there is no folder old" in operator("prune", "--older-than", "0s", "--export", "old", code=2).err
     folder.mkdir()
     operator("export", run, "-o", f"old/durun-{run}.tar.gz", "-q")  # as one that was killed afterwards leaves it
     told = operator("prune", "--older-than", "0s", "--export", "old", "--json").json

@@ -85,10 +85,10 @@ def test_a_head_of_another_journal_is_not_found(operator):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--head", "nowhere"], "nowhere: No such file or directory"),
+        (["--head", "nowhere"], "nowhere is no head, and no file: No such file or directory"),
         (["--head", "runbook.yaml"], "there is no head in runbook.yaml"),
         (["--key", "runbook.yaml"], "runbook.yaml is not the public half of an Ed25519 key as PEM"),
-        (["--key", "nowhere"], "nowhere: No such file or directory"),
+        (["--key", "nowhere"], "nowhere can't be read: No such file or directory"),
     ],
 )
 def test_what_is_neither_head_nor_key_is_a_mistake(operator, arguments, words):

@@ -108,7 +108,7 @@ def test_filters(durun, recorded, arguments, found):
 
 def test_an_unknown_status_is_refused_with_the_one_that_was_meant(durun):
     assert durun("history", "--status", "failled").err == (
-        "durun: `failled` is not a status\n  hint: did you mean failed?\n"
+        "durun: `failled` is not a status\n  hint: did you mean `failed`?\n"
     )
 
 

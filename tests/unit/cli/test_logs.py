@@ -53,7 +53,7 @@ def test_json_has_one_object_a_record(durun, recorded):
 
 def test_a_step_that_is_not_there_is_refused(durun, recorded):
     recorded.succeeded("aaaa")
-    assert "did you mean dump?" in durun("logs", "aaaa", "dumb").err
+    assert "did you mean `dump`?" in durun("logs", "aaaa", "dumb").err
     assert "there is no attempt 7" in durun("logs", "aaaa", "dump", "--attempt", "7").err
 
 

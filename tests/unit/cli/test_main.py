@@ -58,30 +58,13 @@ def test_a_mistyped_command_is_named_with_the_one_that_was_meant(durun):
     assert ran == (2, "", "durun: there is no command `histroy`\n  hint: did you mean `durun history`?\n")
 
 
-def test_a_mistyped_option_is_named_with_the_one_that_was_meant(durun):
-    ran = durun("history", "--jso")
-    assert ran.code == 2
-    assert ran.err.startswith("durun: no such option: --jso\n  hint: did you mean --json")
-
-
-def test_a_missing_argument_is_said_in_two_lines(durun):
-    ran = durun("run")
-    assert ran.code == 2
-    assert ran.err == "durun: missing argument 'RUNBOOK'\n  hint: durun run --help\n"
-
-
-def test_a_value_of_the_wrong_type_is_said_in_two_lines(durun):
-    ran = durun("history", "--limit", "many")
-    assert ran.code == 2
-    assert re.fullmatch(r"durun: invalid value for '--limit': 'many' .*\n  hint: .*\n", ran.err)
-
-
 @pytest.mark.fault(13)
 def test_an_unknown_run_is_no_traceback(durun, recorded):
     recorded.succeeded("20260101t000000-aaaaaaaa")
     ran = durun("show", "20260101t000000-aaaaaaab")
     assert ran.code == 2
-    assert ran.err.startswith("durun: no run 20260101t000000-aaaaaaab\n  hint: did you mean 20260101t000000-aaaaaaaa?")
+    assert ran.err.startswith("durun: no run 20260101t000000-aaaaaaab\n")
+    assert ran.err.endswith("  hint: did you mean `20260101t000000-aaaaaaaa`?\n")
 
 
 @pytest.mark.fault(13)

@@ -112,7 +112,7 @@ def test_a_step_that_is_not_there_is_refused_with_the_one_that_was_meant(durun, 
     recorded.failed("aaaa")
     ran = durun("show", "aaaa", "--step", "dmp")
     assert ran.code == 2
-    assert "did you mean dump?" in ran.err
+    assert "did you mean `dump`?" in ran.err
 
 
 def test_the_events_are_listed_in_order(durun, recorded):

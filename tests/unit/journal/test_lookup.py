@@ -11,10 +11,10 @@ from durun.journal.lookup import SHOWN, ambiguous, near
 @pytest.mark.parametrize(
     ("typed", "hint"),
     [
-        ("8kq2mz4", "did you mean 8kq2mx4?"),
-        ("8kqm2x4", "did you mean 8kq2mx4?"),
-        ("8kx", "did you mean 8kq2mx4?"),
-        ("kq2mx4", "did you mean 8kq2mx4?"),
+        ("8kq2mz4", "did you mean `8kq2mx4`?"),
+        ("8kqm2x4", "did you mean `8kq2mx4`?"),
+        ("8kx", "did you mean `8kq2mx4`?"),
+        ("kq2mx4", "did you mean `8kq2mx4`?"),
         ("zzzzzzz", "`durun history` lists the runs"),
         ("", "`durun history` lists the runs"),
         ("z", "`durun history` lists the runs"),

@@ -121,7 +121,7 @@ def test_what_is_wrong_is_said_in_plain_words(pair: str, message: str) -> None:
 
 def test_what_is_no_pair_is_told_how_pairs_are_written() -> None:
     assert refusal("count").hint == "give inputs with -i NAME=VALUE or --inputs FILE"
-    assert refusal("count=x").hint == ""
+    assert refusal("count=x").hint == "for example: -i count=3"
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:

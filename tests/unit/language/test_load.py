@@ -225,7 +225,7 @@ class TestReadFile:
         (tmp_path / "rotate.yaml").write_text("x")
         with pytest.raises(UsageError) as caught:
             read_file(str(tmp_path / "rotaet.yaml"))
-        assert caught.value.hint == "did you mean `rotate.yaml`?"
+        assert caught.value.hint == f"did you mean `{tmp_path / 'rotate.yaml'}`?"
 
     def test_a_missing_ending_is_added(self, tmp_path):
         (tmp_path / "rotate.yaml").write_text("x")

@@ -1,0 +1,42 @@
+"""Which tasks of a run a command is about, and what to say of those that are not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from durun.errors import UsageError
+from durun.model.state import RunState
+from durun.model.task import TaskKey, TaskState
+
+
+def choose_tasks(state: RunState, step: str | None, target: str | None) -> Mapping[TaskKey, TaskState]:
+    """The tasks of this step and target. Raises UsageError, if nothing has happened to such a one."""
+    found = {
+        key: task
+        for key, task in state.tasks.items()
+        if (step is None or key.step == step) and (target is None or key.target == target)
+    }
+    if not found and (step is not None or target is not None):
+        raise _nothing(state, step, target)
+    return found
+
+
+def _nothing(state: RunState, step: str | None, target: str | None) -> UsageError:
+    run = state.record.id
+    begun = {key.step for key in state.tasks}
+    shown = f"`durun show {run}` lists what there is"
+    if step is None or step in begun:
+        targets = {key.target for key in state.tasks if key.target is not None and step in (None, key.step)}
+        where = f"run {run}" if step is None else f"step {step}"
+        return UsageError(f"{where} has no target {target}", _near(str(target), targets) or shown)
+    steps = {*begun, *state.created.steps, *state.created.finally_steps}
+    if step in steps:
+        return UsageError(f"step {step} of run {run} has not begun", f"`durun show {run}` says where the run stands")
+    return UsageError(f"run {run} has no step {step}", _near(step, steps) or shown)
+
+
+def _near(word: str, known: set[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, sorted(known), 3, 0.5)
+    return f"did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""

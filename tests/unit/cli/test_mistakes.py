@@ -1,0 +1,134 @@
+"""What somebody reads who has never seen durun, and types what other tools would take."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from durun.cli.commands import overview
+
+
+def told(ran) -> tuple[int, str, str]:
+    """Exit code, cause and hint: each is one line, and there is nothing else."""
+    cause, hint = ran.err.splitlines()
+    assert ran.out == ""
+    return ran.code, cause.removeprefix("durun: "), hint.removeprefix("  hint: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "cause", "hint"),
+    [
+        ("histroy", "there is no command `histroy`", "did you mean `durun history`?"),
+        ("list", "there is no command `list`", "did you mean `durun history`?"),
+        ("status", "there is no command `status`", "did you mean `durun show @last`?"),
+        ("stop x", "there is no command `stop`", 'did you mean `durun cancel RUN --reason "…"`?'),
+        ("init", "there is no command `init`", "did you mean `durun new NAME`?"),
+        ("version", "there is no command `version`", "did you mean `durun --version`?"),
+        ("-V", "there is no option -V before the command", "did you mean `durun --version`?"),
+        ("rotate.yaml", "there is no command `rotate.yaml`", "did you mean `durun run rotate.yaml`?"),
+        ("mqczv9hckw", "there is no command `mqczv9hckw`", "did you mean `durun show mqczv9hckw`?"),
+        ("--json history", "there is no option --json before the command",
+         "options stand behind the command: `durun history --json`"),
+        ("--jsn", "there is no option --jsn before the command", "durun --help"),
+        ("qqqqq", "there is no command `qqqqq`", "durun --help lists them"),
+        ("help histroy", "there is no command `histroy`", "did you mean `durun history`?"),
+        ("secret sett a b", "there is no command `secret sett`", "did you mean `durun secret set`?"),
+        ("secret nonsense", "there is no command `secret nonsense`", "durun secret --help lists them"),
+        ("history --jso", "durun history has no option --jso", "did you mean `--json`?  durun history --help"),
+        ("run x.yaml --dry-run", "durun run has no option --dry-run",
+         "`durun plan` shows what would happen, and runs nothing  durun run --help"),
+        ("run x.yaml --qqq", "durun run has no option --qqq", "durun run --help"),
+        ("run", "RUNBOOK is missing", "the runbook's file; `durun new NAME` writes a first one  durun run --help"),
+        ("show", "RUN is missing", "the run: its id, the beginning of it, or @last  durun show --help"),
+        ("run x.yaml -i", "the value of -i is missing", "an input; may be repeated  durun run --help"),
+        ("history --json=1", "--json takes no value", "durun history --help"),
+        ("run x.yaml host=a", "durun run has no place for `host=a`",
+         "inputs are given with -i NAME=VALUE  durun run --help"),
+        ("history a b", "durun history has no place for `a b`", "durun history --help"),
+        ("history --limit many", "--limit takes a whole number from 0 on", None),
+        ("logs x --attempt 0", "--attempt takes a whole number from 1 on", None),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_mistake_is_one_line_of_cause_and_one_of_what_to_do(durun, words, cause, hint):
+    code, said, next_ = told(durun(*words.split()))
+    assert (code, said) == (2, cause)
+    assert hint is None or next_ == hint
+
+
+def test_a_mistake_is_json_with_json(durun):
+    ran = durun("show", "--json", "a", "b")
+    assert (ran.code, ran.out) == (2, "")
+    assert json.loads(ran.err)["error"] == {
+        "code": "usage",
+        "message": "durun show has no place for `b`",
+        "hint": "durun show --help",
+    }
+
+
+@pytest.mark.parametrize("name", ["backup", "backup.yaml", "books/backup.yml"])
+def test_the_name_of_a_runbook_is_no_run(durun, recorded, name):
+    recorded.succeeded("aaaa")
+    code, cause, hint = told(durun("show", name))
+    assert (code, cause) == (2, f"{name} is a runbook, and no run")
+    assert hint == "its runs: durun history --runbook backup"
+
+
+@pytest.mark.parametrize("command", [("show", "aaaa", "--step"), ("logs", "aaaa")], ids=["show", "logs"])
+def test_a_step_that_is_not_there_is_told_from_a_target_that_is_not(durun, recorded, command):
+    recorded.in_doubt("aaaa", ["db1", "db2"])
+    assert told(durun(*command, "rotat")) == (2, "run aaaa has no step rotat", "did you mean `rotate`?")
+    assert told(durun(*command, "zzz")) == (2, "run aaaa has no step zzz", "`durun show aaaa` lists what there is")
+    wrong = told(durun(*command, "rotate", "--target", "db3"))
+    assert wrong == (2, "step rotate has no target db3", "did you mean `db2` or `db1`?")
+
+
+def test_the_log_of_a_step_that_has_not_begun(durun, recorded):
+    recorded("aaaa", recorded.created(steps=["dump", "copy"]))
+    code, cause, hint = told(durun("logs", "aaaa", "copy"))
+    assert (code, cause) == (2, "step copy of run aaaa has not begun")
+    assert hint == "`durun show aaaa` says where the run stands"
+
+
+def test_no_runbook_of_quite_another_name_is_proposed(durun, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert told(durun("run", "x.yaml"))[2] == "no runbook is there; `durun new NAME` writes a first one"
+    (tmp_path / "nul.yml").touch()
+    assert told(durun("run", "x.yaml"))[2] == "there is nul.yml"
+    assert told(durun("run", "nul.yaml"))[2] == "did you mean `nul.yml`?"
+    assert told(durun("run", str(tmp_path)))[1:] == (f"{tmp_path} is a folder", "there is nul.yml")
+    ran = durun("validate", "x.yaml")
+    assert (ran.code, ran.out) == (2, "there is no file x.yaml\n  hint: there is nul.yml\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("hosts=a,b", """for example: -i hosts='["a", "b"]'"""),
+        ("count=many", "for example: -i count=3"),
+        ("count=1.5", "for example: -i count=3"),
+        ("on=yes", "for example: -i on=true"),
+        ("hots=a", "give inputs with -i NAME=VALUE or --inputs FILE"),
+        ("hosts", "give inputs with -i NAME=VALUE or --inputs FILE"),
+    ],
+)
+def test_how_an_input_of_that_type_is_typed(durun, tmp_path, given, hint):
+    book = tmp_path / "book.yaml"
+    inputs = "{hosts: {type: array}, count: {type: integer}, on: {type: boolean}}"
+    book.write_text(f"durun: 1\nname: book\ninputs: {inputs}\nsteps: [{{id: a, run: echo}}]\n")
+    ran = told(durun("run", str(book), "-i", given))
+    assert (ran[0], ran[2]) == (2, hint)
+
+
+@pytest.mark.parametrize("command", [["report", "aaaa"], ["export", "aaaa"], ["new"]], ids=lambda words: words[0])
+def test_a_file_for_which_there_is_no_folder(durun, recorded, tmp_path, command):
+    recorded.succeeded("aaaa", text="durun: 1\nname: backup\nsteps: [{id: dump, run: echo}]\n")
+    path = tmp_path / "nowhere" / ("file.yaml" if command == ["new"] else "file.tar.gz")
+    place = [str(path)] if command == ["new"] else ["-o", str(path)]
+    assert told(durun(*command, *place)) == (2, f"there is no folder {path.parent}", f"mkdir -p {path.parent}")
+
+
+def test_the_overview_fits_a_terminal_and_ends_with_where_to_begin(durun):
+    assert max(map(len, overview().splitlines())) <= 80
+    assert "New here? `durun new first`" in durun().err.splitlines()[-1]
