@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import unescape
 from io import StringIO
 from pathlib import Path
 
@@ -21,14 +22,12 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from crash.harness import wait_until
+from crash.harness import PATIENCE, wait_for_end, wait_until
 
 ROOT = Path(__file__).parents[1]
 DEMO = Path("/tmp/tls-demo")
 DURUN = Path(sys.executable).with_name("durun")
 WIDTH, HEIGHT = 84, 40
-RUN = f"durun run runbooks/rotate-tls-certificates.yaml -i root={DEMO}"
-COUNT = f"wc -l {DEMO}/*/*/reload.log | tail -1   # reloads of the 20 services"
 
 # A terminal of its own on every page, light or dark: each colour has a contrast of more than 4.5 with the background.
 THEME = TerminalTheme(
@@ -82,7 +81,7 @@ class Terminal:
 
     def __init__(self, home: Path) -> None:
         self._tmux = ["tmux", "-S", str(home / "tmux"), "-f", "/dev/null"]
-        self._env = {"HOME": str(home), "DURUN_HOME": f"{home}/state", "LANG": "C.UTF-8"}
+        self._env = {"HOME": str(home), "DURUN_HOME": f"{home}/state", "LANG": "C.UTF-8", "HISTFILE": "/dev/null"}
         self._env["PATH"] = f"{DURUN.parent}:/usr/bin:/bin"
         given = " ".join(f"{name}={value}" for name, value in self._env.items())
         shell = f"env -i {given} TERM=tmux-256color PS1='$ ' bash --norc --noprofile"
@@ -107,17 +106,21 @@ class Terminal:
         return self._do("capture-pane", "-p", "-e").rstrip()
 
     def kill_what_runs(self) -> None:
-        shell = self._do("display-message", "-p", "#{pane_pid}").strip()
-        subprocess.run(["pkill", "-KILL", "-P", shell], check=True)
+        subprocess.run(["pkill", "-KILL", "-P", self._shell()], check=True)
 
     def close(self) -> None:
+        shell = self._shell()
         self._do("kill-server")
+        wait_for_end(int(shell), PATIENCE)
+
+    def _shell(self) -> str:
+        return self._do("display-message", "-p", "#{pane_pid}").strip()
 
 
 @contextmanager
-def terminal() -> Iterator[Terminal]:
-    if DEMO.exists():
-        raise SystemExit(f"{DEMO} is there already: the picture would show another run. Remove it first.")
+def terminal(demo: Path) -> Iterator[Terminal]:
+    if demo.exists():
+        raise SystemExit(f"{demo} is there already: the picture would show another run. Remove it first.")
     home = Path(tempfile.mkdtemp(prefix="durun-picture-"))
     shown = Terminal(home)
     try:
@@ -125,20 +128,20 @@ def terminal() -> Iterator[Terminal]:
     finally:
         shown.close()
         shutil.rmtree(home)
-        shutil.rmtree(DEMO, ignore_errors=True)
+        shutil.rmtree(demo, ignore_errors=True)
 
 
-def record() -> str:
-    """What the terminal shows in the end, with its colours."""
-    with terminal() as shown:
+def record(demo: Path = DEMO) -> str:
+    """What the terminal shows in the end, with its colours. `demo`: where the certificates are made."""
+    with terminal(demo) as shown:
         wait_until(lambda: shown.shows(r"^\$"))
-        shown.type(RUN)
+        shown.type(f"durun run runbooks/rotate-tls-certificates.yaml -i root={demo}")
         wait_until(lambda: shown.shows(r"reload .* 1\d/20"))
         shown.kill_what_runs()
         wait_until(lambda: shown.shows(r"^Killed"))
         shown.type("durun resume")
         wait_until(lambda: shown.shows(r"^  head .*\n\$"))
-        shown.type(COUNT)
+        shown.type(f"wc -l {demo}/*/*/reload.log | tail -1   # reloads of the 20 services")
         wait_until(lambda: shown.shows(r"^ *\d+ total\n\$"))
         if not shown.adopted():
             raise SystemExit("nothing was at work when durun was killed: draw it again")
@@ -161,6 +164,15 @@ def draw(shown: str) -> str:
     picture = console.export_svg(title="durun", theme=THEME, code_format=SVG, unique_id="run")
     picture = PIECE.sub(without_leading_blanks, picture)
     return re.sub(r"^[ \t]+|[ \t]+$", "", picture, flags=re.MULTILINE)
+
+
+def words(picture: str) -> str:
+    """The text in a picture, line by line."""
+    lines: dict[str, str] = {}
+    for piece in PIECE.finditer(picture):
+        before = lines.get(piece["y"], "")
+        lines[piece["y"]] = before.ljust(round(float(piece["x"]) / CELL)) + unescape(piece["letters"])
+    return "\n".join(lines.values()).replace("\u00a0", " ")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,46 @@
+"""The picture in the README shows what durun shows: the same run is made once more, and compared."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from examples.blocks import ROOT
+from picture import DEMO, draw, record, words
+
+PICTURE = (ROOT / "runbooks" / "run.svg").read_text(encoding="utf-8")
+
+_DIFFERS = (
+    (r"\b[0-9a-f]{64}\b", "HEAD"),
+    (r"(?<=^run )\w{10}\b", "RUN"),
+    (r"(?m)^[^\w\s$]+ (?=\w+ )", "* "),
+    (r"[━─]+", "BAR"),
+    (r"\b\d+/20\b", "N/20"),
+    (r" +\d+ running", ""),
+    (r"\b[\d.]+(ms|s|m)\b", "TIME"),
+    (r" +", " "),
+    (r"(?m) $", ""),
+)
+"""What is another in every run, and what depends on the moment at which it was killed."""
+
+
+def alike(shown: str) -> list[str]:
+    for pattern, stand_in in _DIFFERS:
+        shown = re.sub(pattern, stand_in, shown, flags=re.MULTILINE)
+    return shown.splitlines()
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not here")
+def test_a_terminal_shows_the_same_today(tmp_path: Path) -> None:
+    demo = Path("/tmp", f"tls-{tmp_path.parent.name[-2:]}{tmp_path.name[-2:]}")
+    shown = words(draw(record(demo)))
+    assert alike(shown.replace(str(demo), str(DEMO))) == alike(words(PICTURE)), "python tests/picture.py draws it anew"
+
+
+def test_its_words_are_those_of_a_run_that_was_killed_and_resumed() -> None:
+    shown = words(PICTURE)
+    assert "Killed\n$ durun resume\n" in shown
+    assert shown.endswith("  20 total")
