@@ -48,17 +48,21 @@ class App(NamedTuple):
         return {name: fingerprint(key, value) for name, value in values.items()}
 
     def tidy(self) -> None:
-        """Finish what processes that were killed at the very end of a run have left."""
+        """Finish what processes that were killed at the end of a run have left, and try what could not be done then."""
         from durun.engine.local.marks import NOTICES, marked
 
         for run_id in marked(self.config.home, NOTICES):
             from durun.engine.local.outgoing import tell_about
 
-            tell_about(self.config.home, run_id)
+            tell_about(self.config.home, run_id, self.clock.now())
         if marked(self.config.home):
             from durun.engine.local.discretion import finish_destroying
 
             finish_destroying(self.config, self.journal, self.clock)
+        if (self.config.home / "stamps").is_dir():
+            from durun.engine.local.outgoing import stamp_again
+
+            stamp_again(self.config.home, self.journal, self.clock.now())
 
     def runbook(self, state: RunState) -> Runbook:
         """The runbook that a run is under."""

@@ -81,11 +81,10 @@ def unstamped(shelf: Shelf, entries: Sequence[Entry]) -> list[str]:
     Raises StorageFailed.
     """
     with _readable():
-        missing, stamped = shelf.missing(), shelf.numbers()
-    newest = max(missing, default=0)
-    if not entries or newest <= max(stamped, default=0):
+        wanting = shelf.wanting()
+    if not entries or wanting is None:
         return []
-    return [f"entry {newest} of the register has no timestamp: {missing[newest]}"]
+    return [f"entry {wanting.entry} of the register has no timestamp: {wanting.why}"]
 
 
 @contextmanager

@@ -19,6 +19,7 @@ def command(as_json: JsonOption = False) -> int:
     """Close every privilege of your runs whose time is over, or whose run has ended; for cron, silent if none is."""
     codes: list[int] = []
     with open_app() as app:
+        app.tidy()
         found = app.journal.runs(RunQuery(uid=os.getuid()))
         for run_id in [record.id for record in reversed(found) if record.privileged]:
             try:

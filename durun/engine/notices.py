@@ -1,16 +1,18 @@
 """Who is to be told of how a run stands, and in which words: the same in every engine.
 
 `notify_due` is recorded with what it is about, in one commit; `notified` when somebody was told, or could not be. What
-is between the two is told again by whoever comes next.
+is between the two is told by whoever comes next, and what could not be told is tried again, later each time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from durun.journal.api import Journal
 from durun.model.clock import to_iso
 from durun.model.event import Event, Notified, NotifyDue
 from durun.model.runbook import Runbook
@@ -19,15 +21,19 @@ from durun.model.status import NotifyOn, RunStatus
 from durun.model.task import TaskKey, TaskState
 from durun.model.values import Json
 
+AGAIN: Final = (60.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
+"""Seconds from each time that a notifier could not tell something to its next try; after the last it is given up."""
+
 _MOST = 10
 """So many tasks are named in a message."""
 
 
 class Unsent(NamedTuple):
-    """What is still to be told by one notifier."""
+    """What is still to be told by one notifier. `failures`: how often it could not."""
 
     due: NotifyDue
     notifier: int
+    failures: int
 
     @property
     def key(self) -> str:
@@ -73,12 +79,27 @@ def _digest(value: Json) -> str:
 
 
 def unsent(events: Iterable[Event]) -> Iterator[Unsent]:
-    """What was due, and is not known to have been told."""
+    """What was due, is not known to have been told, and is not given up."""
     found = list(events)
-    told = {(event.key, event.notifier) for event in found if isinstance(event, Notified)}
-    for event in found:
-        if isinstance(event, NotifyDue):
-            yield from (Unsent(event, place) for place in event.notifiers if (event.key, place) not in told)
+    asked = [event for event in found if isinstance(event, Notified)]
+    told = {(event.key, event.notifier) for event in asked if event.ok}
+    failures = Counter((event.key, event.notifier) for event in asked)
+    due = [Unsent(event, place, 0) for event in found if isinstance(event, NotifyDue) for place in event.notifiers]
+    for one in due:
+        about = one.due.key, one.notifier
+        if about not in told and failures[about] <= len(AGAIN):
+            yield one._replace(failures=failures[about])
+
+
+def unsent_of(journal: Journal, run_id: str) -> list[Unsent]:
+    """What is still to be told of a run. Raises NoSuchRun."""
+    found = journal.events(run_id, types=("notify_due", "notified"))
+    return list(unsent(stamped.event for stamped in found))
+
+
+def later(left: Iterable[Unsent]) -> float | None:
+    """In how many seconds the first of these, none of which could be told just now, is to be tried again."""
+    return min((AGAIN[one.failures - 1] for one in left if one.failures), default=None)
 
 
 def message(state: RunState, one: Unsent, head: str) -> dict[str, Json]:

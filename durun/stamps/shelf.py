@@ -9,8 +9,17 @@ import os
 import re
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 _NAME = re.compile(r"([0-9]{8,})\.tsr")
+
+
+class Wanting(NamedTuple):
+    """An entry that was to be stamped and is not, nor a later one, which would cover it: why, and when it was asked."""
+
+    entry: int
+    why: str
+    asked_at: float
 
 
 class Shelf:
@@ -30,14 +39,15 @@ class Shelf:
         except FileNotFoundError:
             return None
 
-    def missing(self) -> dict[int, str]:
-        """The entries that were to be stamped and are not: why. Raises OSError."""
-        told = {}
-        for path in self._folder.glob("*.why"):
-            with suppress(FileNotFoundError):  # just then it was stamped
-                if path.stem.isdigit():
-                    told[int(path.stem)] = path.read_text(encoding="utf-8")
-        return {number: why for number, why in told.items() if not self._path(number, "tsr").exists()}
+    def wanting(self) -> Wanting | None:
+        """The newest entry that was to be stamped, if neither it nor a later one is. Raises OSError."""
+        asked = (int(path.stem) for path in self._folder.glob("*.why") if path.stem.isdigit())
+        newest = max(asked, default=0)
+        with suppress(FileNotFoundError):  # just then it was stamped
+            path = self._path(newest, "why")
+            found = Wanting(newest, path.read_text(encoding="utf-8"), path.stat().st_mtime)
+            return found if newest > max(self.numbers(), default=0) else None
+        return None
 
     def keep(self, number: int, answer: bytes) -> None:
         """Keep a timestamp, whole or not at all, also if the power fails. Raises OSError."""

@@ -10,12 +10,20 @@ from durun.views.text import one_line
 
 
 def untold(events: Iterable[Stamped]) -> list[str]:
-    """A line for each notice that could not be told."""
+    """A line for each notice that could not be told, however often it was tried."""
+    tries: dict[tuple[str, int], list[Notified]] = {}
+    for _, _, event in events:
+        if isinstance(event, Notified):
+            tries.setdefault((event.key, event.notifier), []).append(event)
     return [
-        f"notice {event.notifier + 1} could not be told: {one_line(event.reason)}"
-        for _, _, event in events
-        if isinstance(event, Notified) and not event.ok
+        f"notice {made[-1].notifier + 1} could not be told{_tries(len(made))}: {one_line(made[-1].reason)}"
+        for made in tries.values()
+        if not made[-1].ok
     ]
+
+
+def _tries(number: int) -> str:
+    return f" ({number} tries)" if number > 1 else ""
 
 
 def notices_json(events: Iterable[Stamped]) -> list[Json]:

@@ -79,11 +79,15 @@ class Operator:
         code: int | None = 0,
         env: Mapping[str, str | None] | None = None,
         stdin: str | None = None,
+        whole: bool = False,
     ) -> Said:
-        """Type a command; the test fails unless it ends with `code` (None: with any)."""
+        """Type a command; the test fails unless it ends with `code` (None: with any).
+
+        `whole`: wait also for all that it leaves behind, such as who tells somebody of the run.
+        """
         ended = subprocess.run(
-            self._command(arguments), env=self._with(env), cwd=self.place, input=stdin or "", capture_output=True,
-            encoding="utf-8", timeout=LIMIT, check=False,
+            self._command(arguments, whole), env=self._with(env), cwd=self.place, input=stdin or "",
+            capture_output=True, encoding="utf-8", timeout=LIMIT, check=False,
         )  # fmt: skip
         said = Said(ended.returncode, ended.stdout, ended.stderr)
         shown = (
@@ -93,10 +97,15 @@ class Operator:
         assert code is None or said.code == code, shown
         return said
 
-    def start(self, *arguments: object, env: Mapping[str, str | None] | None = None) -> subprocess.Popen[str]:
-        """A command that goes on while the test does; its JSON lines or text on its stdout."""
+    def start(
+        self, *arguments: object, env: Mapping[str, str | None] | None = None, whole: bool = False
+    ) -> subprocess.Popen[str]:
+        """A command that goes on while the test does; its JSON lines or text on its stdout.
+
+        `whole`: its stdout ends with it, the process only with all that it leaves behind.
+        """
         process = subprocess.Popen(
-            self._command(arguments), env=self._with(env), cwd=self.place, stdin=subprocess.DEVNULL,
+            self._command(arguments, whole), env=self._with(env), cwd=self.place, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
         )  # fmt: skip
         self.started.append(process)
@@ -118,8 +127,9 @@ class Operator:
     def tasks(self, run: str = "@last") -> dict[tuple[str, str | None], dict[str, Any]]:
         return {(task["step"], task["target"]): task for task in self.show(run)["tasks"]}
 
-    def _command(self, arguments: Sequence[object]) -> list[str]:
-        return [sys.executable, "-m", "durun", *map(str, arguments)]
+    def _command(self, arguments: Sequence[object], whole: bool) -> list[str]:
+        around = [sys.executable, str(HERE / "whole.py")] if whole else []
+        return [*around, sys.executable, "-m", "durun", *map(str, arguments)]
 
     def _with(self, env: Mapping[str, str | None] | None) -> dict[str, str]:
         merged = {**self.environment, **(env or {})}

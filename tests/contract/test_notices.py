@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def nobody_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is told, and by whom, is looked at elsewhere."""
-    monkeypatch.setattr("durun.engine.local.driving.tell_about", lambda home, run_id: None)
+    monkeypatch.setattr("durun.engine.local.driving.tell_about", lambda home, run_id, now: None)
 
 
 NOTICES = """

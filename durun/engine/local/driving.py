@@ -13,12 +13,14 @@ from durun.engine.local.discretion import DONE_WITH, close, destroy_seals, forge
 from durun.engine.local.files import remove_folder
 from durun.engine.local.folder import STOP
 from durun.engine.local.hands import take as take_hands
+from durun.engine.local.marks import mark_notice
 from durun.engine.local.outgoing import stamp, tell_about
 from durun.engine.local.recovery import refuse_older_journal
 from durun.engine.local.runner import Runner
 from durun.engine.local.session import Charge, Session
 from durun.engine.local.signals import Signals
 from durun.engine.local.system_log import announce
+from durun.engine.notices import unsent_of
 from durun.journal.api import Journal
 from durun.model.clock import Clock
 from durun.model.runbook import Runbook
@@ -92,6 +94,13 @@ class Driver:
             if head is not None and (problem := stamp(self._config.home, head)):
                 observer.said(problem)
             announce(f"run {outcome.run_id} of {state.record.runbook} {outcome.status}: head {outcome.head}")
-        tell_about(self._config.home, outcome.run_id)
+        self._tell(session)
         observer.ended(outcome)
         return outcome
+
+    def _tell(self, session: Session) -> None:
+        """Have told what this session has made due: also if another process has just told of the run, and knew not."""
+        home, run_id = self._config.home, session.ledger.state.record.id
+        if session.runbook.notify and any(not one.failures for one in unsent_of(self._journal, run_id)):
+            mark_notice(home, run_id)
+        tell_about(home, run_id, self._clock.now())

@@ -1,11 +1,12 @@
 """Which runs have something left to do that is easily forgotten: an empty file for each, by its id.
 
 In `sealing/` those with sealed values that are to be destroyed once they succeed; in `notices/` those of which somebody
-is still to be told.
+is still to be told, now or at the time of the file.
 """
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,3 +38,19 @@ def mark_notice(home: Path, run_id: str) -> None:
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, exist_ok=True)
         path.touch(mode=0o600)
+
+
+def mark_told(home: Path, run_id: str, again: float | None) -> None:
+    """Nobody is to be told before `again`; None: nobody any more."""
+    path = notice_of(home, run_id)
+    with suppress(FileNotFoundError):
+        path.unlink() if again is None else os.utime(path, (again, again))
+
+
+def notice_due(home: Path, run_id: str, now: float, longest: float) -> bool:
+    """Whether somebody is to be told by now. More than `longest` ahead is no time: the clock was set back since."""
+    try:
+        wait = notice_of(home, run_id).stat().st_mtime - now
+    except OSError:
+        return False
+    return not 0 < wait <= longest

@@ -3,7 +3,7 @@
     python -m durun.engine.local.notifier HOME RUN
 
 At least once: what it was killed over is told again, under the same key. Each notifier is asked once and gets half a
-minute; if it does not succeed, that is recorded, and nobody asks it again.
+minute; if it does not succeed, that is recorded, and a later process asks it again (`durun.engine.notices.AGAIN`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pathlib import Path
 
 from durun.config import Config, load_config
 from durun.engine.local.discretion import close, open_secrecy
-from durun.engine.local.marks import notice_of
+from durun.engine.local.marks import mark_notice, mark_told, notice_of
 from durun.engine.local.messenger import Messenger
 from durun.engine.local.scope import enter_scope
 from durun.engine.local.signing import Signing
-from durun.engine.notices import Unsent, unsent
+from durun.engine.notices import Unsent, later, unsent_of
 from durun.engine.requests import append_newest, stored_runbook
 from durun.engine.secrecy import NO_SECRETS
 from durun.errors import DurunError, NoSuchRun
@@ -56,23 +56,24 @@ class Notifier:
         self._run_id = run_id
 
     def tell_all(self) -> None:
-        """Tell what is due, one after the other, then take the mark away."""
-        mark = notice_of(self._config.home, self._run_id)
+        """Tell what is due, one after the other; then the mark says when it is to be tried again, or is taken away."""
+        home, asked = self._config.home, set[str]()
         try:
-            while left := self._unsent():
+            while left := [one for one in self._unsent() if one.key not in asked]:
                 for one in left:
                     self._tell(one)
+                    asked.add(one.key)
         except NoSuchRun:
-            mark.unlink(missing_ok=True)
+            mark_told(home, self._run_id, None)
             return
         self._sign()
-        mark.unlink(missing_ok=True)
-        if self._unsent():  # somebody was just then to be told
-            mark.touch(mode=0o600)
+        wait = later(self._unsent())
+        mark_told(home, self._run_id, None if wait is None else self._clock.now() + wait)
+        if any(one.key not in asked for one in self._unsent()):  # somebody was just then to be told
+            mark_notice(home, self._run_id)
 
     def _unsent(self) -> list[Unsent]:
-        found = self._journal.events(self._run_id, types=("notify_due", "notified"))
-        return list(unsent(stamped.event for stamped in found))
+        return unsent_of(self._journal, self._run_id)
 
     def _tell(self, one: Unsent) -> None:
         # On a disk that is full nobody is told: it could not be recorded, and would be told again and again.

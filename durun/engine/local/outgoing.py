@@ -11,18 +11,21 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from durun.engine.local.marks import notice_of
+from durun.engine.local.marks import notice_due
+from durun.engine.notices import AGAIN
+from durun.journal.api import Journal
 from durun.journal.register import Entry
 
 LONGEST = 120.0
 """Seconds that pid 1 waits, for its own end ends everything."""
 AUTHORITY = "DURUN_TSA"
 """The environment variable with the URL of the authority that stamps heads; without it none is asked."""
+HOUR = 3600.0
 
 
-def tell_about(home: Path, run_id: str) -> None:
-    """Have told what is still to be told of a run; at once if there is nothing."""
-    if notice_of(home, run_id).exists():
+def tell_about(home: Path, run_id: str, now: float) -> None:
+    """Have told what is to be told of a run by now; at once if there is nothing."""
+    if notice_due(home, run_id, now, AGAIN[-1]):
         _start("durun.engine.local.notifier", str(home), run_id)
 
 
@@ -32,8 +35,25 @@ def stamp(home: Path, head: Entry) -> str:
         return ""
     from durun.stamps.tokens import MISSING, available
 
-    _start("durun.engine.local.stamping", str(home / "stamps"), head.run, head.body)
+    _ask_for_stamp(home, head)
     return "" if available() else f"the head gets no timestamp: {MISSING}"
+
+
+def stamp_again(home: Path, journal: Journal, now: float) -> None:
+    """Have the newest entry stamped that was to be and is not: it is asked for once an hour."""
+    if not os.environ.get(AUTHORITY):
+        return
+    from durun.stamps.shelf import Shelf
+
+    with suppress(OSError):
+        wanting = Shelf(home / "stamps").wanting()
+        if wanting is not None and not 0 <= now - wanting.asked_at < HOUR:
+            for entry in journal.entries(after=wanting.entry - 1)[:1]:
+                _ask_for_stamp(home, entry)
+
+
+def _ask_for_stamp(home: Path, entry: Entry) -> None:
+    _start("durun.engine.local.stamping", str(home / "stamps"), entry.run, entry.body)
 
 
 def _start(module: str, *words: str) -> None:

@@ -61,6 +61,7 @@ class Session:
         hands: Hands,
     ) -> None:
         state, plan, runbook, secrecy = charge
+        self.runbook = runbook
         self.run_folder: Path = config.run_folder(state.record.id)
         self.hands = hands
         self._beginning = beginning

@@ -5,24 +5,18 @@ from __future__ import annotations
 import json
 import os
 import socket
-import time
 from collections.abc import Iterator
 from email import message_from_bytes
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daemons.web import Web, web
 
-PATIENCE = 50.0
-
 
 def told(operator: Any) -> list[dict[str, Any]]:
-    """Wait until nobody is to be told any more; what came of it."""
-    until = time.monotonic() + PATIENCE
-    while list(operator.home.glob("notices/*")):
-        assert time.monotonic() < until, "somebody is still being told"
-        time.sleep(0.02)
+    """Who was told of the newest run, or could not be."""
     return [line for line in operator("show", "@last", "--events", "--json").lines if line["event"] == "notified"]
 
 
@@ -53,7 +47,7 @@ TELL = """
 )
 def test_a_program_is_told_how_the_run_stands(operator: Any, steps: str, code: int, event: str) -> None:
     book(operator, TELL, steps)
-    operator("run", "book.yaml", code=code)
+    operator("run", "book.yaml", code=code, whole=True)
     (said,) = told(operator)
     assert (said["ok"], said["reason"]) == (True, "")
     (line,) = lines(operator, "said")
@@ -66,12 +60,10 @@ def test_a_program_is_told_how_the_run_stands(operator: Any, steps: str, code: i
 def test_only_what_was_asked_for_is_told_and_the_same_standing_once(operator: Any) -> None:
     steps = "- {id: a, approval: {message: now?, approvers: [root], allow_requester: true}}"
     book(operator, TELL.replace("[failed, waiting, in_doubt, succeeded]", "[waiting]"), steps)
-    operator("run", "book.yaml", code=5)
-    told(operator)
+    operator("run", "book.yaml", code=5, whole=True)
     run = operator.show()["id"]
-    operator("resume", run, code=5)
-    told(operator)
-    operator("approve", run, "a", "--reason", "fine", code=None)
+    operator("resume", run, code=5, whole=True)
+    operator("approve", run, "a", "--reason", "fine", code=None, whole=True)
     assert len(told(operator)) == 1
     assert len(lines(operator, "said")) == 1
 
@@ -80,9 +72,11 @@ def test_nobody_waits_for_a_notifier_that_hangs(operator: Any) -> None:
     fifo = operator.place / "fifo"
     os.mkfifo(fifo)
     book(operator, f"  - {{events: [succeeded], run: 'read -r _ <{fifo}'}}")
-    operator("run", "book.yaml")  # it would not come back
+    process = operator.start("run", "book.yaml", whole=True)
+    process.stdout.read()  # it would not end
     with fifo.open("w") as end:
         end.write("go\n")
+    assert process.wait() == 0
     assert [said["ok"] for said in told(operator)] == [True]
 
 
@@ -97,7 +91,7 @@ def test_what_fails_or_hangs_is_recorded_and_changes_nothing(operator: Any) -> N
   - {{events: [succeeded], run: [no-such-program]}}
 """,
     )
-    operator("run", "book.yaml", env={"DURUN_NOTIFY_TIMEOUT": "0.5"})
+    operator("run", "book.yaml", env={"DURUN_NOTIFY_TIMEOUT": "0.5"}, whole=True)
     reasons = [said["reason"] for said in told(operator)]
     assert reasons == [
         "exit code 3: no such host",
@@ -111,7 +105,7 @@ def test_what_fails_or_hangs_is_recorded_and_changes_nothing(operator: Any) -> N
 
 def test_what_apprise_does_not_know_is_recorded(operator: Any) -> None:
     book(operator, '  - {events: [succeeded], apprise: "nonsense"}')
-    operator("run", "book.yaml")
+    operator("run", "book.yaml", whole=True)
     assert [said["reason"] for said in told(operator)] == ["exit code 1: URL 1 is none that Apprise knows"]
 
 
@@ -125,21 +119,62 @@ def test_what_was_not_told_when_all_was_killed_is_told_by_the_next_one_under_the
       test -e again || { touch again; kill -9 $PPID; }
 """,
     )
-    operator("run", "book.yaml")
-    until = time.monotonic() + PATIENCE
-    while not (operator.place / "again").exists():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    while not told_again(operator):
-        operator("resume", "--all")
-        assert time.monotonic() < until
+    operator("run", "book.yaml", whole=True)
+    assert told(operator) == []
+    operator("resume", "--all", whole=True)
     assert [said["ok"] for said in told(operator)] == [True]
-    first, *more = lines(operator, "keys")
-    assert more and set(more) == {first}
+    assert len(set(lines(operator, "keys"))) == 1
+    assert len(lines(operator, "keys")) == 2
+    assert marks(operator) == []
 
 
-def told_again(operator: Any) -> bool:
-    return not list(operator.home.glob("notices/*"))
+def marks(operator: Any) -> list[Path]:
+    """The files of the runs of which somebody is still to be told."""
+    return list(operator.home.glob("notices/*"))
+
+
+def its_time_has_come(operator: Any) -> None:
+    (mark,) = marks(operator)
+    os.utime(mark, (1, 1))
+
+
+FAILS = """
+  - events: [succeeded]
+    run: 'echo "$DURUN_IDEMPOTENCY_KEY" >>keys; test -e up'
+"""
+
+
+@pytest.mark.parametrize("by", [("reap",), ("resume", "--all"), ("run", "other.yaml")])
+def test_what_could_not_be_told_is_told_by_a_later_one_under_the_same_key(operator: Any, by: tuple[str, ...]) -> None:
+    (operator.place / "other.yaml").write_text("durun: 1\nname: other\nsteps: [{id: a, run: 'true'}]\n")
+    book(operator, FAILS)
+    operator("run", "book.yaml", whole=True)
+    run = operator.show()["id"]
+    assert "notice 1 could not be told: exit code 1" in operator("show", run).out
+    operator(*by, whole=True)
+    assert len(lines(operator, "keys")) == 1  # not so soon
+    its_time_has_come(operator)
+    operator(*by, whole=True)
+    assert "notice 1 could not be told (2 tries): exit code 1" in operator("show", run).out
+    (operator.place / "up").touch()
+    its_time_has_come(operator)
+    operator(*by, whole=True)
+    assert "could not be told" not in operator("show", run).out
+    assert [notice["ok"] for notice in operator.show(run)["notices"]] == [False, False, True]
+    assert len(set(lines(operator, "keys"))) == 1
+    assert marks(operator) == []
+
+
+def test_one_that_never_can_is_given_up(operator: Any) -> None:
+    book(operator, FAILS)
+    operator("run", "book.yaml", whole=True)
+    while marks(operator):
+        its_time_has_come(operator)
+        operator("reap", whole=True)
+    assert len(told(operator)) == 6
+    assert "notice 1 could not be told (6 tries): exit code 1" in operator("show", "@last").out
+    operator("reap", whole=True)
+    assert len(lines(operator, "keys")) == 6
 
 
 @pytest.fixture
@@ -160,7 +195,7 @@ def test_a_web_server_gets_the_message_with_its_key_and_no_secret(operator: Any,
         'env: {TOKEN: "${{ secrets.token }}"}}',
         "secrets: {token: {env: HOOK}}",
     )
-    operator("run", "book.yaml", code=1, env={"HOOK": "swordfish-4711"})
+    operator("run", "book.yaml", code=1, env={"HOOK": "swordfish-4711"}, whole=True)
     (said,) = told(operator)
     assert said["ok"], said
     (asked,) = server.seen
@@ -175,7 +210,7 @@ def test_a_body_of_its_own_is_sent_as_it_is_written(operator: Any, server: Web) 
     server.on("/hook", lambda one: one.say(500, b"no"))
     body = 'json: {text: "${{ run.id }} ${{ run.status }}"}'
     book(operator, f'  - {{events: [succeeded], http: {{url: "{server.url}/hook", {body}}}}}')
-    operator("run", "book.yaml")
+    operator("run", "book.yaml", whole=True)
     (said,) = told(operator)
     assert (said["ok"], said["reason"]) == (
         False,
@@ -218,7 +253,7 @@ def test_a_mail_server_gets_a_mail_by_apprise(operator: Any, mail: tuple[Mailbox
         "- {id: a, run: 'exit 3'}",
         "secrets: {mail: {env: MAIL_URL}}",
     )
-    operator("run", "book.yaml", code=1, env={"MAIL_URL": url})
+    operator("run", "book.yaml", code=1, env={"MAIL_URL": url}, whole=True)
     (said,) = told(operator)
     assert said["ok"], said
     (envelope,) = box.kept
