@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from durun.engine.api import CancelRequest, RollbackRequest, SettleRequest, StartRequest
+from durun.engine.api import CancelRequest, Observer, Outcome, RollbackRequest, SettleRequest, StartRequest
 from durun.engine.beginning import Beginning
 from durun.errors import GroupHeld, NotAllowed
 from durun.journal.api import Journal, RunQuery, SequenceConflict
@@ -14,7 +14,9 @@ from durun.journal.reading import moment, read_state
 from durun.language.inputs import digest_of
 from durun.language.load import load
 from durun.model.clock import Clock
+from durun.model.ending import reaped_code
 from durun.model.event import CancelRequested, Event, RollbackRequested, RunCreated, RunParked, TaskSettled
+from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.model.status import ENDED, FINAL, RUN_STATUSES
@@ -141,6 +143,14 @@ def rollback_wished(state: RunState, request: RollbackRequest, runbook: Runbook)
             "undo by hand what it did; `durun show` lists that",
         )
     return RollbackRequested(reason=request.reason, by=request.by)
+
+
+def left_open(plan: Plan, state: RunState, observer: Observer) -> Outcome:
+    """How a reap comes back that can do nothing now: nothing is recorded, and what is in doubt is told of."""
+    run_id, code = state.record.id, reaped_code(plan, state)
+    if code:
+        observer.said(f"run {run_id}: whether its privilege is closed is in doubt, as it was; see: durun show {run_id}")
+    return Outcome(run_id, state.record.status, code)
 
 
 def cancelling(state: RunState, request: CancelRequest) -> Beginning:

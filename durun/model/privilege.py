@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from durun.model.doubt import AskNow, LeaveIt, way_out
 from durun.model.plan import Node, Plan, Retry, forgiven
 from durun.model.retry import will_retry
 from durun.model.state import RunState
 from durun.model.status import ENDED
-from durun.model.task import ROLLBACK, TaskKey, TaskState
+from durun.model.task import ROLLBACK, TaskKey, TaskState, undo_key
 
 _GOOD = frozenset({"succeeded", "skipped"})
 _ENDED = _GOOD | {"cancelled", "rolled_back"}
+_SOON, _LATE = 60.0, 3600.0
 
 
 class Granted:
@@ -72,9 +74,27 @@ class Granted:
 
 
 def reap_due(plan: Plan, state: RunState, now: float) -> bool:
-    """Whether a privilege of a run that nobody drives is to be closed."""
+    """Whether a privilege of a run that nobody drives is to be closed, and something can be done about it now."""
     granted = Granted(state)
-    return (state.record.status in ENDED and bool(granted)) or any(True for _ in granted.due(plan, state, now))
+    due = (key for key, _, _ in granted.due(plan, state, now))
+    keys = granted.everyone() if state.record.status in ENDED else due
+    return any(_may_move(plan, state, key, now) for key in keys)
+
+
+def _may_move(plan: Plan, state: RunState, key: TaskKey, now: float) -> bool:
+    """Whether something can be done about closing a privilege: where that is in doubt, hardly ever.
+
+    What verify did not know it is asked once more when the doubt has lasted twice as long, and every hour.
+    """
+    closing = state.tasks.get(undo_key(key))
+    node = plan.undo.get(key.step)
+    if node is None or closing is None or closing.status != "in_doubt" or not closing.gone:
+        return True
+    way = way_out(node, closing, state.record.sessions + 1, now)
+    if isinstance(way, AskNow) and closing.asked_in:
+        lasted = closing.answered_at - (closing.attempts[-1].ended_at or closing.answered_at)
+        return now >= closing.answered_at + min(max(lasted, _SOON), _LATE)
+    return not isinstance(way, LeaveIt)
 
 
 def has_ended(plan: Plan, state: RunState, step: str, target: str | None) -> bool:

@@ -198,3 +198,46 @@ def test_reap_is_busy_beside_whoever_drives_the_run(rig: Rig) -> None:
     rig.journal.after = reap
     assert rig.start(book()).status == "succeeded"
     assert refused
+
+
+def test_reap_writes_nothing_of_a_doubt_that_nobody_can_end_by_asking(rig: Rig, does: Any) -> None:
+    rig.world.will("open@rollback.close", does(76))
+    rig.start(book())
+    before = rig.events()
+    for _ in range(3):
+        rig.pass_time(hours=1)
+        outcome = rig.reap()
+        assert (outcome.exit_code, outcome.state) == (3, None)
+    assert rig.events() == before
+    assert "in doubt" in rig.witness.notices[-1]
+    rig.settle("open@rollback", "not_done")
+    rig.world.will("open@rollback.close", does(0))
+    assert rig.reap().exit_code == 0
+    assert closed(rig)
+
+
+def test_reap_asks_again_about_a_doubt_when_it_has_lasted_twice_as_long(rig: Rig, does: Any) -> None:
+    rig.world.will("open@rollback.close", does(76))
+    rig.world.will("open@rollback.ask", does(1))
+    rig.start(book(more=", verify: {run: [ACT, ask], not_done_on: [4]}"))
+
+    def asked() -> int:
+        return rig.world.calls().count("open@rollback.ask")
+
+    first = asked()
+    assert rig.reap().exit_code == 3
+    assert asked() == first
+    per_hour = []
+    for _ in range(4):
+        before = asked()
+        for _ in range(60):
+            rig.pass_time(hours=1 / 60)
+            assert rig.reap().exit_code == 3
+        per_hour.append(asked() - before)
+    assert 4 <= per_hour[0] <= 6
+    assert per_hour[2:] == [1, 1]
+    rig.world.will("open@rollback.ask", does(0))
+    for _ in range(61):
+        rig.pass_time(hours=1 / 60)
+        rig.reap()
+    assert closed(rig)

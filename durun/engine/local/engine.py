@@ -36,6 +36,7 @@ from durun.engine.requests import (
     append_newest,
     cancelled,
     cancelling,
+    left_open,
     record_run,
     refuse_final,
     refuse_resume,
@@ -168,8 +169,9 @@ class LocalEngine:
     def reap(self, request: ReapRequest, observer: Observer) -> Outcome:
         """Close the privileges of a run that end by now, and leave it else as it is."""
         state = read_state(self._journal, request.run_id)
-        if not reap_due(self._stored_plan(state), state, self._clock.now()):
-            return Outcome(state.record.id, state.record.status, 0)
+        plan = self._stored_plan(state)
+        if not reap_due(plan, state, self._clock.now()):
+            return left_open(plan, state, observer)
         lock = RunLock(self._config.run_lock(state.record.id), self._clock)
         make_run_folder(self._config.run_folder(state.record.id))
         lock.acquire()
@@ -181,7 +183,7 @@ class LocalEngine:
             with self._driver.secrecy(state, runbook) as secrecy:
                 if secrecy is not None:
                     secrecy.recall_if_possible(state)
-                charge = Charge(state, self._stored_plan(state), runbook, secrecy)
+                charge = Charge(state, plan, runbook, secrecy)
                 return self._driver.drive(charge, Beginning("reap", request.by), observer)
         finally:
             lock.release()

@@ -26,6 +26,7 @@ from durun.engine.requests import (
     append_newest,
     cancelled,
     cancelling,
+    left_open,
     record_run,
     refuse_final,
     refuse_resume,
@@ -141,7 +142,7 @@ class MemoryEngine:
             runbook = stored_runbook(state)
             plan = make_plan(runbook, state.created.inputs, {}, request.run_id)
             if not reap_due(plan, state, self._clock.now()):
-                return Outcome(request.run_id, state.record.status, 0)
+                return left_open(plan, state, observer)
             return self._drive(state, plan, runbook, Beginning("reap", request.by), observer)
 
     def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:
