@@ -1,8 +1,9 @@
 """The chain of hashes that makes a changed or missing event show, and the proof that nothing did.
 
 What is hashed is stored as it was hashed, so a proof never depends on how some version of durun writes JSON:
-`hash = SHA-256(hash of the event before ‖ body)`, where body is the canonical JSON (sorted keys, no spaces, UTF-8)
-of `{at, data, run, sequence, type}`, and the hash before the first event is 32 zero bytes.
+`hash = SHA-256(hash of the event before ‖ body)`, where body is JSON (no spaces, UTF-8) of `{at, data, run, sequence,
+type}`, and the hash before the first event is 32 zero bytes. Mappings keep their order in it: a value that a step was
+given as text must be the same text when it is read back, or one idempotency key would carry two requests.
 """
 
 from __future__ import annotations
@@ -35,12 +36,22 @@ def _plain(value: Any) -> Json:
     raise TypeError(f"not JSON: {type(value).__name__}")
 
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode
+_in_order = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_plain).encode
+_sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode
+
+
+def written(value: Json) -> str:
+    """A value as JSON, its mappings in their order. It is valid UTF-8: bytes of a file name that are none stay as
+    `\\udcXX`."""
+    return _valid(_in_order(value))
 
 
 def canonical(value: Json) -> str:
-    """The one JSON text of a value. It is valid UTF-8: bytes of a file name that are none stay as `\\udcXX`."""
-    text = _encode(value)
+    """The one JSON text of a value, whatever the order of its mappings; valid UTF-8 as `written` is."""
+    return _valid(_sorted(value))
+
+
+def _valid(text: str) -> str:
     if not text.isascii() and _LONE.search(text):
         return _LONE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", text)
     return text
@@ -59,7 +70,7 @@ class Link(NamedTuple):
 def seal(run_id: str, before: bytes, sequence: int, at: float, event: Event) -> Link:
     """The event as the next link after the hash `before`."""
     kind = type_of(event)
-    body = canonical({"at": at, "data": encode(event), "run": run_id, "sequence": sequence, "type": kind})
+    body = written({"at": at, "data": encode(event), "run": run_id, "sequence": sequence, "type": kind})
     return Link(sequence, at, kind, body, sha256(before + body.encode()).digest())
 
 

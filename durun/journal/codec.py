@@ -12,7 +12,7 @@ from sys import intern
 from typing import Any, TypeAlias, cast, overload
 
 from durun.errors import JournalDamaged
-from durun.journal.chain import RESTORE, Projection, canonical
+from durun.journal.chain import RESTORE, Projection, canonical, written
 from durun.model.status import How, TaskStatus
 from durun.model.task import Attempt, Decision, Probe, RunRecord, TaskKey, TaskState, Waiting
 from durun.model.values import Json
@@ -35,10 +35,13 @@ def _readable() -> Iterator[None]:
 _RUN_FIELDS = RunRecord._fields
 _COUNTS, _CANCEL, _OUTPUTS = (_RUN_FIELDS.index(name) for name in ("counts", "cancel_requested", "outputs"))
 _RELEASE, _HOLDS, _UNDO = (_RUN_FIELDS.index(name) for name in ("release_on", "holds_group", "rollback_requested"))
+_RUN_TEXTS = (_COUNTS, _OUTPUTS, _RELEASE)
 _RUN_FIXED = {"id", "runbook", "status", "created_at", "request_id", "inputs_digest", "uid"}
 _RUN_FIXED |= {"concurrency_group", "release_on", "holds_group"}
 _RUN_CHANGES = tuple(name for name in _RUN_FIELDS if name not in _RUN_FIXED)
 _COLUMNS = {"status", "how", "exit_code", "changed_at", "attempts"}
+_TASK_TEXTS = (7, 8)
+"""`more` and `attempts` in a TaskRow."""
 _MORE = tuple((name, value) for name, value in TaskState._field_defaults.items() if name not in _COLUMNS)
 _NOTHING: dict[str, Any] = {}
 _REQUIRED = object()
@@ -130,7 +133,7 @@ def task_row(key: TaskKey, task: TaskState) -> TaskRow:
         task.how,
         task.exit_code,
         task.changed_at,
-        canonical(more) if more else None,
+        written(more) if more else None,
         _attempts(task.attempts),
     )
 
@@ -166,13 +169,32 @@ def compare(
     if last < sequence:
         raise JournalDamaged(f"event {last + 1} of run {run_id} is missing, and all up to {sequence}", RESTORE)
     folded = {row[:3]: row for row in (task_row(key, state) for key, state in tasks.items())}
-    wrong = [key for key in {**folded, **rows} if folded.get(key) != rows.get(key)]
+    wrong = [key for key in {**folded, **rows} if _differ(folded.get(key), rows.get(key), _TASK_TEXTS)]
     if wrong:
         step, target, number = min(wrong)
         named = TaskKey(step, target or None, number)
         raise JournalDamaged(f"the state of {named} of run {run_id} is not what its events say", RESTORE)
-    if run_row(record) != stored:
+    if _differ(run_row(record), stored, _RUN_TEXTS):
         raise JournalDamaged(f"the state of run {run_id} is not what its events say", RESTORE)
+
+
+def _differ(row: TaskRow | RunRow | None, other: TaskRow | RunRow | None, texts: tuple[int, ...]) -> bool:
+    """Whether two rows say something else: the order of mappings in their `texts` is none of what they say."""
+    if row == other:
+        return False
+    if row is None or other is None:
+        return True
+    try:
+        return _ordered(row, texts) != _ordered(other, texts)
+    except (ValueError, TypeError):
+        return True
+
+
+def _ordered(row: TaskRow | RunRow, texts: tuple[int, ...]) -> TaskRow | RunRow:
+    values = list(row)
+    for at in texts:
+        values[at] = None if row[at] is None else canonical(json.loads(row[at]))
+    return tuple(values)
 
 
 def _more(data: dict[str, Json]) -> dict[str, Any]:
@@ -190,7 +212,7 @@ def _attempts(attempts: Sequence[Attempt]) -> str | None:
         return None
     if isinstance(attempts, StoredAttempts):
         return attempts.stored
-    return canonical(
+    return written(
         [
             {name: value for name, default in _ATTEMPT if (value := getattr(attempt, name)) != default}
             for attempt in attempts
@@ -216,5 +238,5 @@ def _column(value: Any) -> Any:
     if value is None or isinstance(value, (int, float)):
         return int(value) if isinstance(value, bool) else value
     if isinstance(value, tuple):
-        return canonical(value) if value else "[]"
-    return canonical(value) if value else "{}"
+        return written(value) if value else "[]"
+    return written(value) if value else "{}"

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from durun.errors import JournalDamaged
-from durun.journal.chain import ORIGIN, Link, canonical, prove, seal, unseal
+from durun.journal.chain import ORIGIN, Link, canonical, prove, seal, unseal, written
 from durun.model import event as ev
 
 
@@ -45,6 +45,13 @@ def test_a_link_can_be_proved_with_sha256_alone(created: ev.RunCreated) -> None:
 def test_a_value_has_one_text(value: object, text: str) -> None:
     assert canonical(value) == text
     assert json.loads(canonical(value).encode()) == value
+
+
+def test_a_value_that_is_read_back_has_the_same_text() -> None:
+    value = {"z": 1, "a": {"y": ["caf\udce9"], "b": 2}}
+    text = written(value)
+    assert text == '{"z":1,"a":{"y":["caf\\udce9"],"b":2}}'
+    assert written(json.loads(text.encode())) == text
 
 
 def test_a_whole_chain_folds_to_the_run(created: ev.RunCreated) -> None:
