@@ -31,7 +31,7 @@ class UsageError(DurunError):
 
 
 class InvalidRunbook(DurunError):
-    """A runbook can't be used; `report` lists every problem with its place."""
+    """A runbook can't be used; every problem is told, with its place."""
 
     code = "invalid_runbook"
     exit_code = 2

@@ -15,8 +15,9 @@ def command(
 ) -> int:
     """Print what makes a shell complete commands, options, runbooks, runs with their names, steps and targets.
 
+    \b
     bash: durun completion bash > ~/.local/share/bash-completion/completions/durun
-    zsh: durun completion zsh > a folder of $fpath/_durun
+    zsh:  durun completion zsh > a folder of $fpath/_durun
     fish: durun completion fish > ~/.config/fish/completions/durun.fish
     """
     if shell not in SHELLS:

@@ -11,28 +11,50 @@ from durun.cli.arguments import Argument, Option, Parameter, option_names, param
 from durun.cli.commands import COMMANDS, GROUPS
 from durun.cli.exit_codes import meanings
 
+AS_IT_STANDS = "\b"
+"""The first line of a paragraph of help whose lines are kept; typer's sign for it."""
+
 _ABOUT = """\
 Runs operational runbooks that survive crashes. A runbook is one YAML file; each of its steps is recorded before it
 begins and when it ends, so that a run which was killed goes on where it was with durun resume, and nothing is done
 twice."""
 
+_EXAMPLES = (
+    ("durun new rotate-passwords", "Write a first runbook, rotate-passwords.yaml."),
+    ("durun plan rotate-passwords.yaml", "What it would do, step by step; runs nothing."),
+    ("durun run rotate-passwords.yaml -i region=eu", "Run it."),
+    ("durun resume", "Go on with it after a crash, a kill -9 or a reboot."),
+    ("durun show @last", "How the newest run stands, what it waits for, and what to type."),
+    ("durun logs @last STEP -f", "What a step writes."),
+)
+
 _FILES = (
     ("$DURUN_HOME", "The state directory; else $XDG_STATE_HOME/durun, else ~/.local/state/durun."),
     ("journal.db", "In it: what was done, when, and by whom."),
-    ("runs/ID/", "In it: what a run wrote, and the copies of its helper files."),
+    ("runs/ID/", "In it: what a run wrote, its evidence, and the copies of its helper files."),
+    ("seal.key, sign.key", "In it: the keys to which secrets are sealed and that sign, if no keyring has them."),
+    ("requests/, approvals/", "In it: what other users are asked and answer, after durun doctor --share."),
+    ("errors/", "In it: the details of bugs in durun (exit code 70)."),
 )
 
 _VARIABLES = (
     ("DURUN_HOME", "Where the state lies."),
     ("DURUN_LAST_OK", "1: @last may be named off a terminal by commands that decide."),
+    ("DURUN_NOTIFY_TIMEOUT", "Seconds that telling somebody may take (30)."),
     ("DURUN_STOP_GRACE", "Seconds between INT, TERM and KILL when a step is stopped (5)."),
+    ("DURUN_SYSLOG", "Another socket than /dev/log for the head of a run that ends; empty: none."),
+    ("DURUN_TSA", "The URL of an authority that stamps heads with the time (RFC 3161)."),
+    ("DURUN_TSA_TIMEOUT", "Seconds that it gets (30)."),
+    ("CREDENTIALS_DIRECTORY", "Of systemd: where secrets from a file, and durun's own keys, are looked for first."),
     ("NO_COLOR", "Set: no colours."),
+    ("XDG_STATE_HOME", "Where the state lies, if DURUN_HOME is not set."),
 )
 
 
 def command() -> int:
     """Print the manual page in roff.
 
+    \b
     To read it: durun man | man -l -
     To keep it: durun man > ~/.local/share/man/man1/durun.1
     """
@@ -55,6 +77,7 @@ def page() -> str:
         for name in names:
             lines += _command(name, import_module(f"durun.cli.{COMMANDS[name].module}").command)
     lines += [".SH EXIT STATUS", *_listed((str(code), text) for code, text in meanings())]
+    lines += [".SH EXAMPLES", *_listed(_EXAMPLES)]
     lines += [".SH ENVIRONMENT", *_listed(_VARIABLES), ".SH FILES", *_listed(_FILES)]
     return "\n".join(lines) + "\n"
 
@@ -65,10 +88,11 @@ def _command(name: str, function: Callable[..., int]) -> Iterator[str]:
     options = [one for one in known if isinstance(one.declared, Option)]
     yield f'.SS "durun {name}{f" {_text(free)}" if free else ""}{" [OPTIONS]" if options else ""}"'
     for number, part in enumerate((function.__doc__ or COMMANDS[name].summary).split("\n\n")):
-        if number:
-            yield ".PP"
-        for line in part.strip().splitlines():
-            yield _text(line.strip())
+        first, *rest = [_text(line.strip()) for line in part.strip().splitlines()]
+        yield from [".PP"] if number else []
+        yield from [".nf", *rest, ".fi"] if first == AS_IT_STANDS else [first, *rest]
+    words = [one for one in known if isinstance(one.declared, Argument)]
+    yield from _listed((_argument(one).strip("[]"), one.declared.help) for one in words)
     yield from _listed((_option(one), one.declared.help) for one in options)
 
 

@@ -14,7 +14,10 @@ def command(
 ) -> int:
     """Print the JSON Schema of runbooks, by which editors show errors, explain keys, and complete them.
 
-    An editor with yaml-language-server reads the first line of a runbook: # yaml-language-server: $schema=PATH
+    An editor with yaml-language-server reads the first line of a runbook:
+
+    \b
+    # yaml-language-server: $schema=PATH
     """
     sys.stdout.write(f"{SCHEMA_FILE}\n" if path else SCHEMA_FILE.read_text(encoding="utf-8"))
     return 0

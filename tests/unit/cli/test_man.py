@@ -3,11 +3,14 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from durun.cli.arguments import option_names, parameters
 from durun.cli.commands import COMMANDS
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_every_command_option_and_exit_code_is_in_the_manual_page(durun):
@@ -32,3 +35,25 @@ def test_groff_sets_it_without_a_warning(durun):
     assert "durun plan RUNBOOK|RUN [OPTIONS]" in done.stdout
     assert "-i NAME=VALUE" in done.stdout
     assert "\\" not in done.stdout.replace("\\%", "")
+
+
+def test_what_is_typed_stands_on_lines_of_its_own(durun):
+    page, said = durun("man").out, durun("completion", "--help").out
+    assert "\n.nf\nTo read it: durun man | man \\-l \\-\nTo keep it: " in page
+    assert "\b" not in page
+    assert re.search(r"^ +zsh:  durun completion zsh > a folder of \$fpath/_durun$", said, re.MULTILINE)
+
+
+def test_every_variable_that_durun_reads_is_in_the_manual_page_or_told_to_scripts(durun):
+    page = durun("man").out
+    told = (ROOT / "runbooks" / "README.md").read_text(encoding="utf-8")
+    between_its_own_processes = {"DURUN_NONCE", "DURUN_STATUS", "DURUN_TIMEOUT"}
+    named = {
+        name
+        for path in (ROOT / "durun").rglob("*.py")
+        for name in re.findall(r"DURUN_[A-Z]+(?:_[A-Z]+)*", path.read_text(encoding="utf-8"))
+    }
+    assert "DURUN_STOP_GRACE" in named and "DURUN_WORK" in named
+    assert {
+        name for name in named if f'"{name}"' not in page and f"`{name}" not in told and f"`${name}" not in told
+    } == (between_its_own_processes)
