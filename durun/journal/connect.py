@@ -60,6 +60,8 @@ def meaning(error: sqlite3.Error, path: Path) -> DurunError | None:
         return Unfinished(f"a commit was cut short in {path} ({error})", _LATER)
     if code & 0xFF in _DAMAGED:
         return JournalDamaged(f"the journal {path} is damaged: {error}", _RESTORE)
+    if code & 0xFF == sqlite3.SQLITE_CANTOPEN and (unsafe := place.unwritable(path.parent)) is not None:
+        return unsafe  # readers, too, write: what they share with the writer lies beside the journal
     why = _REFUSED.get(code & 0xFF)
     return None if why is None else StorageFailed(f"{why}: {path} ({error})", _LATER)
 

@@ -41,11 +41,18 @@ def require_safe(path: Path) -> None:
     try:
         require_private(folder)
         require_private(path)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise Unsafe(f"can't write to {folder}", f"chmod u+rwx {folder}, or remount it writable")
+        if (refused := unwritable(folder)) is not None:
+            raise refused
         _require_local(folder)
     except OSError as error:
         raise StorageFailed(f"can't use {folder}: {error.strerror}", "see to the disk, then try again") from error
+
+
+def unwritable(folder: Path) -> Unsafe | None:
+    """Why a state directory is refused that can't be written; None if it can."""
+    if os.access(folder, os.W_OK | os.X_OK):
+        return None
+    return Unsafe(f"can't write to {folder}", f"chmod u+rwx {folder}, or remount it writable")
 
 
 def has_runs(folder: Path) -> bool:

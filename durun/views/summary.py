@@ -57,7 +57,8 @@ def troubles(tasks: Mapping[TaskKey, TaskState], limit: int = SHOWN) -> list[str
 def trouble(key: TaskKey, task: TaskState) -> str:
     """`step[target] in doubt: why`."""
     reason = one_line(task.reason)
-    alive = f" (its process {task.pid} lives on)" if task.pid is not None else ""
+    told = task.pid is None or f"process {task.pid}" in reason
+    alive = "" if told else f" (its process {task.pid} lives on)"
     return f"{task_name(key)} {spoken(task.status)}{f': {reason}' if reason else ''}{alive}"
 
 

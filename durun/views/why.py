@@ -53,6 +53,8 @@ def why_of(record: RunRecord, status: RunStatus, notable: Tasks, yours: Collecti
         tasks.sort(key=lambda found: not found[0].step.endswith(ROLLBACK))
     # What a parked run says of itself names its tasks, which are better asked themselves.
     reason = "" if status in ("waiting", "in_doubt") and tasks else record.reason
+    if status == "in_doubt" and not record.counts.get("in_doubt"):
+        reason = "every doubt is settled, and it has not gone on yet"
     if status == "interrupted":
         reason = reason or "nobody drives it any more"
     return Why(reason, tasks, [key for key, _ in tasks if key in yours])

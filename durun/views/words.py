@@ -99,7 +99,8 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
         case ev.TaskRepeated():
             return Line(f"{name} is repeated: safe by {event.proof}")
         case ev.TaskSettled():
-            return Line(f"{name} settled as {event.resolution.replace('_', ' ')}: {one_line(event.reason)}")
+            said, who = event.resolution.replace("_", " "), one_line(name_of(event.by))
+            return Line(f"{name} settled as {said} by {who}: {one_line(event.reason)}")
         case ev.TaskRolledBack():
             return Line(f"{name} is rolled back" + (" before its time" if event.early else ""), wrong=event.early)
         case ev.TaskDue():

@@ -68,6 +68,20 @@ steps:
     bench.check()
 
 
+@pytest.mark.fault(23)
+def test_a_disk_that_was_mounted_read_only(bench: Bench, room: Path) -> None:
+    """Who only looks is refused in the same words: SQLite keeps what readers share beside the journal."""
+    on(bench, room)
+    book = bench.write("steps: [{id: one, run: 'eval \"$MARK\"'}]")
+    assert bench("run", str(book)).code == 0
+    read_only = ["unshare", "--mount", "sh", "-c", f'mount -o remount,bind,ro {room} && exec "$@"', "sh"]
+    for command in (("run", str(book)), ("resume", "--all"), ("history",), ("show", "@last"), ("verify",)):
+        refused = bench(*command, prefix=read_only)
+        assert refused.code == 13, refused
+        assert "remount it writable" in refused.err
+    assert bench.effects() == {"one": 1}
+
+
 @pytest.mark.fault(21)
 def test_disk_full_in_the_output_of_a_step(bench: Bench, room: Path) -> None:
     """The log is cut with a mark, the step goes on; it makes room again before it ends."""

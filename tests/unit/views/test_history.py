@@ -55,6 +55,10 @@ def test_a_doubt_says_since_when():
     told = why("in_doubt", doubt, reason="in doubt: change", counts={"in_doubt": 1})
     assert told == "change: ended by signal 9 (since 2026-01-01T00:01:00.000Z)"
 
+    settled = [(TaskKey("change"), task("failed", "undone by hand"))]
+    told = why("in_doubt", settled, reason="in doubt: change", counts={"failed": 1})
+    assert told == "every doubt is settled, and it has not gone on yet"
+
 
 @pytest.mark.parametrize(
     ("waiting", "told"),
