@@ -87,6 +87,9 @@ class Context(Protocol):
     def fitting(self, values: Mapping[str, Json], declared: Mapping[str, Input]) -> Mapping[str, Json]:
         """The values of declared inputs, with defaults. Raises InvalidInput if one does not fit."""
 
+    def fitting_plugin(self, name: str, given: Json) -> Json:
+        """What is given to a plugin's action, if it fits the schema of that. Raises ExpressionError."""
+
     def now(self) -> float:
         """The time: seconds since the epoch."""
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durun.engine.api import Source
 from durun.errors import UsageError
@@ -16,6 +16,9 @@ from durun.model.event import RunCreated
 from durun.model.runbook import Runbook
 from durun.model.values import Json
 
+if TYPE_CHECKING:
+    from durun.model.plugin import Plugin
+
 
 def open_source(path: str, quiet: bool = False) -> Source:
     """Read and check a runbook; its warnings go to stderr. Raises InvalidRunbook, UsageError."""
@@ -24,11 +27,18 @@ def open_source(path: str, quiet: bool = False) -> Source:
         folder = str(file.absolute().parent)
     except FileNotFoundError as error:
         raise UsageError(f"{path}: the working directory is gone", "cd to a folder that is there") from error
-    loaded = load(read_file(path), path, folder)
+    loaded = load(read_file(path), path, folder, plugin=describe)
     if not quiet:
         for warning in loaded.warnings:
             sys.stderr.write(f"{warning}\n")
     return Source(loaded.runbook, path, folder)
+
+
+def describe(name: str) -> Plugin:
+    """What an installed plugin says of its action. Raises CannotStart."""
+    from durun.plugins.described import describe as ask  # few runbooks use plugins
+
+    return ask(name)
 
 
 def is_file(word: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from durun.cli.arguments import Argument, JsonOption
+from durun.cli.sources import describe
 from durun.errors import DurunError, InvalidRunbook
 from durun.language.load import load, read_file
 from durun.model.values import Json
@@ -29,7 +30,7 @@ def command(
 
 def _check(path: str) -> dict[str, Json]:
     try:
-        loaded = load(read_file(path), path, str(Path(path).absolute().parent))
+        loaded = load(read_file(path), path, str(Path(path).absolute().parent), plugin=describe)
     except DurunError as error:
         report = error.report if isinstance(error, InvalidRunbook) else ""
         return {"file": path, "valid": False, "report": report or _in_two_lines(error), "warnings": []}

@@ -48,7 +48,18 @@ def changes_of(old: Runbook, new: Runbook, state: RunState) -> list[str]:
     if old.concurrency != new.concurrency:
         lines.append("~ concurrency: the run keeps the group that it was started with")
     lines += [f"+ {step_id}: added" for step_id in after if step_id not in before]
-    return lines + _other_secrets(old, new)
+    return lines + _other_secrets(old, new) + _other_plugins(old, new)
+
+
+def _other_plugins(old: Runbook, new: Runbook) -> list[str]:
+    """A line for each action from a plugin that is of another package or version."""
+    if not old.plugins:
+        return []
+    from durun.model.plugin import plugin_of  # few runs use plugins
+
+    both = sorted(old.plugins.keys() & new.plugins.keys())
+    named = [(name, plugin_of(old.plugins[name]).code, plugin_of(new.plugins[name]).code) for name in both]
+    return [f"~ {name}: {then} became {now}" for name, then, now in named if then != now]
 
 
 def _other_secrets(old: Runbook, new: Runbook) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from durun.engine.api import CancelRequest, Observer, Outcome, RollbackRequest, SettleRequest, StartRequest
 from durun.engine.beginning import Beginning
@@ -22,6 +22,9 @@ from durun.model.state import RunState
 from durun.model.status import ENDED, FINAL, RUN_STATUSES
 from durun.model.task import ROLLBACK, RunRecord
 from durun.model.values import Json
+
+if TYPE_CHECKING:
+    from durun.model.plugin import Plugin
 
 Made = TypeVar("Made", bound=Event)
 
@@ -98,7 +101,13 @@ def stored_runbook(state: RunState) -> Runbook:
 
 def runbook_of(created: RunCreated) -> Runbook:
     """The runbook that a run was started with, and all that it includes."""
-    return load(created.text.encode("utf-8"), created.file, included=created.included).runbook
+
+    def plugin(name: str) -> Plugin:
+        from durun.model.plugin import plugin_of  # few runs use plugins
+
+        return plugin_of(created.plugins[name])
+
+    return load(created.text.encode("utf-8"), created.file, included=created.included, plugin=plugin).runbook
 
 
 def ended(record: RunRecord) -> str:

@@ -13,12 +13,13 @@ from durun.actions.table import ACTIONS
 from durun.engine.secrecy import NO_SECRETS, Secrecy, render_discreetly
 from durun.engine.values import Values
 from durun.errors import Changed
-from durun.language.expressions import evaluate_condition, references
+from durun.language.expressions import ExpressionError, evaluate_condition, references
+from durun.language.fitting import faults
 from durun.language.inputs import fitting_inputs
 from durun.model.clock import Clock
 from durun.model.plan import Plan
 from durun.model.retry import UNANSWERED
-from durun.model.runbook import Call, Expression, Input, Runbook, Step
+from durun.model.runbook import Action, Call, Expression, Input, Runbook, Step
 from durun.model.state import RunState
 from durun.model.task import TaskKey
 from durun.model.values import Json, Value
@@ -82,7 +83,16 @@ class Tasks:
 
     def work(self, key: TaskKey, call: Call) -> Work:
         """What the call's action says is to be done. Raises ExpressionError."""
-        return prepared(call, self.scope(key), self._clock, self.secrecy)
+        plugins = self.values.state.created.plugins
+        return prepared(call, self.scope(key), self._clock, self.secrecy, plugins)
+
+    def plugin_code(self, action: Action) -> str:
+        """The package and version of the plugin that an action comes from, as this session has found it; else ""."""
+        if action.kind not in ("uses", "uses_check"):
+            return ""
+        from durun.model.plugin import plugin_of  # few runs use plugins
+
+        return plugin_of(self.values.state.created.plugins[action.spec["uses"]]).code
 
     def idempotency_key(self, key: TaskKey) -> str:
         """The same for every attempt of the task in this run, as long as its step stays the same: 32 hex digits."""
@@ -113,7 +123,14 @@ class Tasks:
         if not any(doubt.request != request for doubt in doubts):
             return
         name = self.idempotency_key(key)
-        if any(doubt.key == name and doubt.request != request for doubt in doubts):
+        found = next((doubt for doubt in doubts if doubt.key == name and doubt.request != request), None)
+        if found is not None:
+            if found.plugin and call is not None and found.plugin != (code := self.plugin_code(call.action)):
+                raise Changed(
+                    f"{key} is in doubt by {found.plugin}, and {code} would do it again under the same idempotency key",
+                    f"install {found.plugin.replace(' ', '==')} again, or settle it: "
+                    f"durun show {self.values.state.record.id} --step {key.step}",
+                )
             raise Changed(
                 f"{key}: the request differs from that of the attempt that was in doubt",
                 "restore what its values are made of, or settle it: "
@@ -121,16 +138,25 @@ class Tasks:
             )
 
 
-def prepared(call: Call, scope: Mapping[str, Any], clock: Clock, secrecy: Secrecy) -> Work:
+def prepared(
+    call: Call,
+    scope: Mapping[str, Any],
+    clock: Clock,
+    secrecy: Secrecy,
+    plugins: Mapping[str, Mapping[str, Json]] = {},
+) -> Work:
     """What the call's action says is to be done, where these names are known. Raises ExpressionError."""
-    return ACTIONS[call.action.kind](call.action.spec, call.shell, _Context(scope, clock, secrecy))
+    return ACTIONS[call.action.kind](call.action.spec, call.shell, _Context(scope, clock, secrecy, plugins))
 
 
 class _Context:
     """What actions may ask (`durun.actions.api.Context`)."""
 
-    def __init__(self, scope: Mapping[str, Any], clock: Clock, secrecy: Secrecy) -> None:
+    def __init__(
+        self, scope: Mapping[str, Any], clock: Clock, secrecy: Secrecy, plugins: Mapping[str, Mapping[str, Json]]
+    ) -> None:
         self._scope = scope
+        self._plugins = plugins
         self._clock = clock
         self._secrecy = secrecy
 
@@ -142,6 +168,11 @@ class _Context:
 
     def fitting(self, values: Mapping[str, Json], declared: Mapping[str, Input]) -> Mapping[str, Json]:
         return fitting_inputs(values, declared)
+
+    def fitting_plugin(self, name: str, given: Json) -> Json:
+        if wrong := faults(self._plugins[name]["schema"], given):
+            raise ExpressionError(f"`with` of {name} {'; '.join(wrong)}")
+        return given
 
     def now(self) -> float:
         return self._clock.now()

@@ -21,7 +21,7 @@ def read_state(journal: Journal, run_id: str) -> RunState:
 
 def read_created(journal: Journal, run_id: str) -> RunCreated:
     """What a run was asked for, under its newest runbook: much less to read than its state. Raises NoSuchRun."""
-    asked = journal.events(run_id, types=("run_created", "runbook_changed"))
+    asked = journal.events(run_id, types=("run_created", "runbook_changed", "plugins_changed"))
     return RunState.from_projection(journal.record(run_id), {}, asked).created
 
 

@@ -25,9 +25,9 @@ def problems_with(name: str, value: Json, declared: Input) -> Iterator[str]:
         return
     if _plainly_right(declared.schema, value):
         return
-    errors = _validator(json.dumps(declared.schema)).iter_errors(value)
+    errors = validator(json.dumps(declared.schema)).iter_errors(value)
     # Where in the value something is wrong would tell a part of it.
-    yield from sorted({_in_words(error, placed=not declared.secret) for error in errors})
+    yield from sorted({in_words(error, placed=not declared.secret) for error in errors})
 
 
 def _unkeepable(value: Json) -> str:
@@ -55,8 +55,14 @@ def _plainly_right(schema: Mapping[str, Json], value: Json) -> bool:
     return type(value) is _PLAIN[wanted]
 
 
+def faults(schema: Mapping[str, Json], value: Json) -> list[str]:
+    """What is wrong with a value that a JSON Schema is about, in words. Never tells the value."""
+    return sorted({in_words(error) for error in validator(json.dumps(schema)).iter_errors(value)})
+
+
 @lru_cache(maxsize=256)
-def _validator(schema: str) -> Any:
+def validator(schema: str) -> Any:
+    """jsonschema's, for the JSON text of a schema; where that says no type, it is of texts."""
     from jsonschema import Draft202012Validator  # 60 ms, and a runbook without inputs needs none of it
 
     return Draft202012Validator({"type": "string", **json.loads(schema)})
@@ -99,7 +105,7 @@ _AGAINST_LIMIT = {
 }
 
 
-def _in_words(error: Any, *, placed: bool) -> str:
+def in_words(error: Any, *, placed: bool = True) -> str:
     """One error of jsonschema for people. Never the value: it may be long, and it may be private."""
     inside = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
     place = f"at `{inside.removeprefix('.')}` " if inside and placed else ""

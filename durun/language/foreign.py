@@ -9,11 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-NOT_YET_TOP: frozenset[str] = frozenset()
-NOT_YET_STEP = frozenset({"uses", "with"})
 NOT_YET: Mapping[str, frozenset[str]] = {
-    "the runbook": NOT_YET_TOP,
-    "a step": NOT_YET_STEP,
     "targets": frozenset({"http"}),
 }
 """Keys of the language that this version doesn't have, by the title of the place."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from durun.errors import InvalidRunbook, UsageError
+from durun.errors import CannotStart, InvalidRunbook, UsageError
 from durun.language.diagnostics import Diagnostic, harmless, render_all
 from durun.language.loading import Loading, Report, beside
 from durun.language.text import MAX_BYTES
@@ -16,6 +16,9 @@ from durun.model.runbook import Runbook
 
 _MOST = 100
 """How many problems are told at once; a file with more of them is no runbook."""
+
+if TYPE_CHECKING:
+    from durun.model.plugin import Plugin
 
 
 class Loaded(NamedTuple):
@@ -25,11 +28,23 @@ class Loaded(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def load(raw: bytes, file: str, folder: str | None = None, included: Mapping[str, str] | None = None) -> Loaded:
+def no_plugins(name: str) -> Plugin:
+    """What there is where nobody looks for plugins: none."""
+    raise CannotStart(f"there is no action `{name}` here", "look for it where plugins are installed: durun doctor")
+
+
+def load(
+    raw: bytes,
+    file: str,
+    folder: str | None = None,
+    included: Mapping[str, str] | None = None,
+    plugin: Callable[[str], Plugin] = no_plugins,
+) -> Loaded:
     """Read and check a runbook. `file` is the name that messages show, `folder` where helper files are looked for.
 
     `included` are the texts of the files that it includes, by path, as a Runbook has them; without it they are read
-    from `folder`. Raises InvalidRunbook, whose report has every problem with its place.
+    from `folder`. `plugin` describes an action from a plugin by its name, or raises CannotStart. Raises InvalidRunbook,
+    whose report has every problem with its place.
     """
 
     def read(path: str) -> bytes:
@@ -39,7 +54,7 @@ def load(raw: bytes, file: str, folder: str | None = None, included: Mapping[str
             raise UsageError(f"there is no text of {harmless(path)} here", "name a file that the runbook includes")
         return read_file(os.path.join(folder, path), beside(file, path))  # noqa: PTH118  (as it is written)
 
-    loading = Loading(file, folder if included is None else None, read)
+    loading = Loading(file, folder if included is None else None, read, plugin)
     runbook = loading.load(raw)
     if runbook is None or loading.problems:
         raise _invalid(file, list(loading.problems.values()))

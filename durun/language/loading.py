@@ -6,7 +6,7 @@ import hashlib
 import json
 import posixpath
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from durun.errors import InvalidRunbook
 from durun.language import schema, source
@@ -18,6 +18,10 @@ from durun.language.shelf import Shelf
 from durun.language.text import Unreadable
 from durun.language.values import Reader
 from durun.model.runbook import Runbook
+from durun.model.values import Json
+
+if TYPE_CHECKING:
+    from durun.model.plugin import Plugin
 
 MAX_FILES: Final = 100
 """How many files a runbook may include, each counted once."""
@@ -36,13 +40,18 @@ class Report(NamedTuple):
 class Loading:
     """One loading. `folder` is that of the first file, where helper files are looked for (None: nowhere).
 
-    `read` gives the bytes of an included file by its path; it raises UsageError and InvalidRunbook.
+    `read` gives the bytes of an included file by its path; it raises UsageError and InvalidRunbook. `plugin` is as in a
+    Shelf.
     """
 
-    def __init__(self, file: str, folder: str | None, read: Callable[[str], bytes]) -> None:
+    def __init__(
+        self, file: str, folder: str | None, read: Callable[[str], bytes], plugin: Callable[[str], Plugin]
+    ) -> None:
         self._file = file
         self._folder = folder
         self._read = read
+        self._describe = plugin
+        self._plugins: dict[str, Mapping[str, Json]] = {}
         self._known: dict[str, Runbook | None] = {}
         self._texts: dict[str, str] = {}
         self._room = MAX_TOGETHER
@@ -52,6 +61,8 @@ class Loading:
     def load(self, raw: bytes) -> Runbook | None:
         """The runbook of the first file. It is to be used only if there are no problems."""
         runbook = self._document(raw, (posixpath.basename(self._file),))
+        if runbook is not None and self._plugins:
+            runbook = runbook._replace(plugins=self._plugins)
         if runbook is None or not self._texts:
             return runbook
         return runbook._replace(included=self._texts, digest=_digest_of(runbook.digest, self._texts))
@@ -71,6 +82,13 @@ class Loading:
             self._texts[path] = raw.decode("utf-8", "replace")
         return self._known[path]
 
+    def _plugin(self, name: str) -> Plugin:
+        from durun.model.plugin import said_of  # few runbooks use plugins
+
+        plugin = self._describe(name)
+        self._plugins[name] = said_of(plugin)
+        return plugin
+
     def _document(self, raw: bytes, chain: tuple[str, ...]) -> Runbook | None:
         shown = self._file if len(chain) == 1 else beside(self._file, chain[-1])
         try:
@@ -82,7 +100,7 @@ class Loading:
         report = self.problems[shown] = Report(shown, document.text, list(document.problems))
         cleaned, problems = schema.check(document.root.value)
         reader = Reader(Locator(document.text, document.root), problems)
-        runbook = build(reader, cleaned, document.root.value, raw.decode(), Shelf(chain, self._include))
+        runbook = build(reader, cleaned, document.root.value, raw.decode(), Shelf(chain, self._include, self._plugin))
         report.found.extend(map(reader.locator.diagnostic, reader.problems))
         if not report.found:
             del self.problems[shown]

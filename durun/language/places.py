@@ -5,7 +5,7 @@ Those of a file that it includes stand in that file, and are looked at there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from durun.language.http import SECRET_IN
@@ -22,6 +22,7 @@ from durun.model.runbook import (
     TargetsRun,
     TargetsValue,
     Template,
+    Verify,
 )
 from durun.model.values import Value
 
@@ -112,7 +113,7 @@ def places_of(step: Step, path: Path) -> Iterator[Place]:
         yield from _in(getattr(step.retry, name), (*path, "retry", name), step, "plan")
     if step.call is not None:
         yield from _of_call(step.call, path, step, "attempt")
-    if step.verify is not None and step.verify.call.action.kind != "secret_check":
+    if step.verify is not None and not _asked_by_itself(step, step.verify):
         yield from _of_call(_own(step.verify.call, step.call), (*path, "verify"), step, "verify")
         yield from _in(step.verify.settle, (*path, "verify", "settle"), step, "plan")
     if step.rollback is not None:
@@ -128,6 +129,13 @@ def places_of(step: Step, path: Path) -> Iterator[Place]:
     for number, inner in enumerate(step.steps):
         yield from places_of(inner, (*path, "steps", number))
     yield from _in(step.group_outputs, (*path, "outputs"), step, "group", secret=True)
+
+
+def _asked_by_itself(step: Step, verify: Verify) -> bool:
+    """Whether the action of a step asks of what it was given, which is looked at there."""
+    kind = verify.call.action.kind
+    own = step.call is not None and verify.call.action.spec is step.call.action.spec
+    return kind == "secret_check" or (kind == "uses_check" and own)
 
 
 def _of_rollback(step: Step, undoing: Step, path: Path) -> Iterator[Place]:
@@ -184,10 +192,29 @@ def _in_action(action: Action, path: Path) -> Iterator[tuple[Path, Value, bool]]
                     yield from (((*at, key, name), part, name == "key") for name, part in value.items())
                 else:
                     yield (*at, key), value, key in SECRET_IN
+        case "uses" | "uses_check":
+            yield from _given_to_plugin(action.spec["with"], (*path, "with"), 0, action.spec["secret"])
         case "apprise":
             yield at, action.spec["urls"], True
         case _:
             yield at, action.spec, False
+
+
+def _given_to_plugin(
+    value: Value, path: Path, depth: int, secret: Sequence[Path]
+) -> Iterator[tuple[Path, Value, bool]]:
+    """The values under `with`; those may be secret that stand in one of these places, `depth` keys up the path."""
+    inside = path[len(path) - depth :]
+    if any(inside[: len(place)] == tuple(place) for place in secret):
+        yield path, value, True
+    elif isinstance(value, Mapping):
+        for key, entry in value.items():
+            yield from _given_to_plugin(entry, (*path, key), depth + 1, secret)
+    elif isinstance(value, list | tuple):
+        for number, entry in enumerate(value):
+            yield from _given_to_plugin(entry, (*path, number), depth + 1, secret)
+    else:
+        yield path, value, False
 
 
 def _of_fan_out(fan_out: FanOut, path: Path, step: Step) -> Iterator[Place]:

@@ -33,6 +33,7 @@ _WHY = {
     "outputs": "a run's outputs are shown and journalled",
     "secrets": "where a secret is found is shown and journalled",
     "runbook": "the input that it is given to is shown and journalled",
+    "with": "the plugin takes no secret there: the schema of its action does not say `writeOnly`",
 }
 _INSTEAD = {
     "assert": "say it without the value; `that` may ask of it",
@@ -47,6 +48,7 @@ _INSTEAD = {
     "outputs": "keep it with a step `secret: {put: …}`, and read it from the keyring",
     "secrets": "take plain inputs, `env`, `run.id` or plain fields of `target`",
     "runbook": "say `secret: true` of that input, in the file that has it",
+    "with": "give it where the plugin takes one",
 }
 
 

@@ -1,12 +1,15 @@
-"""What a runbook may include: the files beside it, read once each, and checked by themselves."""
+"""What a runbook may take from outside: files beside it, read once each and checked by themselves, and plugins."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from durun.model.runbook import Runbook
+
+if TYPE_CHECKING:
+    from durun.model.plugin import Plugin
 
 
 class Shelf(NamedTuple):
@@ -15,11 +18,12 @@ class Shelf(NamedTuple):
     `chain` are the paths of the files that lead to it, the run's own runbook first and itself last, relative to the
     folder of the first. `get` gives the file of such a path as a runbook, for this chain with the path behind it; None
     if something is wrong with it, of which its own report tells. Raises UsageError and InvalidRunbook for what can't be
-    read.
+    read. `plugin` gives the action from a plugin by its name, and raises CannotStart if it can't be used.
     """
 
     chain: tuple[str, ...]
     get: Callable[[tuple[str, ...]], Runbook | None]
+    plugin: Callable[[str], Plugin]
 
     @property
     def folder(self) -> str:

@@ -5,17 +5,14 @@ Every item gives a Step, also a broken one, so that the paths of what follows st
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from durun.errors import DurunError
-from durun.language.calls import DEFAULT_SHELL, read_call, read_keyring, read_targets
+from durun.language.calls import DEFAULT_SHELL, read_call, read_keyring
 from durun.language.collect import ALSO as COLLECT_ALSO
 from durun.language.collect import FILES, Collected, files_call, read_collect
 from durun.language.declarations import read_outputs
 from durun.language.diagnostics import Path
-from durun.language.expressions import expressions_in, references, render
 from durun.language.http import call_of, is_safe, read_request, sources
 from durun.language.needs import read_needs
 from durun.language.people import read_question
@@ -24,9 +21,8 @@ from durun.language.retry import read_retry
 from durun.language.rollback import as_privilege, read_rollback
 from durun.language.schema import document_schema
 from durun.language.shelf import Shelf
-from durun.language.targets import KEY_FIELDS, as_targets, matrix
 from durun.language.values import Reader
-from durun.language.verify import read_verify
+from durun.language.verify import own_question, read_verify
 from durun.language.waiting import read_wait
 from durun.model.runbook import (
     Action,
@@ -37,45 +33,53 @@ from durun.model.runbook import (
     Runbook,
     Shell,
     Step,
-    TargetsFile,
-    TargetsMatrix,
-    TargetSource,
-    TargetsRun,
-    TargetsValue,
     Verify,
 )
 from durun.model.task import ROLLBACK
 from durun.model.values import Json
 
+if TYPE_CHECKING:
+    from durun.model.plugin import Plugin
+
 _WAITS: Final = ("wait", "wait_for", "approval", "manual")
-ACTIONS: Final = ("run", "http", "collect", "assert", "generate", "secret", *_WAITS, "runbook", "steps")
-_FAN_OUT: Final = ("target_key", "max_parallel", "serial", "max_failures", "secret_fields")
+ACTIONS: Final = ("run", "http", "uses", "collect", "assert", "generate", "secret", *_WAITS, "runbook", "steps")
+_FAN_OUT: Final = frozenset({"targets", "target_key", "max_parallel", "serial", "max_failures", "secret_fields"})
 _OF_EVERY_STEP: Final = frozenset(
-    {"id", "name", "description", "needs", "if", "continue_on_error", "controls", "files", "targets"}
-    | {*_FAN_OUT, *ACTIONS}
+    {"id", "name", "description", "needs", "if", "continue_on_error", "controls", "files"} | {*_FAN_OUT, *ACTIONS}
+)
+_OF_CALLS: Final = frozenset(
+    {
+        "env",
+        "inherit_env",
+        "timeout",
+        "retry",
+        "verify",
+        "idempotent",
+        "on_in_doubt",
+        "redact",
+        "rollback",
+        "privileged",
+    }
 )
 _ALSO: Final[Mapping[str, frozenset[str]]] = {
     "steps": frozenset({"outputs"}),
     "secret": frozenset({"timeout", "retry", "rollback", "privileged"}),
-    "http": frozenset({"env", "inherit_env", "timeout", "retry", "outputs", "verify", "idempotent", "on_in_doubt"})
-    | {"redact", "rollback", "privileged"},
+    "http": _OF_CALLS | {"outputs"},
+    "uses": _OF_CALLS | {"with", "secret_files", "working_directory"},
     "collect": COLLECT_ALSO,
     "wait_for": frozenset({"env", "secret_files", "inherit_env", "stdin", "shell", "working_directory", "outputs"})
     | {"redact"},
 }
 """What an action permits beside the keys of every step; `run` permits all."""
-_LACKING: Final[Mapping[str, tuple[str, ...]]] = {
-    "letters": ("digit", "symbol"),
-    "digits": ("lower", "upper", "symbol"),
-    "alphanumeric": ("symbol",),
-}
-"""Kinds of characters that `generate` can't find in the alphabets of these names."""
 _REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "steps": ("a group", "put it on the steps inside"),
     "runbook": ("`runbook`", "put it on the steps in that file, or under its `defaults`"),
 }
 """What a key has no meaning for, in words, and what to do."""
-_FEW: Final = 1000
+_HINTS: Final[Mapping[tuple[str, str], str]] = {
+    ("wait_for", "timeout"): "write it inside `wait_for`",
+    ("uses", "outputs"): "remove it: its outputs are those that the plugin declares",
+}
 _NOTHING: Final = Action("run", "")
 
 
@@ -199,6 +203,10 @@ class StepReader:
         for second in given[1:]:
             message = f"a step has one action, and this one has `{given[0]}` and `{second}`"
             self._reader.problem(message, (*path, second), "make it two steps", at_key=True)
+        if "with" in raw and given[:1] in ([], ["run"]):
+            self._reader.problem(
+                "`with` goes with `uses`", (*path, "with"), "write `uses: NAME` beside it", at_key=True
+            )
         return given[0] if given else "run"
 
     def _refuse_keys(self, kind: str, raw: Mapping[str, Json], path: Path) -> None:
@@ -207,9 +215,8 @@ class StepReader:
         place, hint = _REFUSED.get(kind, (f"`{kind}`", "remove it"))
         for key in raw:
             if key in known and key not in permitted:
-                if kind == "wait_for" and key == "timeout":
-                    hint = "write it inside `wait_for`"
-                self._reader.problem(f"`{key}` has no meaning for {place}", (*path, key), hint, at_key=True)
+                said = _HINTS.get((kind, key), hint)
+                self._reader.problem(f"`{key}` has no meaning for {place}", (*path, key), said, at_key=True)
 
     def _group(self, step: Step, item: dict[str, Json], raw: dict[str, Json], path: Path, around: Around) -> Step:
         reader = self._reader
@@ -237,21 +244,15 @@ class StepReader:
     def _pure(self, kind: str, item: dict[str, Json], path: Path) -> Action:
         reader, spec, at = self._reader, item.get(kind, {}), (*path, kind)
         if kind == "generate":
-            self._check_password(spec.get("password") or {}, (*at, "password"))
-            return Action(kind, {name: reader.value(options or {}, (*at, name)) for name, options in spec.items()})
+            from durun.language.generating import read_generate  # most runbooks don't
+
+            return read_generate(reader, spec, at)
         if kind == "wait":
             return Action(kind, read_wait(reader, spec, at))
         parsed: dict[str, Any] = {"that": reader.condition(spec.get("that", True), (*at, "that"))}
         if "message" in spec:
             parsed["message"] = reader.value(spec["message"], (*at, "message"))
         return Action(kind, parsed)
-
-    def _check_password(self, spec: Mapping[str, Json], path: Path) -> None:
-        alphabet = spec.get("alphabet", "alphanumeric")
-        for name in spec.get("require", ()):
-            if name in _LACKING.get(alphabet, ()):
-                message = f"the alphabet `{alphabet}` has no {name}"
-                self._reader.problem(message, (*path, "require"), "write `alphabet: ascii`, which has all", at_key=True)
 
     def _keyring(self, step: Step, item: dict[str, Json], path: Path, around: Around) -> Step:
         """What is there already, or gone already, is done: so it may be repeated, and is asked before that."""
@@ -289,33 +290,52 @@ class StepReader:
     ) -> Step:
         reader = self._reader
         repeatable = collected.repeatable if collected else kind == "http" and is_safe(item.get("http"))
-        idempotent = item.get("idempotent", repeatable)
         outputs = item.get("outputs", {})
         gives = sources(outputs) if kind == "http" else {}
+        brought: Verify | None = None
         if kind == "http":
-            action = read_request(
-                reader, {"url": "", **item.get("http", {})}, (*path, "http"), repeatable=bool(idempotent), outputs=gives
-            )
+            repeated = bool(item.get("idempotent", repeatable))
+            spec = {"url": "", **item.get("http", {})}
+            action = read_request(reader, spec, (*path, "http"), repeatable=repeated, outputs=gives)
             call = call_of(reader, action, item, path, around.shell, around.timeout)
         elif kind == FILES:
             call = files_call(reader, item, path, around.shell, around.timeout)
+        elif kind == "uses":
+            call, plugin = self._used(step, item, path, around)
+            repeatable = plugin is not None and plugin.idempotent
+            brought = own_question(call) if plugin is not None and plugin.verifies else None
+            step = step._replace(outputs=plugin.outputs if plugin is not None else {})
         else:
             call = read_call(reader, {"run": "", **item}, path, around.shell, around.timeout)
-        verify = read_verify(reader, item["verify"], (*path, "verify"), call, gives) if "verify" in item else None
+        if kind != "uses":
+            step = step._replace(outputs=read_outputs(reader, outputs, (*path, "outputs"), kind))
+        verify = read_verify(reader, item["verify"], (*path, "verify"), call, gives) if "verify" in item else brought
+        return self._repeated(step._replace(call=call, verify=verify), item, path, around, repeatable)
+
+    def _used(self, step: Step, item: dict[str, Json], path: Path, around: Around) -> tuple[Call, Plugin | None]:
+        from durun.language.plugins import read_uses  # few runbooks use plugins
+
+        action, plugin = read_uses(self._reader, {"uses": "", **item}, path, self._shelf)
+        if plugin is None:
+            self.unread.add(step.id)
+        beside = {key: value for key, value in item.items() if key not in ("stdin", "shell")}
+        call = read_call(self._reader, {**beside, "run": ""}, path, around.shell, around.timeout)
+        return call._replace(action=action), plugin
+
+    def _repeated(self, step: Step, item: dict[str, Json], path: Path, around: Around, repeatable: bool) -> Step:
+        """With what is said of when and how often it may be done."""
+        reader, idempotent = self._reader, item.get("idempotent", repeatable)
         ttl = idempotent.get("ttl") if isinstance(idempotent, dict) else None
         ok, ambiguous = tuple(item.get("ok_exit_codes", (0,))), tuple(item.get("ambiguous_exit_codes", ()))
         if both := sorted(set(ok) & set(ambiguous)):
             reader.problem(f"exit code {both[0]} can't be both ok and ambiguous", (*path, "ambiguous_exit_codes"))
         return step._replace(
-            call=call,
-            verify=verify,
             retry=read_retry(reader, {**(around.retry or {}), **item.get("retry", {})}, (*path, "retry")),
-            outputs=read_outputs(reader, outputs, (*path, "outputs"), kind),
             ok_exit_codes=ok,
             ambiguous_exit_codes=ambiguous,
             idempotent=bool(idempotent),
             idempotent_ttl=None if ttl is None else reader.seconds(ttl, (*path, "idempotent", "ttl")),
-            on_in_doubt=self._on_in_doubt(item, path, around, verify, bool(idempotent)),
+            on_in_doubt=self._on_in_doubt(item, path, around, step.verify, bool(idempotent)),
             inherit_env=self._inherited(item, path),
             redact=item.get("redact", False),
         )
@@ -325,7 +345,7 @@ class StepReader:
     ) -> InDoubtPolicy:
         chosen = item.get("on_in_doubt", around.on_in_doubt)
         at = (*path, "on_in_doubt")
-        if chosen == "verify" and "verify" not in item:
+        if chosen == "verify" and verify is None and "verify" not in item:
             self._reader.problem("`on_in_doubt: verify` needs a `verify`", at, "write `verify: {run: …}`, or ask")
         if chosen == "rerun" and not idempotent:
             hint = "say `idempotent: true` if running it twice has one effect; else write `on_in_doubt: ask`"
@@ -335,50 +355,8 @@ class StepReader:
         return "verify" if verify is not None else "rerun" if idempotent else "ask"
 
     def _fan_out(self, item: dict[str, Json], raw: dict[str, Json], path: Path, around: Around) -> FanOut | None:
-        reader = self._reader
-        if "targets" not in raw:
-            for key in _FAN_OUT:
-                if key in raw:
-                    reader.problem(f"`{key}` needs `targets` beside it", (*path, key), at_key=True)
+        if _FAN_OUT.isdisjoint(raw):
             return None
-        if around.in_fan_out:
-            message = "a fan-out inside a fan-out: the group around this step has `targets` too"
-            hint = "one level is possible; `targets: {matrix: {A: […], B: […]}}` makes every combination"
-            reader.problem(message, (*path, "targets"), hint, at_key=True)
-        fan_out = FanOut(read_targets(reader, item.get("targets", []), (*path, "targets"), around.shell))
-        given = {key: reader.value(item[key], (*path, key)) for key in _FAN_OUT if key in item}
-        fan_out = fan_out._replace(**given)
-        self._check_written_out(fan_out, item.get("id", ""), (*path, "targets"))
-        self._check_secret_fields(fan_out, (*path, "secret_fields"))
-        return fan_out
+        from durun.language.fan_out import read_fan_out  # many runbooks have none
 
-    def _check_secret_fields(self, fan_out: FanOut, path: Path) -> None:
-        """What the runbook, an input or an output holds is journalled already; and a key is never secret."""
-        if fan_out.secret_fields and not isinstance(fan_out.source, TargetsFile | TargetsRun):
-            hint = "list the targets in a `file:` or by a `run:`, which are not"
-            self._reader.problem("what these `targets` are made of is journalled", path, hint, at_key=True)
-        if named := [name for name in KEY_FIELDS if name in fan_out.secret_fields and fan_out.target_key is None]:
-            hint = "write `target_key:` with a field that is no secret"
-            self._reader.problem(f"`{named[0]}` can be a target's key, which is shown", path, hint, at_key=True)
-
-    def _check_written_out(self, fan_out: FanOut, step_id: str, path: Path) -> None:
-        """Targets that are written out are known now, and so is what is wrong with their keys."""
-        asked = (name for one in expressions_in(fan_out.target_key) for name in references(one))
-        if any(reference.path[0] != "target" for reference in asked):
-            return
-        try:
-            as_targets(_written_out(fan_out.source), fan_out.target_key, step_id, render)
-        except DurunError as error:
-            self._reader.problem(error.message, path, error.hint, at_key=True)
-
-
-def _written_out(source: TargetSource) -> list[Json]:
-    """The targets, if the file itself names them, and they are few enough to be looked at each time it is read."""
-    match source:
-        case TargetsValue(value) if isinstance(value, tuple) and not any(expressions_in(value)):
-            return list(value) if len(value) <= _FEW else []
-        case TargetsMatrix(axes) if axes and not any(expressions_in(axes)):
-            lists = [axis for axis in axes.values() if isinstance(axis, tuple)]
-            return matrix(axes) if math.prod(map(len, lists)) <= _FEW else []
-        case _:
-            return []
+        return read_fan_out(self._reader, item, raw, path, around.shell, inside=around.in_fan_out)

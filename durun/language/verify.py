@@ -9,7 +9,7 @@ from durun.language.calls import read_call, run_or_http
 from durun.language.diagnostics import Path
 from durun.language.http import call_of, read_request, read_statuses
 from durun.language.values import Reader
-from durun.model.runbook import SAFE_METHODS, Call, Verify
+from durun.model.runbook import SAFE_METHODS, Action, Call, Verify
 from durun.model.values import Json, Value
 
 _OF_COMMANDS: Final = ("shell", "stdin", "secret_files", "working_directory")
@@ -34,6 +34,12 @@ def read_verify(
     settle = reader.duration(raw.get("settle"), (*path, "settle"))
     call = under(step, verify.call)
     return verify._replace(call=call, before=bool(raw.get("before")), after=bool(raw.get("after")), settle=settle)
+
+
+def own_question(step: Call) -> Verify:
+    """The question that an action from a plugin answers itself, of what it was given."""
+    asking = step._replace(action=Action("uses_check", step.action.spec), timeout=None)
+    return Verify(asking, not_done_on=(1,))
 
 
 def under(step: Call, own: Call) -> Call:

@@ -211,6 +211,7 @@ def _started(task: TaskState, event: ev.TaskStarted, at: float) -> _Changes:
         started_at=at,
         key=event.idempotency_key,
         request=event.request,
+        plugin=event.plugin,
     )
     changes = {**_NO_OUTCOME, "status": "running", "attempts": (*task.attempts, attempt), "not_before": None}
     if event.closes_at is not None:

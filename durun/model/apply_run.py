@@ -12,6 +12,7 @@ Happening: TypeAlias = (
     ev.SessionStarted
     | ev.SurroundingsAccepted
     | ev.RunbookChanged
+    | ev.PluginsChanged
     | ev.RoundStarted
     | ev.CancelRequested
     | ev.RollbackRequested
@@ -59,7 +60,14 @@ def apply_run(run: RunRecord, event: Happening, at: float, sequence: int) -> Run
                 "reason": event.reason,
                 "ended_at": at,
             }
-        case ev.SurroundingsAccepted() | ev.SealsDestroyed() | ev.NotifyDue() | ev.Notified() | ev.ClockJumped():
+        case (
+            ev.SurroundingsAccepted()
+            | ev.PluginsChanged()
+            | ev.SealsDestroyed()
+            | ev.NotifyDue()
+            | ev.Notified()
+            | ev.ClockJumped()
+        ):
             changes = {}
         case _:
             assert_never(event)

@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 from durun.model.event import TaskCancelled, TaskFailed, TaskInDoubt
 from durun.model.people import DENIED, EXPIRED
 from durun.model.plan import Node
-from durun.model.retry import AMBIGUOUS
+from durun.model.retry import AMBIGUOUS, FOR_GOOD
+from durun.model.runbook import Step
 from durun.model.status import Answer, How, RunStatus
 from durun.model.task import TaskKey, TaskState
 from durun.model.values import Json
@@ -33,10 +34,16 @@ class Exit(NamedTuple):
 
 
 class ExitCodes(NamedTuple):
-    """Which exit codes of a step are good, and which say nothing."""
+    """Which exit codes of a step are good, which say nothing, and which that no retry will help."""
 
     ok: tuple[int, ...] = (0,)
     ambiguous: tuple[int, ...] = ()
+    final: tuple[int, ...] = ()
+
+
+def final_codes(step: Step) -> tuple[int, ...]:
+    """The exit codes of a step after which no retry will help."""
+    return (FOR_GOOD,) if step.call is not None and step.call.action.kind == "uses" else ()
 
 
 NOT_STARTED = "not_started"
@@ -65,7 +72,8 @@ def judge(
     if ended.exit_code == AMBIGUOUS or ended.exit_code in codes.ambiguous:
         reason = ended.said or f"exit code {ended.exit_code}: the step can't tell whether it is done"
         return _in_doubt(key, ended, how, reason)
-    return _failed(key, ended, how, "exit", ended.said or f"exit code {ended.exit_code}")
+    reason = ended.said or f"exit code {ended.exit_code}"
+    return _failed(key, ended, how, "exit", reason, retryable=ended.exit_code not in codes.final)
 
 
 def _cut_short(key: TaskKey, node: Node, ended: Exit, how: How) -> TaskFailed | TaskInDoubt | TaskCancelled:

@@ -19,6 +19,9 @@ def will_retry(node: Node, task: TaskState) -> bool:
 NOTHING_HAPPENED = 75
 """EX_TEMPFAIL of sysexits.h: the script says that nothing happened, and that it may be tried again."""
 
+FOR_GOOD = 65
+"""An action of a plugin says that it would fail again. (Of a script, it is an exit code like any.)"""
+
 UNANSWERED = 74
 """A request was sent, and there is no answer: it may have had its effect, and may be sent again with the same key."""
 

@@ -20,7 +20,8 @@ class RunCreated(NamedTuple):
     its seal (see `durun.model.task.TaskState`). `steps` and `finally_steps`: ids of those that do something, in the
     order of the file. `concurrency_group`: the name that no other run may hold beside this one; it is let go at the
     end, and in the statuses `release_on`. `included`: the texts of the files that the runbook includes, by their paths
-    relative to `place`; `digest` is over all of them.
+    relative to `place`; `digest` is over all of them. `plugins`: the actions from plugins that it uses, by name, as
+    `durun.model.plugin.said_of` tells of them.
     """
 
     runbook: str
@@ -44,6 +45,7 @@ class RunCreated(NamedTuple):
     concurrency_group: str | None = None
     release_on: Sequence[RunStatus] = ()
     included: Mapping[str, str] = {}
+    plugins: Mapping[str, Json] = {}
 
 
 class SessionStarted(NamedTuple):
@@ -82,6 +84,18 @@ class RunbookChanged(NamedTuple):
     steps: Sequence[str] = ()
     finally_steps: Sequence[str] = ()
     included: Mapping[str, str] = {}
+    plugins: Mapping[str, Json] = {}
+
+
+class PluginsChanged(NamedTuple):
+    """The run goes on with other versions of plugins, under which its runbook means the same.
+
+    `changes` says which became which; `plugins` are those of RunCreated as they are now.
+    """
+
+    changes: Sequence[str]
+    plugins: Mapping[str, Json]
+    by: Mapping[str, Json]
 
 
 class RoundStarted(NamedTuple):
@@ -205,6 +219,7 @@ RunEvent: TypeAlias = (
     | SessionStarted
     | SurroundingsAccepted
     | RunbookChanged
+    | PluginsChanged
     | RoundStarted
     | TargetsResolved
     | CancelRequested

@@ -99,7 +99,6 @@ GENERATED: Mapping[str, Mapping[str, bool]] = {
 }
 """What each kind of `generate` gives: the names of its outputs, and whether they are secret."""
 
-
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 """Methods of `http` that change nothing (RFC 9110, 9.2.1)."""
 
@@ -330,7 +329,7 @@ class Runbook(NamedTuple):
     """A whole checked runbook. `text` is the file as read, `included` those of the files that it includes, by path.
 
     `digest` is a SHA-256 in hex over all of them. `files` are the globs of helper files; `secrets` has those of
-    included files too, as `STEP.NAME`; `env_names` is every `env.X` that an expression reads.
+    included files too, as `STEP.NAME`; `env_names` is every `env.X` that is read. `plugins` are as in RunCreated.
     """
 
     name: str
@@ -353,6 +352,7 @@ class Runbook(NamedTuple):
     outputs: Mapping[str, Value] = {}
     env_names: tuple[str, ...] = ()
     included: Mapping[str, str] = {}
+    plugins: Mapping[str, Mapping[str, Json]] = {}
 
     @property
     def has_secrets(self) -> bool:

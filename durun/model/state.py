@@ -17,6 +17,7 @@ LANDMARKS = (
     "session_started",
     "targets_resolved",
     "runbook_changed",
+    "plugins_changed",
     "surroundings_accepted",
     "seals_destroyed",
     "run_ended",
@@ -151,7 +152,10 @@ class RunState(Slotted):
                     steps=event.steps,
                     finally_steps=event.finally_steps,
                     included=event.included,
+                    plugins=event.plugins,
                     surroundings=surroundings,
                 )
+            case ev.PluginsChanged():
+                self.created = self.created._replace(plugins=event.plugins)
             case _:
                 pass

@@ -64,6 +64,7 @@ class Attempt(NamedTuple):
     (`{"stdout": {"bytes", "sha256", "cut"}, "stderr": …}`, and `redacted` where it was) or None. `evidence` is what was
     taken, or None: `{"host", "user", "uid", "command", "utc_offset", "items": {NAME: {"sha256", "bytes", "source",
     "taken_at"}}}`, with `modified_at` of a file, `redacted` where it was, and `problems` where not all could be taken.
+    `plugin` is the package and version whose code was run, or empty.
     """
 
     number: int
@@ -80,6 +81,7 @@ class Attempt(NamedTuple):
     how: How | None = None
     log: Json = None
     evidence: Json = None
+    plugin: str = ""
 
 
 class Probe(NamedTuple):

@@ -82,7 +82,8 @@ class RequestWithdrawn(NamedTuple):
 class TaskStarted(NamedTuple):
     """The intent of an attempt: recorded before anything is started.
 
-    `closes_at`: when the privilege ends at the latest that it grants.
+    `closes_at`: when the privilege ends at the latest that it grants. `plugin`: the package and version whose code it
+    runs, or empty.
     """
 
     step: str
@@ -95,6 +96,7 @@ class TaskStarted(NamedTuple):
     target: str | None = None
     round: int = 0
     closes_at: float | None = None
+    plugin: str = ""
 
 
 class TaskNeverBegan(NamedTuple):

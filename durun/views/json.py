@@ -127,6 +127,7 @@ def _attempt(attempt: Attempt) -> dict[str, Json]:
         "idempotency_key": attempt.key,
         "log": attempt.log,
         "evidence": attempt.evidence,
+        "plugin": attempt.plugin or None,
     }
 
 

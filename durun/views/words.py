@@ -33,6 +33,8 @@ def line_of(event: Event, task: TaskState | None = None) -> Line:  # noqa: C901 
             return Line(f"accepted although it differs: {one_line(', '.join(event.names))}")
         case ev.RunbookChanged():
             return Line(f"the runbook was changed: {one_line('; '.join(event.changes)) or 'no step differs'}")
+        case ev.PluginsChanged():
+            return Line(f"goes on with other versions of plugins: {one_line('; '.join(event.changes))}")
         case ev.RoundStarted():
             return Line(f"round {event.round} began", minor=True)
         case ev.TargetsResolved():

@@ -184,7 +184,8 @@ class LocalEngine:
                 if secrecy is not None:
                     secrecy.recall_if_possible(state)
                 charge = Charge(state, plan, runbook, secrecy)
-                return self._driver.drive(charge, Beginning("reap", request.by), observer)
+                beginning = with_plugins(Beginning("reap", request.by), state, runbook, plan)
+                return self._driver.drive(charge, beginning, observer)
         finally:
             lock.release()
 
@@ -243,9 +244,11 @@ class LocalEngine:
             runbook, env = request.change.runbook, {**env, **changed.env}
         for requires in runbook.all_requires:
             check_requirements(requires, then["path"])
+        plan = make_plan(runbook, state.created.inputs, env, request.run_id)
         if request.change is None:
             self._say_what_differs(state, observer)
-        plan = make_plan(runbook, state.created.inputs, env, request.run_id)
+            if state.created.plugins:
+                events += self._plugins(state, runbook, plan, request, observer)
         beginning = Beginning("resume", request.by, request.fresh, events, request.park)
         if wish is not None:
             fresh = state.record.rollback_code is not None
@@ -286,11 +289,25 @@ class LocalEngine:
             with telling_holder(self._config, self._journal), self._driver.secrecy(state, runbook) as secrecy:
                 if secrecy is not None:
                     secrecy.recall_if_possible(state)
-                return self._driver.drive(Charge(state, plan, runbook, secrecy), begin(state), observer)
+                beginning = with_plugins(begin(state), state, runbook, plan)
+                return self._driver.drive(Charge(state, plan, runbook, secrecy), beginning, observer)
         finally:
             lock.release()
 
     # -- pieces -----------------------------------------------------------------------------------------------
+
+    def _plugins(
+        self, state: RunState, runbook: Runbook, plan: Plan, request: ResumeRequest, observer: Observer
+    ) -> list[Event]:
+        """What has changed about the plugins that the run uses. Raises CannotStart, Changed."""
+        from durun.engine.local.brought import plugins_now
+
+        changed = plugins_now(state, runbook, plan, request.by)
+        if changed is None:
+            return []
+        for line in changed.changes:
+            observer.said(line)
+        return [changed]
 
     def _say_what_differs(self, state: RunState, observer: Observer) -> None:
         """The copy of the start is what runs; an operator who edited a file should know."""
@@ -306,6 +323,16 @@ class LocalEngine:
             remove_folder(folder)
         except DurunError:
             return
+
+
+def with_plugins(beginning: Beginning, state: RunState, runbook: Runbook, plan: Plan) -> Beginning:
+    """With what has changed about plugins; one that is not there fails the step that uses it."""
+    if not state.created.plugins:
+        return beginning
+    from durun.engine.local.brought import plugins_if_possible
+
+    changed = plugins_if_possible(state, runbook, plan, beginning.by)
+    return beginning._replace(events=[*beginning.events, *changed])
 
 
 def _left(charge: Charge, observer: Observer) -> Outcome:

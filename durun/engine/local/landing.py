@@ -17,7 +17,7 @@ from durun.errors import DurunError, SecretUnavailable, StorageFailed
 from durun.language.expressions import ExpressionError
 from durun.language.outputs import OutputError
 from durun.model.event import ProbeAnswered, TaskFailed, TaskInDoubt, TaskNeverBegan, TaskSucceeded
-from durun.model.outcome import NO_EVIDENCE, NOT_STARTED, Exit, ExitCodes, answer_of, judge
+from durun.model.outcome import NO_EVIDENCE, NOT_STARTED, Exit, ExitCodes, answer_of, final_codes, judge
 from durun.model.plan import FREE_REPEATS
 from durun.model.runbook import Verify
 from durun.model.status import Answer, How
@@ -72,7 +72,7 @@ class Landing:
     def _attempt(self, flight: Flight, ended: Exit) -> None:
         key, step = flight.key, self._preparer.step(flight.key)
         how: How = "adopted" if flight.adopted else "ran"
-        codes = ExitCodes(step.ok_exit_codes, step.ambiguous_exit_codes)
+        codes = ExitCodes(step.ok_exit_codes, step.ambiguous_exit_codes, final_codes(step))
         ended = self._with_reason(flight, ended, codes.ok)
         event = judge(key, self._ledger.plan.node(key.step), codes, ended, how)
         if event is not None:

@@ -40,7 +40,7 @@ class Launch(NamedTuple):
     """A process that is ready to be started. `request` is the digest of all that was asked of it, but its secrets.
 
     `mute`: it is given a secret that is too short to be found in what it writes. `globs`: in place of a process, these
-    files are taken.
+    files are taken. `plugin`: the package and version whose code it runs, or empty.
     """
 
     argv: list[str]
@@ -52,6 +52,7 @@ class Launch(NamedTuple):
     discretion: Discretion | None = None
     mute: bool = False
     globs: tuple[str, ...] = ()
+    plugin: str = ""
 
     @property
     def discreet(self) -> bool:
@@ -123,6 +124,9 @@ class Preparer(Tasks):
             said["globs"] = list(process.globs)
         if process.reads:
             said["reads"] = {name: _digest(Path(cwd) / name) for name in process.reads}
+        plugin = self.plugin_code(call.action)
+        if plugin:
+            said["plugin"] = plugin
         request = hashlib.sha256(json.dumps(said, sort_keys=True).encode(errors="surrogatepass")).hexdigest()
         env = self._given(key, process)
         for name, rendered in explicit.items():
@@ -131,11 +135,13 @@ class Preparer(Tasks):
             else:
                 env[name] = rendered.value
         env |= {**process.env, **self._facts(key, attempt)}
+        if plugin:
+            env["DURUN_PLUGIN"] = plugin
         timeout = _seconds(call.timeout, scope)
         if process.grace and timeout is not None:
             env["DURUN_TIMEOUT"] = str(timeout)
             timeout += process.grace
-        launch = Launch(argv, env, cwd, stdin.value, timeout, request, globs=process.globs)
+        launch = Launch(argv, env, cwd, stdin.value, timeout, request, globs=process.globs, plugin=plugin)
         return self._discreet(launch, key, kind, {name: to_text(file.value) for name, file in files.items()})
 
     def _stdin(self, call: Call, process: Process, scope: Mapping[str, Any]) -> Rendered:

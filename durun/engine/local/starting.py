@@ -85,6 +85,7 @@ class Starter:
                 idempotency_key=self._preparer.idempotency_key(key),
                 request=launch.request,
                 closes_at=self._ledger.plan.closes_at(key.step, self._ledger.now),
+                plugin=launch.plugin,
             )
         )
         collect = None if step.redact or launch.discreet else collect_of(step, launch)

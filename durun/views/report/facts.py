@@ -122,7 +122,7 @@ def doubts(subject: Subject) -> list[Row]:
     return rows
 
 
-def history(subject: Subject) -> list[Row]:
+def history(subject: Subject) -> list[Row]:  # noqa: C901  (one case an event)
     """Who drove the run, changed its runbook, accepted differences, cancelled it: when, what, who or why."""
     rows: list[Row] = []
     for _, at, event in subject.events:
@@ -131,6 +131,8 @@ def history(subject: Subject) -> list[Row]:
                 row = (f"driven ({event.reason})", f"{name_of(event.by)}, process {event.pid} on {event.host}")
             case ev.RunbookChanged():
                 row = ("runbook changed", f"{name_of(event.by)}: {'; '.join(event.changes) or 'no step differs'}")
+            case ev.PluginsChanged():
+                row = ("plugins changed", f"{name_of(event.by)}: {'; '.join(event.changes)}")
             case ev.SurroundingsAccepted():
                 row = ("differences accepted", f"{name_of(event.by)}: {', '.join(event.names)}")
             case ev.CancelRequested():

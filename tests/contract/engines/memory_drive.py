@@ -26,7 +26,7 @@ from durun.language.targets import TargetError
 from durun.model import decide as do
 from durun.model import event as ev
 from durun.model.ending import exit_code_in, left_standing, reaped_code, rollback_started
-from durun.model.outcome import Exit, ExitCodes, answer_of, exit_code_of, judge
+from durun.model.outcome import Exit, ExitCodes, answer_of, exit_code_of, final_codes, judge
 from durun.model.plan import FREE_REPEATS
 from durun.model.runbook import Call, Runbook, TargetsRun
 from durun.model.status import ENDED
@@ -369,7 +369,7 @@ class Drive:
 
     def _attempt(self, flight: Flight, ended: Exit) -> None:
         key, step = flight.key, self._tasks.step(flight.key)
-        codes = ExitCodes(step.ok_exit_codes, step.ambiguous_exit_codes)
+        codes = ExitCodes(step.ok_exit_codes, step.ambiguous_exit_codes, final_codes(step))
         event = judge(key, self._ledger.plan.node(key.step), codes, ended, flight.how)
         if event is not None:
             self._ledger.emit(event)

@@ -99,6 +99,7 @@ steps:
            expect_status: [200, 2xx], ambiguous_status: 500}
     outputs: {a: {from: body}, b: {from: status}, c: {from: {header: Location}}, d: {json: a}}
     verify: {http: {url: "https://x"}, done_on: [200, 3xx], not_done_on: [404]}
+  - {id: ticket, uses: vendor.create_ticket, with: {title: x, labels: [a], token: "${{ secrets.x }}"}}
   - {id: put_file, http: {method: PUT, url: "https://x", body: {file: x}, auth: {basic: {username: u, password: p}}}}
   - {id: password, generate: {password: {length: 20, alphabet: abc, require: [lower]}}}
   - {id: token, generate: {token: {bytes: 32}}}

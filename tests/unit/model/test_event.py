@@ -52,6 +52,7 @@ EXAMPLES = [
         steps=["a", "b"],
         finally_steps=[],
     ),
+    ev.PluginsChanged(changes=["a 1 became a 2"], plugins={"a.b": {"name": "a.b"}}, by=BY),
     ev.RoundStarted(round=2, by=BY),
     ev.TargetsResolved(
         step="a", targets=(Target("t", {"name": "t"}), Target("u", "u")), tasks=2, round=1, skipped=True, approval="ok"
@@ -107,6 +108,7 @@ STORED = {
     "notified": "key notifier ok reason",
     "notify_due": "event about key notifiers",
     "finally_started": "round status tasks",
+    "plugins_changed": "changes plugins by",
     "probe_answered": "step target round purpose answer reason exit_code times",
     "probe_started": "step target round purpose folder nonce session",
     "request_withdrawn": "step target round reason",
@@ -114,11 +116,12 @@ STORED = {
     "rollback_started": "cause exit_code tasks",
     "round_started": "round by",
     "run_created": "runbook digest text file place inputs inputs_digest tasks by version surroundings files"
-    " only_targets request_id sealed files_folder steps finally_steps concurrency_group release_on included",
+    " only_targets request_id sealed files_folder steps finally_steps concurrency_group release_on included plugins",
     "run_ended": "status exit_code outputs reason standing",
     "run_interrupted": "reason",
     "run_parked": "status reason",
-    "runbook_changed": "digest text file place changes tasks by files env files_folder steps finally_steps included",
+    "runbook_changed": "digest text file place changes tasks by files env files_folder steps finally_steps included"
+    " plugins",
     "seals_destroyed": "values",
     "session_started": "session reason pid host boot_id pid_namespace mount_id by",
     "surroundings_accepted": "names by",
@@ -134,7 +137,7 @@ STORED = {
     "task_reopened": "step target round",
     "task_settled": "step target round resolution reason by outputs sealed",
     "task_skipped": "step target round reason",
-    "task_started": "step target round attempt folder nonce session idempotency_key request closes_at",
+    "task_started": "step target round attempt folder nonce session idempotency_key request closes_at plugin",
     "task_decided": "step target round verdict by nonce digest reason fields attachments advisory",
     "task_waiting": "step target round kind until asked every",
     "task_succeeded": "step target round how outputs exit_code reason log sealed evidence",

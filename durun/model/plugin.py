@@ -1,0 +1,47 @@
+"""What an action from a plugin says of itself: asked for when a runbook is checked, and then fixed for its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from durun.model.runbook import Output
+from durun.model.values import Json
+
+
+class Plugin(NamedTuple):
+    """An action, the package that brings it, and what can be told of it without running it.
+
+    `schema` is the JSON Schema of what stands under `with`. `verifies`: it can say whether it is done. `idempotent`:
+    done twice with one key, it has one effect.
+    """
+
+    name: str
+    package: str
+    version: str
+    schema: Mapping[str, Json]
+    outputs: Mapping[str, Output] = {}
+    verifies: bool = False
+    idempotent: bool = False
+
+    @property
+    def code(self) -> str:
+        """What is run: the package and its version, as an attempt has it in the journal."""
+        return code_of(self.package, self.version)
+
+
+def code_of(package: str, version: str) -> str:
+    """What a package of this version is called."""
+    return f"{package} {version}"
+
+
+def said_of(plugin: Plugin) -> dict[str, Json]:
+    """The plugin as JSON, for the journal."""
+    outputs = {name: {"type": output.type, "secret": output.secret} for name, output in plugin.outputs.items()}
+    return {**plugin._asdict(), "outputs": outputs}
+
+
+def plugin_of(said: Mapping[str, Json]) -> Plugin:
+    """The plugin that `said_of` told of."""
+    outputs = {name: Output(output["type"], secret=output["secret"]) for name, output in said["outputs"].items()}
+    return Plugin(**{**said, "outputs": outputs})

@@ -1,0 +1,77 @@
+"""Which plugins are installed beside durun: what packages say of themselves. Nothing of theirs is loaded here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final, NamedTuple
+
+from durun.errors import CannotStart
+from durun.model.plugin import code_of
+
+ACTIONS: Final = "durun.actions"
+SECRETS: Final = "durun.secrets"
+_LISTED: Final = 10
+
+
+class Found(NamedTuple):
+    """An entry point, and the package that has it."""
+
+    name: str
+    package: str
+    version: str
+    entry: EntryPoint
+
+    @property
+    def code(self) -> str:
+        """The package and its version."""
+        return code_of(self.package, self.version)
+
+
+def installed(group: str) -> list[Found]:
+    """All plugins of a group, by name."""
+    found = {}
+    for entry in entry_points(group=group):
+        package = entry.dist.name if entry.dist is not None else "?"
+        version = entry.dist.version if entry.dist is not None else "?"
+        # A folder may be on the path twice.
+        found[entry.name, package, entry.value] = Found(entry.name, package, version, entry)
+    return sorted(found.values(), key=lambda one: one[:3])
+
+
+def brought_twice(found: Iterable[Found]) -> dict[str, list[str]]:
+    """The names that more than one package brings, with these packages."""
+    by_name: dict[str, list[str]] = {}
+    for one in found:
+        by_name.setdefault(one.name, []).append(one.code)
+    return {name: codes for name, codes in by_name.items() if len(codes) > 1}
+
+
+def find_action(name: str) -> Found:
+    """The action of this name. Raises CannotStart if no package brings it, or more than one."""
+    known = installed(ACTIONS)
+    found = [one for one in known if one.name == name]
+    if not found:
+        raise CannotStart(f"no package that is installed brings an action `{name}`", _others(name, known))
+    if len(found) > 1:
+        packages = " and ".join(one.code for one in found)
+        raise CannotStart(f"the action `{name}` is brought by {packages}", "uninstall all but one of them")
+    return found[0]
+
+
+def install_command(package: str, version: str = "") -> str:
+    """What installs a package where this durun looks for plugins."""
+    return f"{sys.executable} -m pip install {package}{f'=={version}' if version else ''}"
+
+
+def _others(name: str, known: list[Found]) -> str:
+    from difflib import get_close_matches
+
+    names = list(dict.fromkeys(one.name for one in known))
+    near = get_close_matches(name, names, n=1, cutoff=0.6)
+    how = f"install the package that has it: {install_command('PACKAGE')}"
+    if near:
+        return f"did you mean `{near[0]}`? Else {how}"
+    there = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
+    return f"{how} (installed are: {there or 'none'})"

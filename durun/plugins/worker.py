@@ -1,0 +1,174 @@
+"""The process that does what a step's `uses` says, or asks whether it is done.
+
+    python -m durun.plugins.worker
+
+What is asked is a JSON object on stdin (`durun.actions.uses` makes it), so that no secret is in its argv. What the
+plugin prints is the step's log. Outputs go to `$DURUN_OUTPUT`, and with them what is to be said of its end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from durun.errors import CannotStart
+from durun.model.retry import AMBIGUOUS, FOR_GOOD, NOTHING_HAPPENED
+from durun.model.values import Json
+from durun.plugins.api import Action, Call, Done, Failed, InDoubt, NotDone, NothingHappened, Unknown
+from durun.plugins.installed import find_action
+from durun.plugins.loaded import Unusable, load_action, told
+
+DONE, NOT_DONE, UNKNOWN = 0, 1, 2
+"""The exit codes of a question."""
+FAILED: Final = 1
+
+
+class End(NamedTuple):
+    """How the process ends, and what is said of it."""
+
+    code: int
+    why: str
+    outputs: Mapping[str, Json] = {}
+
+
+def main() -> int:
+    """Do what stdin says; returns the exit code."""
+    # Stopped, it ends by the signal: how far it came, nobody can tell.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        asked: dict[str, Any] = json.load(sys.stdin)
+    except ValueError:
+        return NOTHING_HAPPENED  # Who started it was killed.
+    try:
+        action = _action(asked["uses"])
+    except Unusable as error:
+        return _tell(End(UNKNOWN if asked["do"] == "verify" else NOTHING_HAPPENED, str(error)))
+    call = _call(asked["with"])
+    return _tell(_asked(action, call) if asked["do"] == "verify" else _done(action, call))
+
+
+def _action(name: str) -> Action:
+    """The action, if it is of the package and version that the session began with. Raises Unusable."""
+    try:
+        found = find_action(name)
+    except CannotStart as error:
+        raise Unusable(f"{error.message} ({error.hint})") from None
+    began = os.environ.get("DURUN_PLUGIN", found.code)
+    if found.code != began:
+        raise Unusable(
+            f"{found.code} is installed now, and this session began with {began}: "
+            f"durun resume {os.environ.get('DURUN_RUN_ID', 'RUN')} goes on with it"
+        )
+    return load_action(found)
+
+
+def _call(given: Mapping[str, Json]) -> Call:
+    environ = os.environ
+    return Call(
+        with_=given,
+        idempotency_key=environ.get("DURUN_IDEMPOTENCY_KEY", ""),
+        run_id=environ.get("DURUN_RUN_ID", ""),
+        step=environ.get("DURUN_STEP_ID", ""),
+        target=environ.get("DURUN_TARGET_KEY"),
+        attempt=int(environ.get("DURUN_ATTEMPT", "1")),
+        folder=str(Path.cwd()),
+        env=dict(environ),
+        log=_log,
+    )
+
+
+def _log(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def _done(action: Action, call: Call) -> End:
+    try:
+        given = action.run(call)
+    except Failed as error:
+        return End(FAILED if error.retryable else FOR_GOOD, _why(error))
+    except NothingHappened as error:
+        return End(NOTHING_HAPPENED, _why(error))
+    except InDoubt as error:
+        return End(AMBIGUOUS, _why(error))
+    except BaseException as error:
+        traceback.print_exc()
+        return End(FAILED, told(error))
+    return _given(action, given, "")
+
+
+def _asked(action: Action, call: Call) -> End:
+    try:
+        answer: Any = action.verify(call)
+    except BaseException as error:
+        traceback.print_exc()
+        return End(UNKNOWN, told(error))
+    match answer:
+        case Done(outputs, why):
+            end = _given(action, outputs, why)
+            return end if end.code == DONE else end._replace(code=UNKNOWN)
+        case NotDone(why):
+            return End(NOT_DONE, why)
+        case Unknown(why):
+            return End(UNKNOWN, why or "the plugin can't tell")
+    return End(UNKNOWN, f"verify gave {type(answer).__name__}, and not Done, NotDone or Unknown")
+
+
+def _given(action: Action, given: Any, why: str) -> End:
+    """What was done, with its outputs; what is wrong with them would be wrong again."""
+    if given is None and not action.outputs:
+        return End(DONE, why)
+    if not isinstance(given, Mapping):
+        return End(FOR_GOOD, f"it gave {type(given).__name__}, and not a mapping of outputs")
+    for name, value in given.items():
+        if name not in action.outputs:
+            return End(FOR_GOOD, f"it gave the output {name!r}, which it does not declare")
+        if action.outputs[name].type == "string" and not isinstance(value, str):
+            return End(FOR_GOOD, f"output `{name}` must be of type string, and is {type(value).__name__}")
+    try:
+        json.dumps(dict(given))
+    except (TypeError, ValueError) as error:
+        return End(FOR_GOOD, f"its outputs are no JSON: {type(error).__name__}")
+    return End(DONE, why, given)
+
+
+def _why(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _tell(end: End) -> int:
+    """Tell durun what it must know; the exit code. What was done, but can't be told whole, is a doubt."""
+    if end.code:
+        _log(f"durun: {end.why}")
+    lines = [_output(name, value) for name, value in end.outputs.items()]
+    lines += [f"DURUN_REASON={' '.join(end.why.split())}\n"] if end.why else []
+    try:
+        with Path(os.environ["DURUN_OUTPUT"]).open("ab", buffering=0) as file:
+            rest = memoryview("".join(lines).encode("utf-8", "replace"))
+            while rest:
+                rest = rest[file.write(rest) :]
+    except OSError as error:
+        _log(f"durun: {error.filename}: {error.strerror}")
+        return AMBIGUOUS if end.outputs and not end.code else end.code
+    return end.code
+
+
+def _output(name: str, value: Json) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    mark = uuid.uuid4().hex
+    return f"{name}<<{mark}\n{text}\n{mark}\n"
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not by `sys.exit`: that would wait for threads that a plugin has left behind.
+    os._exit(code)

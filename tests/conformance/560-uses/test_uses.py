@@ -1,0 +1,240 @@
+"""Actions from plugins as an operator sees them. The tickets are the effects, counted by the files that they are."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TOKEN = "tok-5f1c9a77e2"
+
+
+def install(
+    site: Path, code: Path, version: str = "1.0", package: str = "durun-shop", name: str = "shop.ticket"
+) -> None:
+    """A package as pip leaves it: a module, and beside it the folder that says what it brings."""
+    uninstall(site, package)
+    module = package.replace("-", "_")
+    facts = site / f"{module}-{version}.dist-info"
+    facts.mkdir(parents=True)
+    shutil.copy(code, site / f"{module}.py")
+    (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
+    (facts / "entry_points.txt").write_text(f"[durun.actions]\n{name} = {module}:Ticket\n")
+
+
+def uninstall(site: Path, package: str = "durun-shop") -> None:
+    for path in site.glob(f"{package.replace('-', '_')}*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.fixture
+def site(operator: Any, tmp_path: Path) -> Path:
+    place = tmp_path / "site"
+    install(place, operator.place / "shop.py")
+    operator.environment["PYTHONPATH"] += f":{place}"
+    operator.environment["TICKET_TOKEN"] = TOKEN
+    (operator.place / "tickets").mkdir()
+    return place
+
+
+def tickets(operator: Any) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted((operator.place / "tickets").glob("*.json"))]
+
+
+def says(operator: Any, words: str) -> None:
+    (operator.place / "tickets" / "says").write_text(words)
+
+
+def test_it_is_done_and_its_outputs_are_those_of_the_plugin(operator: Any, site: Path) -> None:
+    assert operator("validate", "book.yaml").out == "book.yaml: ok\n"
+    operator("run", "book.yaml")
+    (ticket,) = tickets(operator)
+    open_ = operator.tasks()["open", None]
+    (attempt,) = open_["attempts"]
+    assert open_["outputs"] == {"number": 1} and list(open_["sealed"]) == ["receipt"]
+    assert (attempt["idempotency_key"], attempt["plugin"]) == (ticket["key"], "durun-shop 1.0")
+    assert operator.tasks()["next", None]["attempts"][0]["plugin"] is None
+    assert ticket["title"] == f"Rotate for {operator.show()['id']}"
+    assert operator.read("effects") == "next 1\n"
+
+
+@pytest.mark.fault(32)
+def test_a_secret_reaches_the_plugin_and_no_log(operator: Any, site: Path) -> None:
+    operator("run", "book.yaml")
+    logged = operator("logs", "@last", "open").out
+    assert f"key {tickets(operator)[0]['key']}, token ***" in logged
+    files = [path for path in operator.home.rglob("*") if path.is_file()]
+    assert files and not [path for path in files if TOKEN.encode() in path.read_bytes()]
+    assert not [path for path in files if b"receipt-" in path.read_bytes()]
+
+
+def test_a_fan_out_with_retries_and_its_rollback(operator: Any, site: Path) -> None:
+    operator("run", "fan.yaml")
+    assert sorted(ticket["title"] for ticket in tickets(operator)) == ["for a", "for b", "for c"]
+    assert len(operator.read("effects").splitlines()) == 3
+    assert "asked by open a 1\n" in operator("logs", "@last", "open", "--target", "a").out
+    operator("rollback", "@last", "--reason", "enough")
+    assert len(operator.read("closed").splitlines()) == 3
+
+
+def test_every_mistake_is_told_with_its_place(operator: Any, site: Path) -> None:
+    said = operator("validate", "wrong.yaml", code=2).out
+    heads = [line.partition(": ")[2] for line in said.splitlines() if line.startswith("wrong.yaml:")]
+    assert heads == [
+        "no package that is installed brings an action `shop.tickets`",
+        "step `open` does not come before `unknown`",
+        "shop.ticket needs `title` in `with`",
+        "shop.ticket knows no `titel` in `with`",
+        "`priority` must be at most 5",
+        "an entry of `labels` must be of type string, and is of type number",
+        "there is no input `nope`",
+        "`outputs` has no meaning for `uses`",
+        "`stdin` has no meaning for `uses`",
+        "`secrets.token` is secret, and the plugin takes no secret there: the schema of its action does not say"
+        " `writeOnly`",
+        "`with` goes with `uses`",
+        "step `leaks` declares no output `numbr`",
+        "shop.ticket needs `system` in `with`",
+        "shop.ticket needs `title` in `with`",
+    ]
+    assert "wrong.yaml:15:17: `priority`" in said
+    assert f"did you mean `shop.ticket`? Else install the package that has it: {sys.executable} -m pip" in said
+    assert "did you mean `title`?" in said and "write `system: …`, the folder with the tickets" in said
+    assert "its outputs are those that the plugin declares" in said
+
+
+def test_what_expressions_give_is_held_against_the_schema_before_anything_is_done(operator: Any, site: Path) -> None:
+    said = operator("run", "book.yaml", "-i", "priority=9", code=1)
+    assert "open FAILED: `with` of shop.ticket at `priority` must be at most 5" in said.out
+    assert tickets(operator) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "status", "reason", "opened"),
+    [
+        ("failed -", 1, "failed", "the system said no", 0),
+        ("for_good -", 1, "failed", "the system will never do it", 0),
+        ("nothing -", 1, "failed", "the system is away", 0),
+        ("error -", 1, "failed", "ValueError: a bug (", 0),
+        ("exit -", 1, "failed", "SystemExit: 0", 0),
+    ],
+)
+def test_what_it_raises_is_what_the_step_is(
+    operator: Any, site: Path, words: str, code: int, status: str, reason: str, opened: int
+) -> None:
+    says(operator, words)
+    operator("run", "book.yaml", code=code)
+    task = operator.tasks()["open", None]
+    assert task["status"] == status and task["reason"].startswith(reason)
+    assert len(tickets(operator)) == opened
+
+
+@pytest.mark.parametrize(("words", "attempts"), [("failed -", 2), ("nothing -", 2), ("error -", 2), ("for_good -", 1)])
+def test_only_what_may_help_is_tried_again(operator: Any, site: Path, words: str, attempts: int) -> None:
+    says(operator, words)
+    operator("run", "fan.yaml", "--target", "a", code=1)
+    assert len(operator.tasks()["open", "a"]["attempts"]) == attempts
+
+
+@pytest.mark.fault(17)
+@pytest.mark.parametrize("words", ["after doubt", "after die"])
+def test_a_doubt_is_ended_by_the_plugin_itself(operator: Any, site: Path, words: str) -> None:
+    says(operator, words)
+    said = operator("run", "book.yaml")
+    assert "open IN DOUBT" in said.out and "verify says done (it is there)" in said.out
+    task = operator.tasks()["open", None]
+    assert (task["how"], task["outputs"], len(task["attempts"])) == ("verified", {"number": 1}, 1)
+    assert len(tickets(operator)) == 1 and operator.read("effects") == "next 1\n"
+
+
+@pytest.mark.fault(17)
+def test_what_the_plugin_can_not_tell_an_operator_settles(operator: Any, site: Path) -> None:
+    says(operator, "after doubt")
+    (operator.place / "tickets" / "away").touch()
+    said = operator("run", "book.yaml", code=3)
+    assert "verify says unknown (the system is away)" in said.out
+    (operator.place / "tickets" / "away").unlink()
+    (operator.place / "tickets" / "says").unlink()
+    operator("resume", "@last")
+    assert operator.tasks()["open", None]["how"] == "verified" and len(tickets(operator)) == 1
+
+
+def test_a_plugin_that_is_gone_stops_a_resume_before_anything_is_done(operator: Any, site: Path) -> None:
+    says(operator, "failed -")
+    operator("run", "book.yaml", code=1)
+    (operator.place / "tickets" / "says").unlink()
+    uninstall(site)
+    said = operator("resume", "@last", code=4)
+    assert "step open uses shop.ticket of durun-shop 1.0: no package that is installed brings" in said.err
+    assert "-m pip install durun-shop==1.0" in said.err
+    assert operator("show", "@last").out and tickets(operator) == []
+    install(site, operator.place / "shop.py")
+    operator("resume", "@last")
+    assert len(tickets(operator)) == 1
+
+
+def test_what_is_done_needs_no_plugin_any_more(operator: Any, site: Path) -> None:
+    (operator.place / "effects").mkdir()
+    operator("run", "book.yaml", code=1)
+    uninstall(site)
+    (operator.place / "effects").rmdir()
+    operator("resume", "@last")
+    assert operator.read("effects") == "next 1\n" and len(tickets(operator)) == 1
+
+
+def test_another_version_goes_on_and_that_is_journalled(operator: Any, site: Path) -> None:
+    says(operator, "failed -")
+    operator("run", "book.yaml", code=1)
+    (operator.place / "tickets" / "says").unlink()
+    install(site, operator.place / "shop.py", "1.1")
+    said = operator("resume", "@last")
+    assert "durun-shop 1.0 became durun-shop 1.1" in said.out + said.err
+    plugins = [attempt["plugin"] for attempt in operator.tasks()["open", None]["attempts"]]
+    assert plugins == ["durun-shop 1.0", "durun-shop 1.1"]
+    events = operator("show", "@last", "--events", "--json").lines
+    (changed,) = [one for one in events if one["event"] == "plugins_changed"]
+    assert changed["changes"] == ["durun-shop 1.0 became durun-shop 1.1"]
+    operator("verify", "@last")
+
+
+@pytest.mark.fault(44)
+def test_other_code_does_not_repeat_what_is_in_doubt(operator: Any, site: Path) -> None:
+    """The other side would see two requests under one key."""
+    says(operator, "doubt -")
+    (operator.place / "tickets" / "away").touch()
+    operator("run", "book.yaml", code=3)
+    install(site, operator.place / "shop.py", "1.1")
+    for name in ("says", "away"):
+        (operator.place / "tickets" / name).unlink()
+    said = operator("resume", "@last", code=10)
+    assert "open is in doubt by durun-shop 1.0, and durun-shop 1.1 would do it again" in said.err
+    assert "install durun-shop==1.0 again, or settle it" in said.err and tickets(operator) == []
+    install(site, operator.place / "shop.py", "1.0")
+    operator("resume", "@last")
+    assert len(tickets(operator)) == 1
+
+
+def test_a_version_under_which_the_runbook_means_something_else_is_refused(operator: Any, site: Path) -> None:
+    says(operator, "failed -")
+    operator("run", "book.yaml", code=1)
+    (operator.place / "tickets" / "says").unlink()
+    code = operator.place / "shop.py"
+    code.write_text(code.read_text().replace('"number": Output("integer")', '"number": Output("number")'))
+    install(site, code, "2.0")
+    said = operator("resume", "@last", code=10)
+    assert "durun-shop 1.0 became durun-shop 2.0: with that, the runbook would mean something else" in said.err
+    assert "install durun-shop==1.0 again, or go on with what is there: durun resume" in said.err
+    said = operator("resume", "@last", "--latest")
+    assert "~ shop.ticket: durun-shop 1.0 became durun-shop 2.0" in said.out + said.err
+    assert len(tickets(operator)) == 1
+
+
+def test_two_packages_with_one_name_are_refused(operator: Any, site: Path) -> None:
+    install(site, operator.place / "shop.py", "3.1", package="durun-other")
+    said = operator("run", "book.yaml", code=2)
+    assert "the action `shop.ticket` is brought by durun-other 3.1 and durun-shop 1.0" in said.err
+    assert "uninstall all but one of them" in said.err
