@@ -6,7 +6,7 @@ The contract suite is `tests/contract/test_journal.py`.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from durun.errors import DurunError
 from durun.journal.chain import Link
@@ -14,6 +14,7 @@ from durun.journal.register import Entry, Signer
 from durun.model.event import Event, Stamped
 from durun.model.status import RunStatus
 from durun.model.task import RunRecord, TaskKey, TaskState
+from durun.model.tuples import NamedTuple
 
 
 class SequenceConflict(DurunError):

@@ -12,12 +12,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from durun.errors import JournalDamaged
 from durun.model.apply import IllegalTransition, apply, task_of
 from durun.model.event import Event, Stamped, decode, encode, type_of
 from durun.model.task import RunRecord, TaskKey, TaskState
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
 RESTORE = "the journal is left untouched: restore it from a copy"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from durun.journal import lookup
 from durun.journal.api import SequenceConflict
@@ -14,6 +13,7 @@ from durun.journal.queries import QUERIES
 from durun.model.apply import apply, task_of
 from durun.model.event import Event
 from durun.model.task import RunRecord, TaskKey, TaskState
+from durun.model.tuples import NamedTuple
 
 
 class Known(NamedTuple):

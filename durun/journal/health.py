@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import NamedTuple
 
 from durun.errors import JournalDamaged
 from durun.journal.connect import connect_reader, meaning
 from durun.journal.queries import QUERIES
+from durun.model.tuples import NamedTuple
 
 
 class Health(NamedTuple):

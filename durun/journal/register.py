@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from durun.errors import JournalDamaged
 from durun.journal.chain import RESTORE, canonical
 from durun.model.event import Event, RunEnded, RunParked, SealsDestroyed, type_of
 from durun.model.task import RunRecord
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
 BEGUN = "register_begun"

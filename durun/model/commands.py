@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from durun.model.status import RunStatus
 from durun.model.task import Purpose, TaskKey
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from durun.model.plan import FREE_REPEATS, Node
 from durun.model.task import TaskState
+from durun.model.tuples import NamedTuple
 
 
 class AskNow(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple, TypeAlias, get_args
+from typing import Any, ClassVar, TypeAlias, get_args
 
 from durun.model.run_events import (
     CancelRequested,
@@ -56,6 +56,7 @@ from durun.model.task_events import (
     TaskWaiting,
     key_of,
 )
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
 __all__ = [

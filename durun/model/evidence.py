@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from durun.model.task import Attempt, TaskKey, TaskState
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
 FOLDER = "evidence"

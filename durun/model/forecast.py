@@ -7,7 +7,7 @@ is told beforehand.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from durun.model.clock import to_iso
 from durun.model.doubt import AskAt, AskNow, GiveUp, RepeatIt, way_out
@@ -17,6 +17,7 @@ from durun.model.retry import will_retry
 from durun.model.state import RunState
 from durun.model.status import FINAL
 from durun.model.task import TaskKey, TaskState
+from durun.model.tuples import NamedTuple
 
 Verdict = Literal[
     "done",

@@ -6,13 +6,14 @@ The same rules by which `durun.model.progress` starts nothing beside them, told 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 from durun.model.doubt import stuck
 from durun.model.plan import Node, Plan
 from durun.model.retry import will_retry
 from durun.model.state import RunState
 from durun.model.task import TaskKey, TaskState
+from durun.model.tuples import NamedTuple
 
 _Name = TypeVar("_Name")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from durun.model.event import TaskCancelled, TaskFailed, TaskInDoubt
 from durun.model.people import DENIED, EXPIRED
@@ -12,6 +12,7 @@ from durun.model.retry import AMBIGUOUS, FOR_GOOD
 from durun.model.runbook import Step
 from durun.model.status import Answer, How, RunStatus
 from durun.model.task import TaskKey, TaskState
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
 

@@ -5,12 +5,13 @@ A part knows how it stands, how bad that is for what stands around it, and how m
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
 from durun.model.doubt import stuck
 from durun.model.plan import Node
 from durun.model.retry import will_retry
 from durun.model.task import TaskKey, TaskState
+from durun.model.tuples import NamedTuple
 
 Standing = Literal["open", "done", "failed", "doubt"]
 """Of a part: may still move, or has ended in this way (until an operator or a resume changes it)."""

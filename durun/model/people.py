@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
 from durun.model.clock import to_iso
 from durun.model.task import Decision, Verdict, Waiting, WaitKind
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
 VERDICTS: Mapping[WaitKind, tuple[Verdict, ...]] = {

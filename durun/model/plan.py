@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from durun.model.runbook import InDoubtPolicy, UndoWhen
 from durun.model.task import TaskKey, undone_by
+from durun.model.tuples import NamedTuple
 
 FREE_REPEATS = 5
 """How often an attempt that never began, or that a verify proved not done, is repeated for free."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from durun.model.status import NotifyOn, RunStatus
 from durun.model.task import Target
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
 

@@ -1,16 +1,17 @@
 """A checked runbook: what the YAML file says, as frozen data. Made by `durun.language`, read by everyone.
 
-Whatever may hold an expression is a `Value`: JSON data in which a string with `${{ … }}` is a `Template`. What is
-a value in such data is no tuple, so that nobody takes it for a list; all the rest are NamedTuples.
+Whatever may hold an expression is a `Value`: JSON data in which a string with `${{ … }}` is a `Template`. Values in
+it are no tuples, lest one be taken for a list; all the rest are NamedTuples.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from durun.model.slotted import Fixed
 from durun.model.status import NotifyOn
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json, Value
 
 InDoubtPolicy = Literal["verify", "rerun", "ask", "fail"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from durun.model.status import Answer, How, RunStatus, TaskStatus
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
 Purpose = Literal["in_doubt", "before", "after", "targets", "poll"]
