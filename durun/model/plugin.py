@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from durun.model.runbook import Output
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
 

@@ -1,7 +1,6 @@
 """A checked runbook: what the YAML file says, as frozen data. Made by `durun.language`, read by everyone.
 
-Whatever may hold an expression is a `Value`: JSON data in which a string with `${{ … }}` is a `Template`. Values in
-it are no tuples, lest one be taken for a list; all the rest are NamedTuples.
+What may hold an expression is a `Value`: JSON data, where a string with `${{ … }}` is a `Template`; no tuples in it.
 """
 
 from __future__ import annotations
