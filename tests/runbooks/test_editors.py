@@ -76,3 +76,53 @@ def test_a_key_is_explained_and_what_may_stand_there_is_offered(editor: Editor, 
     assert editor.complete(13, 18) == ["verify", "rerun", "ask", "fail"]
     step = editor.complete(14, 5)
     assert {"needs", "targets", "verify", "timeout", "retry", "continue_on_error"} <= set(step)
+
+
+INSIDE = f"""{MODELINE}durun: 1
+name: inside
+steps:
+  - id: change
+    http:
+      url: https://changes.example/
+      method: POST
+\x20\x20\x20\x20\x20\x20
+    retry:
+      max_attempts: 3
+\x20\x20\x20\x20\x20\x20
+  - id: approved
+    approval:
+      message: Shall it be done?
+      min_approvals: 2
+\x20\x20\x20\x20\x20\x20
+"""
+
+
+def test_keys_are_explained_and_offered_inside_requests_retries_and_approvals(editor: Editor, tmp_path: Path) -> None:
+    editor.open(tmp_path / "inside.yaml", INSIDE)
+    assert "request" in editor.hover(6, 6)
+    assert "GET" in editor.hover(8, 8)
+    assert {"headers", "json", "auth", "tls", "expect_status"} <= set(editor.complete(9, 7))
+    assert "in all" in editor.hover(11, 8)
+    assert {"delay", "backoff", "max_delay", "jitter", "on_exit_codes"} <= set(editor.complete(12, 7))
+    assert "how many" in editor.hover(16, 8).lower()
+    assert {"approvers", "allow_requester", "timeout", "fields"} <= set(editor.complete(17, 7))
+
+
+def test_a_value_of_the_wrong_type_is_underlined(editor: Editor, tmp_path: Path) -> None:
+    text = f"""{MODELINE}durun: 1
+name: types
+steps:
+  - id: a
+    run: 5
+  - id: b
+    http: {{url: [a], json: {{any: thing}}}}
+  - id: c
+    approval: {{message: 1, min_approvals: two}}
+  - id: d
+    run: "true"
+    targets: 7
+    max_parallel: some
+    timeout: {{}}
+"""
+    found = editor.open(tmp_path / "types.yaml", text)
+    assert sorted({line for line, _ in found}) == [6, 8, 10, 13, 14, 15]
