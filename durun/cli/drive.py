@@ -28,11 +28,19 @@ def choose_view(app: App, as_json: bool, quiet: bool) -> View:
 
         return JsonLines(Channel(descriptor, "utf-8", SpooledBacklog(app.config.home), scrub))
     channel = Channel(descriptor, encoding, scrub=scrub)
-    if quiet or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") in ("", "dumb"):
+    if quiet or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") in ("", "dumb") or not _has_marks(encoding):
         return PlainView(channel, quiet)
     from durun.views.live import LiveView
 
     return LiveView(channel, descriptor)
+
+
+def _has_marks(encoding: str) -> bool:
+    """Whether the characters of a picture are there in the terminal's encoding."""
+    try:
+        return bool("✔━".encode(encoding))
+    except UnicodeError:
+        return False
 
 
 def drive(view: View, work: Callable[[Observer], Outcome]) -> int:

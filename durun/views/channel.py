@@ -12,14 +12,15 @@ import threading
 from collections.abc import Callable
 
 from durun.views.backlog import Backlog, BoundedBacklog
+from durun.views.frame import Frame
 
 
 class Channel:
     """Text to a file descriptor, written by a thread that is started with the first text.
 
     `frame` is a block of lines that stays below everything else and is painted over by the next one; only the
-    newest frame is ever written, so a slow terminal sees fewer of them. No method blocks but `close`. `scrub` takes
-    out of every text what must not be seen.
+    newest frame is ever written, so a slow terminal sees fewer of them, and none while the terminal is another job's.
+    No method blocks but `close`. `scrub` takes out of every text what must not be seen.
     """
 
     def __init__(
@@ -35,13 +36,11 @@ class Channel:
         self._backlog = backlog or BoundedBacklog()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._frame: list[str] | None = None
-        self._painted = 0
+        self._frame = Frame(descriptor)
         self._progress = 0
         self._idle = True
         self._closing = False
         self._broken = False
-        self._shown: list[str] = []
 
     @property
     def broken(self) -> bool:
@@ -60,8 +59,13 @@ class Channel:
         """Show these lines in place of the last frame; an empty list takes it away."""
         with self._changed:
             if not self._broken:
-                self._frame = [self._scrub(line) for line in lines]
+                self._frame.next = [self._scrub(line) for line in lines]
                 self._wake()
+
+    def forget(self) -> None:
+        """Somebody else has written to the terminal: the next frame goes below that."""
+        with self._changed:
+            self._frame.shown = []
 
     def close(self, patience: float = 3.0) -> None:
         """Wait until all is written, but not longer than `patience` seconds without any progress."""
@@ -104,18 +108,8 @@ class Channel:
                 return
 
     def _next(self) -> bytes:
-        """What is to be written now: the old frame wiped, the text, the frame painted again."""
-        text = self._backlog.pull()
-        frame, self._frame = self._frame, None
-        if frame is None and not (text and self._painted):
-            return text
-        if frame is None:
-            frame = self._shown
-        wipe = f"\x1b[{self._painted}F\x1b[J".encode() if self._painted else b""
-        self._shown = frame
-        self._painted = len(frame)
-        painted = "".join(f"{line}\n" for line in frame)
-        return wipe + text + painted.encode(self._encoding, "backslashreplace")
+        """What is to be written now: the text, and the frame below it."""
+        return self._frame.around(self._backlog.pull(), self._encoding)
 
     def _put(self, data: bytes) -> bool:
         """Write all of `data`; False when the reader has gone away."""

@@ -1,49 +1,36 @@
 """A run on a terminal: the steps with their states, a bar per fan-out, and above them what went wrong.
 
-rich makes the text; a `Channel` writes it, so a terminal stopped with Ctrl-S stops nothing but itself.
+A `Channel` writes it, so a terminal stopped with Ctrl-S stops nothing but itself.
 """
 
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Sequence
-from io import StringIO
-
-from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
+from types import FrameType
+from typing import Any
 
 from durun.model.event import Stamped, TaskEvent, key_of
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
-from durun.model.status import TaskStatus
 from durun.views.channel import Channel
+from durun.views.frame import size_of
+from durun.views.live_rows import Rows
 from durun.views.observer import Result
-from durun.views.pace import Pace
+from durun.views.paint import Piece, columns, fitting, painted
 from durun.views.summary import closing
 from durun.views.tally import MARKS, StepTally, Tally
-from durun.views.text import duration, fit, harmless, one_line
+from durun.views.text import counted, counts_text, duration, fit, one_line
 from durun.views.words import line_of
 
-_STYLES: dict[TaskStatus, str] = {
-    "pending": "dim",
-    "skipped": "dim",
-    "waiting": "yellow",
-    "running": "cyan",
-    "succeeded": "green",
-    "failed": "red",
-    "cancelled": "yellow",
-    "in_doubt": "bold magenta",
-    "rolled_back": "dim",
-}
-_EVERY = 0.1
+_EVERY = 0.2
 """Seconds between two pictures, at least."""
 
 _TOLD = 20
 """How many failures are printed one by one; after that the counts must do."""
-
-_BAR = 24
 
 
 class LiveView:
@@ -52,19 +39,32 @@ class LiveView:
     def __init__(self, channel: Channel, descriptor: int) -> None:
         self._channel = channel
         self._descriptor = descriptor
+        self._colour = not os.environ.get("NO_COLOR")
         self._tally: Tally | None = None
+        self._rows: Rows | None = None
         self._state: RunState | None = None
         self._painted_at = 0.0
         self._now = 0.0
         self._told = 0
         self._last = ""
-        self._pace = Pace()
         self._begun = False
+        self._waits_since: float | None = None
         self._result: Result | None = None
+        self._handlers: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGWINCH, signal.SIGCONT):
+                self._handlers[number] = signal.signal(number, self._disturbed)
+
+    def _disturbed(self, number: int, _frame: FrameType | None) -> None:
+        """The terminal has another size, or the shell has had it meanwhile: the next tick paints, whenever it comes."""
+        self._painted_at = 0.0
+        if number == signal.SIGCONT:
+            self._channel.forget()
 
     def began(self, state: RunState, plan: Plan, runbook: Runbook) -> None:
         """Name the run and count anew."""
         self._tally = Tally(plan, state)
+        self._rows = Rows(plan)
         self._state = state
         if not self._begun:
             self._begun = True
@@ -91,11 +91,13 @@ class LiveView:
             self._channel.write(f"{text}\nmore of that kind: durun show {self._state.record.id}\n")
 
     def said(self, notice: str) -> None:
-        """A notice stays above the picture."""
+        """A notice stays above the picture. Before the run has begun, it says what is waited for."""
         self._channel.write(f"{one_line(notice)}\n")
 
     def tick(self, now: float) -> None:
         """Let the clocks in the picture go on."""
+        if self._waits_since is None:
+            self._waits_since = now
         self._paint_when_due(now)
 
     def _paint_when_due(self, now: float) -> None:
@@ -110,7 +112,9 @@ class LiveView:
 
     def close(self, exit_code: int) -> None:
         """Leave the last picture standing, and the summary below it."""
-        picture = self._picture()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        picture = self._picture(at_work=False)
         self._channel.frame([])
         lines = list(picture)
         result = self._result
@@ -119,47 +123,25 @@ class LiveView:
         self._channel.write("".join(f"{line}\n" for line in lines))
         self._channel.close()
 
-    def _picture(self) -> list[str]:
-        if self._tally is None:
-            return []
-        width, height = _size(self._descriptor)
-        steps = list(self._tally.steps.values())
-        shown = _most_telling(steps, max(3, height - 4))
-        lines = _render(_grid([self._row(step) for step in shown], width), width)
-        if left := len(steps) - len(shown):
-            lines.append(f"  … {left} more steps")
-        if self._told > _TOLD and self._result is None:
-            lines.append(fit(f"  last: {self._last}", width))
+    def _picture(self, at_work: bool = True) -> list[str]:
+        if self._tally is None or self._rows is None or self._state is None:
+            waits = self._waits_since is not None and at_work
+            return [f"◷ waiting  {duration(self._now - (self._waits_since or 0))}"] if waits else []
+        width, height = size_of(self._descriptor)
+        width -= 1
+        steps = self._tally.steps
+        shown = _most_telling(list(steps.values()), max(3, height - 4))
+        rows = [self._rows.row(step, steps, self._state, self._now, width) for step in shown]
+        lines = columns(rows, width, self._colour)
+        if left := [steps[name].standing for name in steps.keys() - {step.id for step in shown}]:
+            told = counts_text((status, left.count(status)) for status in MARKS)
+            lines.append(fit(f"  … {counted(len(left), 'more step')}: {told}", width))
+        if at_work:
+            if self._told > _TOLD:
+                lines.append(fit(f"  last: {self._last}", width))
+            summed = fitting(self._rows.summed_up(steps, self._state, self._now), width - 2)
+            lines.append(painted([Piece("  "), *summed], self._colour))
         return lines
-
-    def _row(self, step: StepTally) -> list[RenderableType]:
-        mark, style = MARKS[step.standing], _STYLES[step.standing]
-        took = None
-        if step.began_at is not None:
-            took = (self._now if step.counts["running"] else step.ended_at or self._now) - step.began_at
-        left = self._pace.left(step, self._now)
-        return [
-            Text(mark, style),
-            Text(harmless(step.id), "dim" if step.standing in ("pending", "skipped") else ""),
-            _progress(step),
-            Text(duration(took) if left is None else f"~{duration(left)} left", "dim"),
-        ]
-
-
-def _progress(step: StepTally) -> Text:
-    """For a step: its state. For a fan-out: a bar and the counts."""
-    if step.fan is None:
-        return Text(step.standing.replace("_", " "), _STYLES[step.standing])
-    if not step.total:
-        return Text("no targets", "dim")
-    good = step.done * _BAR // step.total
-    bad = min(_BAR - good, -(-step.wrong * _BAR // step.total))
-    text = Text.assemble(("━" * good, "green"), ("━" * bad, "red"), ("─" * (_BAR - good - bad), "dim"))
-    text.append(f" {step.done}/{step.total}")
-    for status in ("running", "failed", "in_doubt", "cancelled"):
-        if step.counts[status]:
-            text.append(f"  {step.counts[status]} {status.replace('_', ' ')}", _STYLES[status])
-    return text
 
 
 def _most_telling(steps: list[StepTally], room: int) -> list[StepTally]:
@@ -169,30 +151,3 @@ def _most_telling(steps: list[StepTally], room: int) -> list[StepTally]:
     ranks = {"running": 0, "in_doubt": 0, "failed": 0, "cancelled": 0, "waiting": 0, "pending": 1}
     order = sorted(range(len(steps)), key=lambda index: (ranks.get(steps[index].standing, 2), index))
     return [steps[index] for index in sorted(order[:room])]
-
-
-def _grid(rows: list[list[RenderableType]], width: int) -> Table:
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=1, no_wrap=True)
-    grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(8, width // 3))
-    grid.add_column(no_wrap=True, overflow="ellipsis")
-    grid.add_column(no_wrap=True, justify="right")
-    for row in rows:
-        grid.add_row(*row)
-    return grid
-
-
-def _render(content: RenderableType, width: int) -> list[str]:
-    """The lines of a rich renderable, with the terminal's colours (none with NO_COLOR), none wider than `width`."""
-    target = StringIO()
-    console = Console(file=target, force_terminal=True, width=width, legacy_windows=False, highlight=False)
-    console.print(content)
-    return target.getvalue().splitlines()
-
-
-def _size(descriptor: int) -> tuple[int, int]:
-    try:
-        columns, rows = os.get_terminal_size(descriptor)
-    except OSError:
-        columns, rows = 80, 24
-    return max(20, columns - 1), rows

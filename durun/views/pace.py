@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from durun.views.tally import StepTally
 
 _SECONDS, _TASKS = 5.0, 10
 """Before so much has gone by, nothing is said: it would be wrong."""
 
+_LOOKS_BACK = 60.0
+"""Seconds that count: what went fast an hour ago says nothing of now."""
+
+_BETWEEN = 1.0
+"""Seconds between two looks."""
+
 
 class Pace:
-    """Keeps where each step stood when it was first looked at: an earlier session tells nothing of this one."""
+    """Keeps where each step stood lately, from the first look on: an earlier session tells nothing of this one."""
 
     def __init__(self) -> None:
-        self._first: dict[str, tuple[float, int]] = {}
+        self._looks: dict[str, deque[tuple[float, int]]] = {}
 
-    def left(self, step: StepTally, now: float) -> float | None:
-        """Seconds until its tasks have ended, at the pace so far; None while that can't be told."""
+    def rate(self, step: StepTally, now: float) -> float | None:
+        """How many of its tasks end in a second; None while that can't be told."""
         if step.fan is None or not step.counts["running"]:
             return None
         over = step.done + step.wrong
-        began_at, before = self._first.setdefault(step.id, (now, over))
+        looks = self._looks.setdefault(step.id, deque([(now, over)]))
+        if now - looks[-1][0] >= _BETWEEN:
+            looks.append((now, over))
+        while len(looks) > 2 and now - looks[0][0] > _LOOKS_BACK:
+            looks.popleft()
+        began_at, before = looks[0]
         watched, ended = now - began_at, over - before
-        if watched < _SECONDS or ended < _TASKS:
-            return None
-        return (step.total - over) * watched / ended
+        return ended / watched if watched >= _SECONDS and ended >= _TASKS else None
+
+    def left(self, step: StepTally, now: float) -> float | None:
+        """Seconds until its tasks have ended, if it goes on like that; None while that can't be told."""
+        rate = self.rate(step, now)
+        return (step.total - step.done - step.wrong) / rate if rate else None

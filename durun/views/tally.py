@@ -11,7 +11,7 @@ from durun.model.event import Event, TaskEvent, key_of
 from durun.model.plan import Plan
 from durun.model.state import RunState
 from durun.model.status import TaskStatus
-from durun.model.task import ROLLBACK, TaskKey, undone_by
+from durun.model.task import ROLLBACK, TaskKey, TaskState, undone_by
 
 MARKS: Mapping[TaskStatus, str] = {
     "pending": "·",
@@ -29,19 +29,20 @@ MARKS: Mapping[TaskStatus, str] = {
 
 @dataclass(slots=True)
 class StepTally:
-    """One leaf step: its tasks by status, and when it was first and last at work (seconds since the epoch)."""
+    """One leaf step: its tasks by status, and when it was first and last at work (seconds since the epoch).
+
+    `resolved`: the targets of its fan-out are known. `held`: its tasks that wait for something or are to be tried
+    again, and since when.
+    """
 
     id: str
     fan: str | None
     total: int = 1
+    resolved: bool = False
     counts: Counter[TaskStatus] = field(default_factory=Counter)
     began_at: float | None = None
     ended_at: float | None = None
-
-    @property
-    def open(self) -> bool:
-        """Whether something runs, or is still to come after something has begun."""
-        return self.counts["running"] > 0
+    held: dict[TaskKey, float] = field(default_factory=dict)
 
     @property
     def done(self) -> int:
@@ -80,6 +81,7 @@ class Tally:
             self._resolve(step, len(resolved.index))
         for key, task in state.tasks.items():
             self._move(key, task.status)
+            self._hold(key, task, task.changed_at)
             tally = self.steps.get(key.step)
             if tally is not None and task.attempts:
                 self._at_work(tally, task.attempts[0].started_at, task.changed_at)
@@ -94,13 +96,23 @@ class Tally:
         if task is None:
             return
         self._move(key_of(event), task.status)
+        self._hold(key_of(event), task, at)
         if event.step in self.steps:
             self._at_work(self.steps[event.step], at, at)
 
     def _resolve(self, step_id: str, targets: int) -> None:
         for step in self.steps.values():
             if step.fan == step_id:
-                step.total = targets
+                step.total, step.resolved = targets, True
+
+    def _hold(self, key: TaskKey, task: TaskState, at: float) -> None:
+        step = self.steps.get(key.step)
+        if step is None:
+            return
+        if task.status == "waiting" or (task.not_before is not None and task.not_before > at):
+            step.held.setdefault(key, at)
+        elif step.held:
+            step.held.pop(key, None)
 
     def _move(self, key: TaskKey, status: TaskStatus) -> None:
         step = self.steps.get(key.step) or self._rollback(key)

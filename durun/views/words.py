@@ -9,7 +9,7 @@ from durun.model.event import Event, TaskEvent, key_of
 from durun.model.people import NO, name_of
 from durun.model.task import TaskState, Waiting
 from durun.views.people import said_text, waits_for
-from durun.views.text import counted, duration, local_time, one_line, task_name
+from durun.views.text import clock_time, counted, duration, local_time, one_line, task_name
 
 
 class Line(NamedTuple):
@@ -84,7 +84,7 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
         case ev.TaskNeverBegan():
             return Line(f"{name} never began: {one_line(event.reason)}")
         case ev.ProbeStarted():
-            return Line(f"{name}: {_PROBES[event.purpose]}", minor=True)
+            return Line(f"{name}: {PROBES[event.purpose]}", minor=True)
         case ev.ProbeAnswered(purpose="poll"):
             return Line(f"{name}: not yet{_because(event.reason)}, asked {counted(event.times, 'time')}", minor=True)
         case ev.ProbeAnswered():
@@ -93,9 +93,13 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
             how = "" if event.how == "ran" else f" ({event.how})"
             return Line(f"{name} succeeded{how}{_took(task)}")
         case ev.TaskFailed():
-            return Line(f"{name} FAILED: {one_line(event.reason)}{_took(task)}", wrong=True)
+            # One that is tried again has not gone wrong yet: cron need not tell of it.
+            again = task is not None and task.status in ("pending", "running")
+            failed = "failed" if again else "FAILED"
+            return Line(f"{name} {failed}: {one_line(event.reason)}{_took(task)}", wrong=not again)
         case ev.TaskRetried():
-            return Line(f"{name} is tried again")
+            when = "" if event.fresh or task is None else f" at {clock_time(event.due)}"
+            return Line(f"{name} is tried again{when}{_which(task)}")
         case ev.TaskInDoubt():
             return Line(f"{name} IN DOUBT: {one_line(event.reason)}", wrong=True)
         case ev.TaskRepeated():
@@ -113,13 +117,14 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
             return Line(f"{name} cancelled: {one_line(event.reason)}", wrong=True)
 
 
-_PROBES = {
+PROBES = {
     "in_doubt": "in doubt; verify is asked",
     "before": "verify is asked whether it is done already",
     "after": "verify is asked whether it is done",
     "targets": "asking for its targets",
     "poll": "asking whether it is so",
 }
+"""What is asked by a probe, by its purpose."""
 
 
 def _waits(event: ev.TaskWaiting) -> str:
@@ -130,6 +135,10 @@ def _waits(event: ev.TaskWaiting) -> str:
 
 def _because(reason: str) -> str:
     return f" ({one_line(reason)})" if reason else ""
+
+
+def _which(task: TaskState | None) -> str:
+    return f" (attempt {task.failures + 1})" if task is not None and task.status == "pending" else ""
 
 
 def _took(task: TaskState | None) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import select
 import signal
+import struct
 import subprocess
 import termios
 from collections.abc import Iterator
@@ -29,8 +31,9 @@ steps:
 class Terminal:
     """durun on a terminal of its own, in the foreground, as from a shell."""
 
-    def __init__(self, bench: Bench, *argv: str, **env: str) -> None:
+    def __init__(self, bench: Bench, *argv: str, size: tuple[int, int] = (80, 24), **env: str) -> None:
         self.master, slave = os.openpty()
+        self.resize(*size)
         self.process = bench.start(
             *argv,
             stdin=slave,
@@ -42,6 +45,10 @@ class Terminal:
         )
         os.close(slave)
         self.said = ""
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Make it so large; the kernel tells the process in the foreground."""
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def type(self, keys: bytes) -> None:
         os.write(self.master, keys)
@@ -62,12 +69,16 @@ class Terminal:
         wait_until(there)
 
     def end(self) -> int:
-        """Wait for the end; the exit code."""
+        """Wait for the end, and read all that was shown; the exit code."""
         while not wait_for_end(self.process.pid, 0.05):
-            with contextlib.suppress(OSError):
-                if select.select([self.master], [], [], 0)[0]:
-                    self.said += os.read(self.master, 4096).decode(errors="replace")
+            self._take()
+        self._take()
         return self.process.wait()
+
+    def _take(self) -> None:
+        with contextlib.suppress(OSError):  # the other side is closed
+            while select.select([self.master], [], [], 0)[0]:
+                self.said += os.read(self.master, 4096).decode(errors="replace")
 
     def close(self) -> None:
         if self.master >= 0:
@@ -272,6 +283,91 @@ def test_full_pipe_that_is_read_in_the_end(bench: Bench) -> None:
     assert bench.finish(process).code == 0
     assert sum('"task_succeeded"' in line for line in lines) == 100
     assert '"run_ended"' in lines[-1]
+
+
+@pytest.fixture
+def calm(bench: Bench, book: str) -> Iterator[Terminal]:
+    """As `terminal`, without colours."""
+    made = Terminal(bench, "run", book, NO_COLOR="1")
+    made.read_until("0 of 2 tasks  1 running")
+    yield made
+    made.close()
+
+
+def widest(said: str) -> int:
+    """The columns of the longest line of these, without what moves the cursor or colours."""
+    return max(len(re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line)) for line in said.splitlines())
+
+
+def test_the_picture_follows_the_size_of_the_terminal(bench: Bench, calm: Terminal, fifo: Path) -> None:
+    for columns, rows in ((40, 10), (200, 60), (40, 15), (80, 24)):
+        calm.said = ""
+        calm.resize(columns, rows)
+        calm.read_until("0 of 2 tasks")
+        assert re.match(r"\x1b\[\dF\x1b\[J", calm.said), "it is painted anew, at once"
+        assert widest(calm.said) < columns
+    calm.said = ""
+    bench.let_go(fifo)
+    assert calm.end() == 0
+    assert "succeeded after" in calm.said
+    assert "2 of 2 tasks" not in calm.said.rsplit("\x1b[J", 1)[1], "how far it is is not told of a run that is over"
+
+
+def test_a_run_that_only_waits_writes_little(bench: Bench, calm: Terminal, fifo: Path) -> None:
+    calm.said = ""
+    calm.read_until("\n  4.")
+    assert len(calm.said) < 4 * 500
+    assert "F\x1b[J" not in calm.said, "nothing is wiped and then written again"
+    bench.let_go(fifo)
+    assert calm.end() == 0
+
+
+def test_after_a_stop_the_picture_begins_below_what_the_shell_wrote(
+    bench: Bench, terminal: Terminal, fifo: Path
+) -> None:
+    terminal.read_until("0 of 2 tasks")
+    os.kill(terminal.process.pid, signal.SIGSTOP)
+    stat = Path(f"/proc/{terminal.process.pid}/stat")
+    wait_until(lambda: stat.read_text().rsplit(")", 1)[1].split()[0] == "T")
+    while select.select([terminal.master], [], [], 0)[0]:
+        os.read(terminal.master, 4096)
+    terminal.said = ""
+    os.kill(terminal.process.pid, signal.SIGCONT)
+    terminal.read_until("0 of 2 tasks")
+    assert not re.search(r"\x1b\[\d+F", terminal.said.split("0 of 2 tasks")[0])
+    bench.let_go(fifo)
+    assert terminal.end() == 0
+
+
+@pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"TERM": ""}, {"PYTHONIOENCODING": "latin-1"}])
+def test_a_terminal_that_can_not_show_a_picture_has_plain_lines(bench: Bench, book: str, fifo: Path, env) -> None:
+    terminal = Terminal(bench, "run", book, **env)
+    terminal.read_until("one started")
+    bench.let_go(fifo)
+    assert terminal.end() == 0
+    assert "\x1b" not in terminal.said
+    assert "\\u" not in terminal.said
+    assert re.search(r"^\d\d:\d\d:\d\d two succeeded", terminal.said, re.MULTILINE)
+    terminal.close()
+
+
+def test_no_colour(bench: Bench, book: str, fifo: Path) -> None:
+    terminal = Terminal(bench, "run", book, NO_COLOR="1")
+    terminal.read_until("one running")
+    bench.let_go(fifo)
+    assert terminal.end() == 0
+    assert not re.search(r"\x1b\[[0-9;]*m", terminal.said)
+    terminal.close()
+
+
+def test_what_a_step_wrote_is_not_obeyed_by_the_terminal(bench: Bench) -> None:
+    script = "printf 'DURUN_REASON=a\\033[2J\\033]0;title\\007b\\n' >> \"$DURUN_OUTPUT\"; printf '\\033[2J'; exit 3"
+    terminal = Terminal(bench, "run", str(bench.write(f"\nsteps:\n  - id: one\n    run: |\n      {script}\n")))
+    assert terminal.end() == 1
+    assert "one FAILED: " in terminal.said
+    assert "\x1b[2J" not in terminal.said
+    assert "\x1b]" not in terminal.said
+    terminal.close()
 
 
 def test_terminal_is_what_is_tested() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from durun.views.backlog import BoundedBacklog, SpooledBacklog
 from durun.views.channel import Channel
+from durun.views.frame import Frame
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_what_the_terminal_can_not_encode_is_escaped(pipe):
     assert os.read(ours, 100) == b"h\\xe9\\xe9 \\u2026\n"
 
 
-def test_a_frame_is_painted_over_and_text_goes_above_it(pipe):
+def test_a_frame_is_painted_over_in_place_and_text_goes_above_it(pipe):
     ours, theirs = pipe
     channel = Channel(theirs)
     channel.frame(["a", "b"])
@@ -105,10 +106,55 @@ def test_a_frame_is_painted_over_and_text_goes_above_it(pipe):
     channel.write("text\n")
     assert os.read(ours, 100) == b"\x1b[2F\x1b[Jtext\na\nb\n"
     channel.frame(["c"])
-    assert os.read(ours, 100) == b"\x1b[2F\x1b[Jc\n"
+    assert os.read(ours, 100) == b"\x1b[2Fc\x1b[K\n\x1b[J"
     channel.frame([])
     channel.close()
     assert os.read(ours, 100) == b"\x1b[1F\x1b[J"
+
+
+def test_a_frame_that_has_not_changed_is_not_written(pipe):
+    ours, theirs = pipe
+    channel = Channel(theirs)
+    channel.frame(["a"])
+    assert os.read(ours, 100) == b"a\n"
+    channel.frame(["a"])
+    channel.frame(["b"])
+    assert os.read(ours, 100) == b"\x1b[1Fb\x1b[K\n\x1b[J"
+    channel.close()
+
+
+def test_a_terminal_that_became_narrower_has_broken_lines_and_all_of_them_go(monkeypatch):
+    frame = Frame(-1)
+    size = [80, 24]
+    monkeypatch.setattr("durun.views.frame.size_of", lambda descriptor: tuple(size))
+    frame.next = ["x" * 79, "\x1b[31m" + "y" * 20 + "\x1b[0m"]
+    frame.around(b"", "utf-8")
+    size[:] = [40, 10]
+    frame.next = ["z" * 39]
+    assert frame.around(b"", "utf-8") == b"\x1b[3F\x1b[J" + b"z" * 39 + b"\n"
+    size[:] = [40, 3]
+    frame.next = ["1", "2", "3", "4"]
+    assert frame.around(b"", "utf-8") == b"\x1b[1F1\x1b[K\n2\x1b[K\n\x1b[J"
+
+
+def test_what_was_forgotten_is_left_alone(pipe):
+    ours, theirs = pipe
+    channel = Channel(theirs)
+    channel.frame(["a"])
+    assert os.read(ours, 100) == b"a\n"
+    channel.forget()
+    channel.frame(["b"])
+    assert os.read(ours, 100) == b"b\x1b[K\n\x1b[J"
+    channel.close()
+
+
+def test_nothing_is_painted_while_the_terminal_is_another_jobs(monkeypatch):
+    frame = Frame(-1)
+    monkeypatch.setattr("os.tcgetpgrp", lambda descriptor: os.getpgrp() + 1)
+    frame.next = ["a"]
+    assert frame.around(b"", "utf-8") == b""
+    frame.next = ["a"]
+    assert frame.around(b"text\n", "utf-8") == b"text\n"
 
 
 def test_the_spool_keeps_the_order_over_memory_and_disk(tmp_path):

@@ -1,0 +1,172 @@
+"""What the live view says of each step: where it stands, how far it is, and what it waits for."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from durun.model.plan import Plan
+from durun.model.state import RunState
+from durun.model.status import TaskStatus
+from durun.model.task import TaskKey
+from durun.views.pace import Pace
+from durun.views.paint import DIM, STYLES, Piece, Row
+from durun.views.tally import MARKS, StepTally
+from durun.views.text import counted, duration, harmless, one_line, spoken
+from durun.views.waits import held_text, short_time
+from durun.views.words import PROBES
+
+_TOLD: tuple[TaskStatus, ...] = ("failed", "in_doubt", "cancelled", "running", "waiting")
+"""What is counted beside the bar of a fan-out, the most urgent first."""
+
+_WIDE, _NARROW, _BARS = 100, 60, ((100, 24), (60, 16), (0, 6))
+"""Columns from which on there is room for more than what is needed most, for that; and how long a bar is."""
+
+_SOON = 600.0
+"""Seconds; of what takes longer, the hour at which it ends is told."""
+
+
+class Rows:
+    """Makes a row of a step. `max_parallel` of the run and what each step comes after are told from the plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._pace = Pace()
+        self._before = dict(_siblings(plan))
+
+    def row(self, step: StepTally, steps: dict[str, StepTally], state: RunState, now: float, width: int) -> Row:
+        """The row of a step; `steps` are all of them."""
+        standing = step.standing
+        if standing == "pending" and step.held:
+            standing = "waiting"
+        mark = Piece(MARKS[standing], STYLES[standing])
+        name = Piece(harmless(step.id), DIM if standing in ("pending", "skipped") else "")
+        if step.fan is not None and (step.resolved or step.total == 0):
+            return Row(mark, name, self._fan(step, state, now, width), self._time(step, now, width))
+        told = self._one(step, steps, state, now)
+        return Row(mark, name, [[Piece(told, STYLES[standing])]], "" if step.held else self._time(step, now, width))
+
+    def _final(self, name: str) -> bool:
+        return name in self._plan.nodes and self._plan.nodes[name].final
+
+    def _time(self, step: StepTally, now: float, width: int) -> str:
+        """How long it has taken; of a fan-out at work, how long it will yet take."""
+        left = self._pace.left(step, now)
+        if left is not None:
+            hour = f", {short_time(now + left, now)}" if left >= _SOON and width >= _WIDE else ""
+            return f"~{_roughly(left)}{' left' if width >= _NARROW else ''}{hour}"
+        if step.began_at is None:
+            return ""
+        return duration((now if step.counts["running"] else step.ended_at or now) - step.began_at)
+
+    def _one(self, step: StepTally, steps: dict[str, StepTally], state: RunState, now: float) -> str:
+        """In words, where a step stands that is one task, or a fan-out whose targets are not known."""
+        held = next(iter(step.held.items()), None)
+        round_ = state.record.round if self._final(step.id) else 0
+        key = held[0] if held is not None else TaskKey(step.fan or step.id, None, round_)
+        task, standing = state.tasks.get(key), step.standing
+        if task is None:
+            return self._ahead(step, steps)
+        if held is not None:
+            return held_text(task, self._plan.node(step.id), held[1], now)
+        if task.probe is not None:
+            return PROBES[task.probe.purpose]
+        if standing == "running" and len(task.attempts) > 1:
+            return f"running, attempt {len(task.attempts)}"
+        return self._ahead(step, steps) if standing == "pending" else spoken(standing)
+
+    def _ahead(self, step: StepTally, steps: dict[str, StepTally]) -> str:
+        """Why nothing has happened to it: what it comes after, unless it stands right above it; or no slot is free."""
+        around = self._around(step.id)
+        needs = [need for name in around for need in self._plan.nodes[name].needs]
+        open_ = [need for need in needs if any(_open(steps[leaf]) for leaf in self._plan.leaves(need))]
+        if not {self._before.get(name) for name in around}.issuperset(open_):
+            return f"pending, after {', '.join(open_)}"
+        if not open_ and not self._final(step.id) and self.full(steps):
+            return "waits for a free slot"
+        return "pending"
+
+    def full(self, steps: dict[str, StepTally]) -> bool:
+        """Whether as many tasks are running as may."""
+        return sum(step.counts["running"] for step in steps.values()) >= self._plan.max_parallel
+
+    def _around(self, name: str) -> list[str]:
+        names = []
+        at: str | None = name
+        while at is not None and at in self._plan.nodes:
+            names.append(at)
+            at = self._plan.nodes[at].parent
+        return names
+
+    def _fan(self, step: StepTally, state: RunState, now: float, width: int) -> Sequence[Sequence[Piece]]:
+        """A bar, and beside it the counts, what is waited for, how fast it goes, the wave."""
+        if not step.total:
+            return [[Piece("no targets", DIM)]]
+        told = [_bar(step, next(length for least, length in _BARS if width >= least))]
+        told += [
+            [Piece(f"{step.counts[status]} {spoken(status)}", STYLES[status])]
+            for status in _TOLD
+            if step.counts[status]
+        ]
+        if (held := next(iter(step.held.items()), None)) is not None and held[0] in state.tasks:
+            text = held_text(state.tasks[held[0]], self._plan.node(step.id), held[1], now)
+            name = f"{one_line(held[0].target)}: " if held[0].target is not None else ""
+            told.append([Piece(f"{name}{text}", STYLES["waiting"])])
+        told += [[Piece(text, DIM)] for text in (self._wave(step), _per_time(self._pace.rate(step, now))) if text]
+        return told
+
+    def _wave(self, step: StepTally) -> str:
+        node = self._plan.nodes.get(step.fan or "")
+        if node is None or node.fan_out is None or not node.fan_out.serial:
+            return ""
+        starts = node.fan_out.waves(step.total)
+        over = min(step.done + step.wrong, step.total - 1)
+        return f"wave {bisect_right(starts, over)} of {len(starts)}"
+
+    def summed_up(self, steps: dict[str, StepTally], state: RunState, now: float) -> list[list[Piece]]:
+        """How far the whole run is."""
+        record = state.record
+        running = sum(step.counts["running"] for step in steps.values())
+        over = sum(step.done + step.wrong for step in steps.values())
+        told = [duration(now - record.created_at), f"{over} of {counted(record.total, 'task')}"]
+        if record.status == "rolling_back":
+            told.append("rolling back")
+        if running:
+            told.append(f"{running} running{' (max_parallel)' if self.full(steps) else ''}")
+        return [[Piece(text, DIM)] for text in told]
+
+
+def _bar(step: StepTally, length: int) -> list[Piece]:
+    good = step.done * length // step.total
+    bad = min(length - good, -(-step.wrong * length // step.total))
+    rest = length - good - bad
+    return [
+        Piece("━" * good, STYLES["succeeded"]),
+        Piece("━" * bad, STYLES["failed"]),
+        Piece("─" * rest, DIM),
+        Piece(f" {step.done}/{step.total}"),
+    ]
+
+
+def _open(step: StepTally) -> bool:
+    return step.done + step.wrong < step.total
+
+
+def _roughly(seconds: float) -> str:
+    """A duration that is an estimate: no seconds beside many minutes."""
+    return f"{round(seconds / 60)}m" if _SOON <= seconds < 3570 else duration(seconds)
+
+
+def _per_time(rate: float | None) -> str:
+    """`880/s`, `2.4/s`, `31/min`, `12/h`."""
+    if not rate:
+        return ""
+    if rate >= 1:
+        return f"{rate:.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
+    return f"{rate * 60:.0f}/min" if rate * 60 >= 1 else f"{rate * 3600:.0f}/h"
+
+
+def _siblings(plan: Plan) -> list[tuple[str, str]]:
+    """Each step with the one before it in the same group."""
+    groups = [plan.roots, plan.finals, *(node.children for node in plan.nodes.values() if node.children)]
+    return [pair for group in groups for pair in zip(group[1:], group, strict=False)]
