@@ -116,8 +116,11 @@ class Rows:
         return told
 
     def _wave(self, step: StepTally) -> str:
+        """Of a fan-out in waves that is not over: which one it is in, told of its first step only."""
         node = self._plan.nodes.get(step.fan or "")
-        if node is None or node.fan_out is None or not node.fan_out.serial:
+        if node is None or node.fan_out is None or not node.fan_out.serial or not _open(step):
+            return ""
+        if self._plan.leaves(node.id)[0] != step.id:
             return ""
         starts = node.fan_out.waves(step.total)
         over = min(step.done + step.wrong, step.total - 1)
@@ -128,7 +131,8 @@ class Rows:
         record = state.record
         running = sum(step.counts["running"] for step in steps.values())
         over = sum(step.done + step.wrong for step in steps.values())
-        told = [duration(now - record.created_at), f"{over} of {counted(record.total, 'task')}"]
+        total = sum(step.total for step in steps.values())
+        told = [duration(now - record.created_at), f"{over} of {counted(total, 'task')}"]
         if record.status == "rolling_back":
             told.append("rolling back")
         if running:
