@@ -49,21 +49,25 @@ class LogView(Protocol):
 
 
 class LogText:
-    """Text on a stream. One task in a pipe: the bytes as they were. Else lines, with the task's name if `labelled`.
+    """Text on a stream. One task in a pipe: the bytes as they were, and durun's marks on lines of their own.
 
-    On a terminal each line has its time, and `!` where it came over stderr.
+    Else lines, with the name of the task if `labelled`. On a terminal each has its time, and `!` if it came over stderr.
     """
 
     def __init__(self, stream: TextIO, labelled: bool = False) -> None:
         self._stream = stream
         self._terminal = stream.isatty()
         self._labelled = labelled
+        self._unended = False
         self._parts: dict[tuple[TaskKey, str], tuple[str, bytes]] = {}
 
     def record(self, key: TaskKey, attempt: int, record: Written) -> None:  # noqa: ARG002
         """One piece; an unfinished line is held back until it is whole."""
         if not self._terminal and not self._labelled:
-            self._stream.buffer.write(record.data)
+            own_line = record.stream == "mark"
+            data = b"\n" + record.data if own_line and self._unended else record.data
+            self._stream.buffer.write(data + b"\n" if own_line else data)
+            self._unended = not own_line and not data.endswith(b"\n")
             return
         begun, before = self._parts.pop((key, record.stream), (record.at, b""))
         *whole, rest = (before + record.data).split(b"\n")

@@ -459,7 +459,7 @@ def test_what_has_ended_for_good_stays_so(rig: Rig, does: Any, verb: str, end: s
     head = rig.journal.head(rig.run)
     with pytest.raises(NotAllowed) as refused:
         getattr(rig, verb)()
-    assert refused.value.message == f"run {rig.run} has {end}"
+    assert refused.value.message == f"run {rig.run} has ended: {end}"
     assert f"nothing to {verb}" in refused.value.hint
     assert rig.journal.head(rig.run) == head
 

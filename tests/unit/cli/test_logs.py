@@ -28,6 +28,12 @@ def test_one_task_in_a_pipe_is_what_it_wrote(durun_process, recorded):
     assert process.returncode == 0
 
 
+def test_a_mark_is_a_line_of_its_own_in_a_pipe_too(durun, recorded):
+    recorded.succeeded("aaaa")
+    recorded.log("aaaa", 1, line("one\ntw"), line("the output is cut here", "mark"))
+    assert durun("logs", "aaaa").out == "one\ntw\nthe output is cut here\n"
+
+
 def test_several_tasks_are_named_on_every_line(durun, recorded):
     recorded.failed("aaaa")
     recorded.log("aaaa", 1, line("dumping\n"))
