@@ -16,17 +16,15 @@ PICTURE = (ROOT / "runbooks" / "run.svg").read_text(encoding="utf-8")
 _DIFFERS = (
     (r"\b[0-9a-f]{64}\b", "HEAD"),
     (r"(?<=^run )\w{10}\b", "RUN"),
-    (r"(?m)^[^\w\s$]+ (?=\w+ )", "* "),
+    (r"^[^\w\s$]+ (?=\w+ )", "* "),
     (r"[━─]+", "BAR"),
     (r"\b\d+/20\b", "N/20"),
-    (r" +\d+ running( \(max_parallel\))?", ""),
-    (r" +[\d.]+/(s|min)\b", ""),
-    (r"wave \d", "wave N"),
-    (r"\b\d+ of 102 tasks", "N of 102 tasks"),
-    (r"~([\d.]+s) left", r"\1"),
-    (r"\b[\d.]+(ms|s|m)\b", "TIME"),
+    (r"\b\d+ of 102 tasks.*", "N of 102 tasks"),
+    (r" +\d+ running| +wave \d of \d| +[\d.]+/(s|min)\b| ~\S+ left", ""),
+    (r"(?<! after) +[\d.]+(ms|s|m)( |$)", " "),
+    (r" after \S+:", " after TIME:"),
     (r" +", " "),
-    (r"(?m) $", ""),
+    (r" $", ""),
 )
 """What is another in every run, and what depends on the moment at which it was killed."""
 
