@@ -47,7 +47,7 @@ def test_what_is_typed_stands_on_lines_of_its_own(durun):
 def test_every_variable_that_durun_reads_is_in_the_manual_page_or_told_to_scripts(durun):
     page = durun("man").out
     told = (ROOT / "runbooks" / "README.md").read_text(encoding="utf-8")
-    between_its_own_processes = {"DURUN_NONCE", "DURUN_STATUS", "DURUN_TIMEOUT"}
+    between_its_own_processes = {"DURUN_NONCE", "DURUN_PLUGIN", "DURUN_STATUS", "DURUN_TIMEOUT"}
     named = {
         name
         for path in (ROOT / "durun").rglob("*.py")
