@@ -59,6 +59,13 @@ def test_every_link_leads_somewhere(readme):
     assert missing(readme) == []
 
 
+def test_every_section_about_runbooks_is_in_the_list_at_the_top():
+    top, _, rest = (ROOT / "runbooks" / "README.md").read_text(encoding="utf-8").partition("\n## ")
+    sections = re.findall(r"^## (.+)$", BLOCK.sub("", f"\n## {rest}"), re.MULTILINE)
+    listed = [name for name in re.findall(r"\]\(#([\w-]+)\)", top) if name != "cookbook"]
+    assert listed == [re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-") for name in sections]
+
+
 def test_a_link_that_leads_nowhere_is_found(tmp_path, monkeypatch):
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     page = tmp_path / "README.md"
