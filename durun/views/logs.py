@@ -51,7 +51,7 @@ class LogView(Protocol):
 class LogText:
     """Text on a stream. One task in a pipe: the bytes as they were, and durun's marks on lines of their own.
 
-    Else lines, with the name of the task if `labelled`. On a terminal each has its time, and `!` if it came over stderr.
+    Else lines, with the task's name if `labelled`. On a terminal each has its time, and `!` if it came over stderr.
     """
 
     def __init__(self, stream: TextIO, labelled: bool = False) -> None:
