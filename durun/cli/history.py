@@ -10,15 +10,14 @@ from typing import Annotated
 
 from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option
+from durun.cli.explain import explain
 from durun.cli.screen import width_of_terminal
-from durun.cli.yours import yours
 from durun.errors import UsageError
 from durun.journal.api import RunQuery
 from durun.model.status import DRIVEN, NOTABLE, RUN_STATUSES, RunStatus
 from durun.model.task import RunRecord
 from durun.views.history import Listed, history_json, history_text
 from durun.views.json import dump
-from durun.views.why import why_of
 
 ASKING: tuple[RunStatus, ...] = ("waiting", "in_doubt")
 """Runs that somebody may have to do something about before they go on."""
@@ -69,9 +68,7 @@ def explained(app: App, runs: Sequence[tuple[RunRecord, RunStatus]]) -> list[Lis
     notable = app.journal.notable([record.id for record, _ in runs if not NOTABLE.isdisjoint(record.counts)])
     found = []
     for record, status in runs:
-        tasks = notable.get(record.id, [])
-        mine = yours(app, record.id, tasks) if status == "waiting" else []
-        found.append(Listed(record, status, why_of(record, status, tasks, mine)))
+        found.append(Listed(record, status, explain(app, record, status, notable.get(record.id, []))))
     return found
 
 

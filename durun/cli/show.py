@@ -8,14 +8,14 @@ from typing import Annotated
 from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option, RunArgument, TargetOption
 from durun.cli.chosen import choose_tasks
+from durun.cli.explain import explain
 from durun.cli.pick import find_run
 from durun.cli.screen import width_of_terminal
-from durun.cli.yours import yours
 from durun.model.state import notable
 from durun.views.json import AttemptNumbers, dump, event_line, run_whole
 from durun.views.notices import notices_json, untold
 from durun.views.show import Shown, attempts_text, by_step, events_text, not_begun, show_text, waiting_for
-from durun.views.why import why_json, why_of
+from durun.views.why import why_json
 
 
 def command(
@@ -36,11 +36,10 @@ def command(
         to_come = [name for name in not_begun(state) if target is None and step in (None, name)]
         tasks = {} if step in to_come else choose_tasks(state, step, target)
         head, notices = app.head(run_id), app.journal.events(run_id, types=("notified",))
-        explaining = notable(state.tasks)
-        why = why_of(state.record, status, explaining, yours(app, run_id, explaining))
+        in_order = [member for members in by_step(tasks).values() for member in members]
+        why = explain(app, state.record, status, notable(state.tasks), in_order)
         if as_json:
-            ordered = [member for members in by_step(tasks).values() for member in members]
-            whole = run_whole(state, status, ordered, waiting_for(state, status), head)
+            whole = run_whole(state, status, in_order, waiting_for(state, status), head)
             sys.stdout.write(dump({**whole, **why_json(state.record, status, why), "notices": notices_json(notices)}))
             return 0
         every = step is not None or target is not None

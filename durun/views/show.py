@@ -39,7 +39,7 @@ from durun.views.text import (
     value_text,
     wrapped,
 )
-from durun.views.why import Why, why_text
+from durun.views.why import Why, reason_text, why_text
 from durun.views.words import line_of
 
 _LISTED = 20
@@ -70,7 +70,7 @@ class Shown(NamedTuple):
 
 def show_text(shown: Shown, width: int | None = None) -> str:
     """The whole text, in lines that fit into `width`; but for commands, which are to be copied."""
-    state, status, now, every = shown.state, shown.status, shown.now, shown.every
+    state, status, every = shown.state, shown.status, shown.every
     lines = [*_facts(shown), *(f"  {line}" for line in (*stands(state), *open_privileges(state)))]
     lines += outputs(state.record.outputs)
     if status not in FINAL:
@@ -81,7 +81,7 @@ def show_text(shown: Shown, width: int | None = None) -> str:
     lines.append("")
     longest = max((len(step.name) for step in steps), default=0)
     for step in steps:
-        lines += _step_lines(step, longest, every, now)
+        lines += _step_lines(step, longest, shown)
     lines += (f"  {_standing('pending')}{one_line(step)}" for step in shown.to_come[:_LISTED])
     lines += _left(shown, sum(step.pending for step in steps))
     in_order = (member for step in steps for member in step.members)
@@ -209,10 +209,11 @@ class _Step(NamedTuple):
         return self.total - len(self.targets) + sum(task.status == "pending" for _, task in self.members)
 
 
-def _step_lines(step: _Step, width: int, every: bool, now: float) -> Iterable[str]:
+def _step_lines(step: _Step, width: int, shown: Shown) -> Iterable[str]:
+    every = shown.every
     (first, task), targets = step.members[0], step.targets
     if len(step.members) == 1 and first.target is None:
-        return [f"  {_task_line(step.name, task, width, now)}"]
+        return [f"  {_task_line(step.name, width, first, task, shown)}"]
     counts = {status: sum(task.status == status for _, task in targets) for status in TASK_STATUSES}
     counts["pending"] += step.total - len(targets)
     urgent = (*BAD, *_AT_WORK, "pending", "succeeded", "rolled_back")
@@ -226,12 +227,12 @@ def _step_lines(step: _Step, width: int, every: bool, now: float) -> Iterable[st
         if status in _AT_WORK:  # those that have been at it for the longest may hang
             found.sort(key=lambda one: _began(one[1]))
         most = len(found) if every else _LISTED if status in BAD else _LISTED_AT_WORK
-        lines += (f"    {_task_line(task_name(key), task, 0, now)}" for key, task in found[:most])
+        lines += (f"    {_task_line(task_name(key), 0, key, task, shown)}" for key, task in found[:most])
         if len(found) > most:
             lines.append(f"    … {len(found) - most} more {spoken(status)}: --step {step.name}")
     if every:
         rest = [(key, task) for key, task in targets if task.status not in listed]
-        lines += (f"    {_task_line(task_name(key), task, 0, now)}" for key, task in rest)
+        lines += (f"    {_task_line(task_name(key), 0, key, task, shown)}" for key, task in rest)
     return lines
 
 
@@ -240,12 +241,12 @@ def _standing(status: str) -> str:
     return f"{pad(spoken(status), 10)} "
 
 
-def _task_line(name: str, task: TaskState, width: int, now: float) -> str:
+def _task_line(name: str, width: int, key: TaskKey, task: TaskState, shown: Shown) -> str:
     """`succeeded  step  2.1s  (adopted)`."""
     attempt = task.attempt
     details = []
     if attempt is not None:
-        details.append(duration((attempt.ended_at or now) - attempt.started_at))
+        details.append(duration((attempt.ended_at or shown.now) - attempt.started_at))
         if len(task.attempts) > 1:
             details.append(f"{len(task.attempts)} attempts")
     if task.how not in (None, "ran"):
@@ -253,7 +254,7 @@ def _task_line(name: str, task: TaskState, width: int, now: float) -> str:
     if task.waiting is not None and task.waiting.until is not None:
         details.append(f"until {local_time(task.waiting.until)}")
     if task.reason and (task.status != "succeeded" or not task.attempts):
-        details.append(one_line(task.reason))
+        details.append(reason_text(task, shown.why.said.get(key, "")))
     if task.waiting is not None and task.waiting.times:
         details.append(f"asked {counted(task.waiting.times, 'time')}")
     if task.pid is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from durun.model.clock import to_iso
@@ -10,7 +10,7 @@ from durun.model.people import wanted
 from durun.model.status import RunStatus, TaskStatus
 from durun.model.task import ROLLBACK, RunRecord, TaskKey, TaskState, Waiting
 from durun.model.values import Json
-from durun.views.text import counted, one_line, task_name
+from durun.views.text import counted, one_line, spoken, task_name
 
 Tasks = Sequence[tuple[TaskKey, TaskState]]
 When = Callable[[float], str]
@@ -37,33 +37,46 @@ _ABOUT: dict[RunStatus, TaskStatus] = {
 class Why(NamedTuple):
     """`reason`: what the run as a whole has to say. `tasks`: those that explain it, of each step the first.
 
-    `yours`: of the tasks that wait for people, those that whoever asks may decide or do.
+    `yours`: of the tasks that wait for people, those that whoever asks may decide or do. `said`: the last line that a
+    task wrote to stderr.
     """
 
     reason: str = ""
     tasks: Tasks = ()
     yours: Collection[TaskKey] = ()
+    said: Mapping[TaskKey, str] = {}
 
 
-def why_of(record: RunRecord, status: RunStatus, notable: Tasks, yours: Collection[TaskKey] = ()) -> Why:
-    """What explains where the run stands. `notable`: see `durun.model.state.notable`."""
+def explaining(record: RunRecord, status: RunStatus, notable: Tasks) -> Tasks:
+    """The tasks that explain where the run stands. `notable`: see `durun.model.state.notable`."""
     wanted = _ABOUT.get(status)
     tasks = [(key, task) for key, task in notable if task.status == wanted and key.round in (0, record.round)]
     if status == "rollback_failed":
         tasks.sort(key=lambda found: not found[0].step.endswith(ROLLBACK))
+    return tasks
+
+
+def why_of(
+    record: RunRecord,
+    status: RunStatus,
+    tasks: Tasks,
+    yours: Collection[TaskKey] = (),
+    said: Mapping[TaskKey, str] | None = None,
+) -> Why:
+    """What explains where the run stands, by its tasks that do."""
     # What a parked run says of itself names its tasks, which are better asked themselves.
     reason = "" if status in ("waiting", "in_doubt") and tasks else record.reason
     if status == "in_doubt" and not record.counts.get("in_doubt"):
         reason = "every doubt is settled, and it has not gone on yet"
     if status == "interrupted":
         reason = reason or "nobody drives it any more"
-    return Why(reason, tasks, [key for key, _ in tasks if key in yours])
+    return Why(reason, tasks, yours, said or {})
 
 
 def why_text(record: RunRecord, status: RunStatus, why: Why, when: When) -> str:
     """One line; empty where there is nothing to explain."""
     parts = [one_line(why.reason)] if why.reason else []
-    parts += (_task_text(key, task, key in why.yours, when) for key, task in why.tasks[:_NAMED])
+    parts += (_task_text(key, task, why, when) for key, task in why.tasks[:_NAMED])
     about = _ABOUT.get(status)
     left = record.counts.get(about, 0) - min(len(why.tasks), _NAMED) if about else 0
     if why.tasks and left > 0:
@@ -71,13 +84,19 @@ def why_text(record: RunRecord, status: RunStatus, why: Why, when: When) -> str:
     return "; ".join(parts)
 
 
-def _task_text(key: TaskKey, task: TaskState, yours: bool, when: When) -> str:
+def reason_text(task: TaskState, said: str) -> str:
+    """Why a task stands as it does, with what it said last where that says more."""
+    reason = one_line(task.reason)
+    return f"{reason}: {one_line(said)}" if said and said not in task.reason else reason
+
+
+def _task_text(key: TaskKey, task: TaskState, why: Why, when: When) -> str:
     name = task_name(key)
     if task.status == "running":
         return f"{name} since {when(task.changed_at)}"
     if task.status == "waiting" and task.waiting is not None:
-        return f"{name} {_waits(task, task.waiting, yours, when)}"
-    reason = one_line(task.reason) or task.status.replace("_", " ")
+        return f"{name} {_waits(task, task.waiting, key in why.yours, when)}"
+    reason = reason_text(task, why.said.get(key, "")) or spoken(task.status)
     since = f" (since {when(task.changed_at)})" if task.status == "in_doubt" else ""
     return f"{name}: {reason}{since}"
 
@@ -104,17 +123,18 @@ def why_json(record: RunRecord, status: RunStatus, why: Why) -> dict[str, Json]:
     return {
         "reason": record.reason,
         "why": why_text(record, status, why, to_iso),
-        "because": [_task_json(key, task, key in why.yours) for key, task in why.tasks],
+        "because": [_task_json(key, task, why) for key, task in why.tasks],
     }
 
 
-def _task_json(key: TaskKey, task: TaskState, yours: bool) -> dict[str, Json]:
+def _task_json(key: TaskKey, task: TaskState, why: Why) -> dict[str, Json]:
     waiting = task.waiting
     found: dict[str, Json] = {
         "step": key.step,
         "target": key.target,
         "status": task.status,
         "reason": task.reason,
+        "said": why.said.get(key, ""),
         "changed_at": to_iso(task.changed_at),
     }
     if waiting is not None and task.status == "waiting":
@@ -122,6 +142,6 @@ def _task_json(key: TaskKey, task: TaskState, yours: bool) -> dict[str, Json]:
             "kind": waiting.kind,
             "until": None if waiting.until is None else to_iso(waiting.until),
             "approvers": waiting.asked.get("approvers", []) if waiting.asked is not None else [],
-            "for_you": yours,
+            "for_you": key in why.yours,
         }
     return found

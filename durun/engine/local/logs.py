@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from durun.engine.local.folder import log_path
+
+_END = 1 << 14
+"""Bytes at the end of a log that are looked at for its last line."""
 
 MARK = "mark"
 """The stream of durun's own lines: the output was cut here."""
@@ -57,6 +61,20 @@ def read_stream(folder: Path, stream: str, limit: int) -> bytes:
         if len(kept) >= limit:
             break
     return bytes(kept[:limit])
+
+
+def last_line(folder: Path, stream: str) -> str:
+    """The last line that is not blank of what an attempt wrote to a stream; empty where the log's end has none."""
+    try:
+        with open(log_path(folder), "rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(0, size - _END))
+            lines = log.read(_END).split(b"\n")[1 if size > _END else 0 : -1]
+        written = b"".join([record.data for record in map(_parse, lines) if record.stream == stream])
+    except OSError:
+        return ""
+    found = [line for line in written.decode("utf-8", "backslashreplace").splitlines() if line.strip()]
+    return found[-1].strip() if found else ""
 
 
 def _parse(line: bytes) -> LogRecord:

@@ -78,6 +78,7 @@ def test_json_has_the_documented_shape(durun, recorded):
                 "target": None,
                 "status": "failed",
                 "reason": "exit code 7",
+                "said": "",
                 "changed_at": "2026-01-01T00:00:05.000Z",
             }
         ],

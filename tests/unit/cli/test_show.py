@@ -149,3 +149,18 @@ def test_what_came_from_elsewhere_can_not_move_the_cursor(durun, recorded, hosti
     assert "\x1b" not in out
     assert "\u202e" not in out
     assert "a\nb" not in out
+
+
+def test_what_a_failed_step_said_last_is_told_with_its_exit_code(durun, recorded):
+    log = {"stderr": {"bytes": 50, "sha256": "a" * 64, "cut": False}}
+    failed = ev.TaskFailed(step="copy", code="exit", reason="exit code 7", exit_code=7, how="ran", log=log)
+    end = ev.RunEnded(status="failed", exit_code=1)
+    recorded("aaaa", recorded.created(), session(), started("copy", folder=2), failed, end)
+    said = [("stderr", "no sp"), ("stdout", "copied\n"), ("stderr", "ace left\x1b[0m\n\n")]
+    lines = [json.dumps({"at": "2026-01-01T00:00:02.000Z", "stream": stream, "text": text}) for stream, text in said]
+    recorded.log("aaaa", 2, *lines)
+    out = durun("show", "aaaa").out
+    assert "\nwhy        copy: exit code 7: no space left␛[0m\n" in out
+    assert "  failed     copy  1.0s  exit code 7: no space left␛[0m\n" in out
+    assert durun("history").out.endswith("  copy: exit code 7: no space left␛[0m\n")
+    assert json.loads(durun("history", "--json").out)[0]["because"][0]["said"] == "no space left\x1b[0m"

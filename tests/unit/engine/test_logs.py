@@ -1,6 +1,6 @@
 """Reading and following logs."""
 
-from durun.engine.local.logs import read_log, read_log_from, read_stream
+from durun.engine.local.logs import last_line, read_log, read_log_from, read_stream
 from durun.engine.local.supervisor.log import AttemptLog
 
 
@@ -23,6 +23,22 @@ def test_a_stream_is_read_up_to_a_limit(tmp_path):
     write(tmp_path, ("stdout", b"abc"), ("stderr", b"xyz"), ("stdout", b"def"))
     assert read_stream(tmp_path, "stdout", 5) == b"abcde"
     assert read_stream(tmp_path, "stderr", 5) == b"xyz"
+
+
+def test_the_last_line_of_a_stream_is_found_at_the_end_of_a_long_log(tmp_path):
+    assert last_line(tmp_path, "stderr") == ""
+    many = [("stderr", b"line %d\n" % number) for number in range(2000)]
+    write(tmp_path, *many, ("stderr", b"the e"), ("stdout", b"fine\n"), ("stderr", b"nd\n  \n"))
+    assert last_line(tmp_path, "stderr") == "the end"
+    assert last_line(tmp_path, "stdout") == "fine"
+    with (tmp_path / "log").open("a") as log:
+        log.write('{"at": "x", "stream": "stderr", "text": "half a li')
+    assert last_line(tmp_path, "stderr") == "the end"
+
+
+def test_the_last_line_is_not_looked_for_all_the_way_up(tmp_path):
+    write(tmp_path, ("stderr", b"early\n"), *[("stdout", b"x" * 100 + b"\n")] * 2000)
+    assert last_line(tmp_path, "stderr") == ""
 
 
 def test_following_goes_on_where_it_was_and_skips_half_a_line(tmp_path):

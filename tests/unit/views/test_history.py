@@ -5,7 +5,7 @@ import pytest
 from durun.model.task import Decision, RunRecord, TaskKey, TaskState, Waiting
 from durun.views.history import Listed, history_json, history_text
 from durun.views.text import short_time
-from durun.views.why import why_of
+from durun.views.why import explaining, why_of
 
 DAY = 86400.0
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -33,10 +33,11 @@ def task(status="failed", reason="exit code 5", at=START + 60, **more):
     return TaskState(status=status, reason=reason, changed_at=at, **more)
 
 
-def listed(status="failed", tasks=None, yours=(), now_is=None, **more):
+def listed(status="failed", tasks=None, yours=(), now_is=None, said=None, **more):
     found = [(TaskKey("restart", "web3"), task())] if tasks is None else tasks
     run = record(status, **more)
-    return Listed(run, now_is or status, why_of(run, now_is or status, found, yours))
+    because = explaining(run, now_is or status, found)
+    return Listed(run, now_is or status, why_of(run, now_is or status, because, yours, said))
 
 
 def why(*args, **more):
@@ -48,6 +49,14 @@ def test_the_first_failure_of_each_step_is_told_with_its_reason_and_how_many_mor
     assert why(counts={"failed": 2}) == "restart[web3]: exit code 5; and 1 more"
     assert why(tasks=tasks, counts={"failed": 2}) == "restart[web3]: exit code 5; check: timed out after 30s"
     assert why(tasks=[*tasks, (TaskKey("third"), task())], counts={"failed": 19}).endswith("; and 17 more")
+
+
+def test_what_a_step_said_last_is_told_where_it_says_more_than_its_reason():
+    said = {TaskKey("restart", "web3"): "systemctl: \x1b[31munit not found"}
+    assert why(said=said) == "restart[web3]: exit code 5: systemctl: ␛[31munit not found"
+    tasks = [(TaskKey("get"), task(reason="the server said 404: no such role"))]
+    assert why(tasks=tasks, said={TaskKey("get"): "no such role"}) == "get: the server said 404: no such role"
+    assert history_json([listed(said=said)])[0]["because"][0]["said"] == "systemctl: \x1b[31munit not found"
 
 
 def test_a_doubt_says_since_when():

@@ -1,16 +1,24 @@
-"""What waits for whoever asks: approvals that they may give, and steps that somebody is to do by hand."""
+"""Why a run stands where it stands, for whoever asks: which of what it waits for is theirs to decide or to do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from durun.app import App
+from durun.cli.last_words import last_words
 from durun.config import answers_to, whoami
 from durun.model.people import Claim, conclusion, person, rule
-from durun.model.task import TaskKey, TaskState, Waiting
+from durun.model.status import RunStatus
+from durun.model.task import RunRecord, TaskKey, Waiting
+from durun.views.why import Tasks, Why, explaining, why_of
 
 
-def yours(app: App, run_id: str, tasks: Iterable[tuple[TaskKey, TaskState]]) -> list[TaskKey]:
+def explain(app: App, record: RunRecord, status: RunStatus, notable: Tasks, shown: Tasks = ()) -> Why:
+    """What explains the run. `notable`: see `Journal.notable`. `shown`: tasks of which more is told if they are bad."""
+    tasks = explaining(record, status, notable)
+    mine = _yours(app, record.id, tasks) if status == "waiting" else ()
+    return why_of(record, status, tasks, mine, last_words(app, record.id, [*tasks, *shown]))
+
+
+def _yours(app: App, run_id: str, tasks: Tasks) -> list[TaskKey]:
     """Those of the tasks that wait for people, and about which the caller's word would count now."""
     asked = [(key, task.waiting) for key, task in tasks if task.waiting is not None and task.waiting.asked is not None]
     return [key for key, waiting in asked if _may_say(app, run_id, waiting)]
