@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from durun.language.diagnostics import Path, did_you_mean
+from durun.language.fitting import FORMATS, validator
 from durun.language.foreign import FOREIGN
 from durun.language.schema import check_part
 from durun.language.values import Reader
@@ -76,6 +78,10 @@ def _sound(reader: Reader, schema: Mapping[str, Json], path: Path) -> bool:
             re.compile(pattern)
         except re.error as wrong:
             reader.problem(f"`pattern` isn't a regular expression: {wrong}", at)
+    for at, name in _formats(schema, path):
+        if name not in FORMATS:
+            hint = f"write `pattern:`, or one of {', '.join(sorted(FORMATS))}"
+            reader.problem(f"the format {name} isn't checked by durun", at, hint)
     for at in _references(schema, path):
         reader.problem("an input's schema can't refer to another one", at, "write it out", at_key=True)
     if len(reader.problems) == before and not schema.keys() <= {"type", "enum", "pattern"}:
@@ -127,6 +133,10 @@ def _patterns(schema: Json, path: Path) -> Iterator[tuple[Path, str]]:
             yield from (((*at, pattern), pattern) for pattern in value)
 
 
+def _formats(schema: Json, path: Path) -> Iterator[tuple[Path, str]]:
+    return ((at, value) for at, key, value in _everything(schema, path) if key == "format" and isinstance(value, str))
+
+
 def _references(schema: Json, path: Path) -> Iterator[Path]:
     """Every key that would make the library look elsewhere."""
     return (at for at, key, _ in _everything(schema, path) if isinstance(key, str) and key.startswith("$"))
@@ -150,7 +160,6 @@ class _Library:
     def __init__(self) -> None:
         from jsonschema import Draft202012Validator
 
-        self._validator: Any = Draft202012Validator
         self._meta = Draft202012Validator(Draft202012Validator.META_SCHEMA)
 
     def meta(self, schema: Mapping[str, Json]) -> list[Any]:
@@ -159,7 +168,7 @@ class _Library:
 
     def errors(self, schema: Mapping[str, Json], value: Json) -> Iterator[Any]:
         """Why a value doesn't fit a schema."""
-        found: Iterator[Any] = self._validator(schema).iter_errors(value)
+        found: Iterator[Any] = validator(json.dumps(schema)).iter_errors(value)
         return found
 
 

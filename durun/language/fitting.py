@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from durun.language.plain import kind_of
+from durun.language.plain import kind_of, to_the_end
+from durun.model.clock import from_moment
 from durun.model.runbook import Input
 from durun.model.values import Json
 
+FORMATS = frozenset({"date", "date-time", "email", "ipv4", "ipv6", "uuid"})
+"""What `format` may say. Others would be taken, and not looked at."""
 MAX_VARIABLE = 128 * 1024
 """Bytes of one `NAME=value` with its closing NUL: Linux's MAX_ARG_STRLEN, see execve(2)."""
 MAX_SECRET = 1024 * 1024
@@ -62,10 +66,30 @@ def faults(schema: Mapping[str, Json], value: Json) -> list[str]:
 
 @lru_cache(maxsize=256)
 def validator(schema: str) -> Any:
-    """jsonschema's, for the JSON text of a schema; where that says no type, it is of texts."""
-    from jsonschema import Draft202012Validator  # 60 ms, and a runbook without inputs needs none of it
+    """jsonschema's, for the JSON text of a schema; where that says no type, it is of texts. FORMATS are looked at."""
+    library, formats = _library()
+    return library({"type": "string", **json.loads(schema)}, format_checker=formats)
 
-    return Draft202012Validator({"type": "string", **json.loads(schema)})
+
+@lru_cache(maxsize=1)
+def _library() -> tuple[Any, Any]:
+    from jsonschema import Draft202012Validator, FormatChecker  # 60 ms, and a runbook without inputs needs none of it
+    from jsonschema.validators import extend
+
+    formats = FormatChecker(formats=FORMATS - {"date-time"})
+    formats.checks("date-time", raises=ValueError)(_is_moment)
+    return extend(Draft202012Validator, {"pattern": _fits_pattern}), formats  # type: ignore[no-untyped-call]
+
+
+def _is_moment(value: Json) -> bool:
+    return not isinstance(value, str) or ("T" in value and from_moment(value) is not None)
+
+
+def _fits_pattern(_: Any, pattern: str, value: Json, __: Any) -> Iterator[Any]:
+    from jsonschema import ValidationError
+
+    if isinstance(value, str) and not re.search(to_the_end(pattern), value):
+        yield ValidationError("does not match the pattern")
 
 
 def _unpassable(name: str, value: Json) -> str:
@@ -101,6 +125,7 @@ _AGAINST_LIMIT = {
     "minItems": "must have at least {} entries",
     "maxItems": "must have at most {} entries",
     "pattern": "must match the pattern {}",
+    "format": "must be a value of the format {}",
     "const": "must be {}",
 }
 

@@ -49,6 +49,8 @@ _SECRET = "write `secret: true`"
 _REDACT = "write `redact: true`"
 _PUT = "write `put:`"
 _HTTP = "write `http: {method: …, url: …}`"
+_WAIT = "write `wait: 30s`; people are asked by `approval:`"
+_APPROVAL = "write `approval: {message: …, approvers: [NAME]}`"
 _RUNBOOK = "write `runbook: {file: PATH, inputs: {…}}`"
 _COMMAND = "write `command: [PROGRAM, ARGUMENT, …]`, which prints the value"
 
@@ -100,7 +102,8 @@ _STEP: Mapping[str, str] = {
     "run_once": "leave `targets` away", "node": _ELSEWHERE, "host": _ELSEWHERE,
     "vars": _ENV, "variables": _ENV, "params": _ENV, "parameters": _ENV, "arguments": _ENV, "inputs": _ENV,
     "input": "write `stdin:` for text that the command reads, `env:` for variables",
-    "no_log": _REDACT, "mask": _REDACT, "sensitive": _REDACT, "silent": _REDACT, "hide_output": _REDACT,
+    "no_log": _REDACT, "no-log": _REDACT, "mask": _REDACT, "sensitive": _REDACT, "silent": _REDACT,
+    "hide_output": _REDACT,
     "secrets": _NAMED, "secret_env": _NAMED, "vault": _NAMED, "credentials": _NAMED, "envFrom": _NAMED,
     "secretKeyRef": _NAMED, "valueFrom": _NAMED, "with_vault": _NAMED, "secret_file": "write `secret_files:`",
     "password": "write `generate: {password: {}}`", "token": "write `generate: {token: {}}`",
@@ -115,6 +118,7 @@ _STEP: Mapping[str, str] = {
     "key": "write `id:`, or `target_key:` beside `targets`", "tags": "write `controls:` for framework controls",
     "uuid": "write `generate: {uuid: {}}`", "that": "write `assert: {that: EXPRESSION, message: …}`",
     "fail": "write `assert: {that: EXPRESSION, message: …}`", "exit_codes": "write `ok_exit_codes:`",
+    "pause": _WAIT, "sleep": _WAIT, "confirm": _APPROVAL, "prompt": _APPROVAL, "shell_script": _RUN, "bash": _RUN,
     "check": "write `verify: {run: …}`", "test": "write `verify: {run: …}`", "interpreter": _SHELL,
 }  # fmt: skip
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from durun.errors import DurunError
@@ -120,3 +122,15 @@ class Reference(NamedTuple):
 
     path: tuple[PathPart, ...]
     optional: bool = False
+
+
+_ENDS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+"""An escaped character, a class of characters, or an end."""
+
+
+@lru_cache(maxsize=256)
+def to_the_end(pattern: str) -> str:
+    """The pattern with JSON Schema's meaning of `$`, which is the end, and not before a last line break as well."""
+    if re.compile(pattern).flags & re.MULTILINE:
+        return pattern
+    return _ENDS.sub(lambda found: r"\Z" if found[0] == "$" else found[0], pattern)

@@ -250,7 +250,8 @@ class _Checker:
             return "a step is named, not computed", "write `steps.ID.outputs.NAME`"
         step = self._graph.steps.get(path[1])
         if step is None:
-            hint = did_you_mean(path[1], self._graph.steps) or f"the steps are {_listed(self._graph.steps)}"
+            known = [name for name in self._graph.steps if " " not in name]  # those with one have no id of their own
+            hint = did_you_mean(path[1], known) or f"the steps are {_listed(known)}"
             return f"there is no step `{path[1]}`", hint
         return self._order(place, step) or self._rest_of_step(place, path, step)
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from durun.language.diagnostics import Path, Problem, did_you_mean, harmless
 from durun.language.foreign import CONFLICTS, NOT_YET, TYPES, hint_for
+from durun.language.plain import to_the_end
 from durun.model.values import Json
 
 READ_KEYWORDS: Final = frozenset(
@@ -233,7 +234,7 @@ def _is(value: Json, name: str) -> bool:
 
 
 def _text_fault(value: str, schema: Json) -> str:
-    if "pattern" in schema and not re.search(schema["pattern"], value):
+    if "pattern" in schema and not re.search(to_the_end(schema["pattern"]), value):
         return "text"
     if "not" in schema and re.search(schema["not"]["pattern"], value):
         return "text"

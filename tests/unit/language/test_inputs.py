@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from durun.errors import InvalidInput
+from durun.language.fitting import problems_with
 from durun.language.inputs import Given, digest_of, given_inputs, read_inputs_file, to_ask
 from durun.model.runbook import Input, Runbook
 
@@ -236,6 +237,26 @@ def test_the_short_way_says_what_jsonschema_says(kind, value):
     from durun.language.fitting import _plainly_right
 
     assert not _plainly_right({"type": kind}, value) or Draft202012Validator({"type": kind}).is_valid(value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "right", "wrong"),
+    [
+        ({"pattern": "^[a-z]+$"}, "abc", "abc\n"),
+        ({"pattern": r"^[$]\$(a|b$)"}, "$$b", "$$b\n"),
+        ({"pattern": r"^a\n$"}, "a\n", "a\n\n"),
+        ({"pattern": "(?m)^a$"}, "a\nb", "ab"),
+        ({"format": "date"}, "2024-02-29", "2026-02-29"),
+        ({"format": "date-time"}, "2026-01-31T09:15:00+01:00", "2026-01-31T09:15:00"),
+        ({"format": "ipv4"}, "192.0.2.1", "192.0.2.256"),
+        ({"format": "uuid"}, "0d9e1c1e-2f3a-4b5c-8d7e-9f0a1b2c3d4e", "0d9e"),
+    ],
+)
+def test_a_pattern_holds_to_the_end_and_a_format_is_looked_at(schema, right, wrong) -> None:
+    declared = Input({"type": "string", **schema})
+    assert list(problems_with("x", right, declared)) == []
+    (problem,) = problems_with("x", wrong, declared)
+    assert next(iter(schema.values())) in problem
 
 
 SECRET = book(

@@ -55,6 +55,12 @@ def test_everything_that_is_wrong_is_told_at_once(problems):
     ]
 
 
+def test_a_step_without_an_id_of_its_own_is_not_offered(problems):
+    steps = "- {id: a, run: x}\n- {id: a, run: x}\n- {run: x}\n- {id: b, run: [x, '${{ steps.zzz.status }}']}\n"
+    hints = [one.hint for one in problems(f"durun: 1\nname: x\nsteps:\n{steps}") if "zzz" in one.message]
+    assert hints == ["the steps are `a`, `b`"]
+
+
 @pytest.mark.fault(36)
 def test_the_report_is_exactly_this():
     with pytest.raises(InvalidRunbook) as caught:
@@ -112,6 +118,7 @@ WRONG_STEPS = {
     "a negated verify argv": (STEP + "  verify: {run: ['!', x], not_done_on: [1]}\n", 6, 19, "a leading !", "done_on"),
     "a shell without path": (STEP + "  shell: [perl, -w]\n", 6, 3, "must say with {0}", "write [perl, -w, '{0}']"),
     "an unknown shell": (STEP + "  shell: zsh\n", 6, 10, "`shell` must be bash, sh, python or a list, not zsh", ""),
+    "an id with a line break": ('- {id: "a\\n", run: x}\n', 4, 8, "`id` must be an id of", ""),
     "a variable's name": (STEP + "  env: {A-B: 1}\n", 6, 9, "`A-B` isn't a variable name", "write `A_B`"),
     "durun's variable": (STEP + "  env: {DURUN_RUN_ID: 1}\n", 6, 9, "`DURUN_RUN_ID` is durun's to set", ""),
     "a loader's variable": (STEP + "  env: {LD_PRELOAD: x}\n", 6, 9, "`LD_PRELOAD` can't be set here", "in the script"),
@@ -207,6 +214,9 @@ def test_what_is_wrong_with_a_step_is_told_at_its_place(name, step_problem):
 
 
 WRONG_FILES = {
+    "a name with a line break": ('durun: 1\nname: "x\\n"\nsteps: [{id: a, run: x}]\n', 2, 7, "must be a name of"),
+    "files from the root": ("durun: 1\nname: x\nfiles: [/etc/x]\nsteps: [{id: a, run: x}]\n", 3, 9, "a path below"),
+    "files from above": ("durun: 1\nname: x\nfiles: [a, ../x]\nsteps: [{id: a, run: x}]\n", 3, 12, "a path below"),
     "a list": ("- a\n", 1, 1, "a runbook must be a mapping (durun, name, description, "),
     "a text": ("hello\n", 1, 1, "a runbook must be"),
     "no version": ("name: x\nsteps: [{id: a, run: x}]\n", 1, 1, "a runbook needs `durun:`"),
