@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 
@@ -11,18 +12,28 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         from durun import __version__
 
-        sys.stdout.write(f"durun {__version__}\n")
+        _answer(f"durun {__version__}\n")
         return
     if sys.argv[1:2] == ["__complete"]:
         from durun.cli.completing import complete
 
-        sys.stdout.write(complete(sys.argv[2:]))
+        _answer(complete(sys.argv[2:]))
         return
     # Loading makes many objects and no garbage; whoever works for long turns the collector on (`cli.drive`).
     gc.disable()
     from durun.cli.main import run
 
     sys.exit(run(sys.argv[1:]))
+
+
+def _answer(text: str) -> None:
+    """Write it out, and care for nothing: not for a closed stdout, nor for a reader who has gone away."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for the flush at exit
 
 
 if __name__ == "__main__":

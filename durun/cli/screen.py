@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from durun.config import load_config
-from durun.errors import DurunError, InvalidRunbook, StorageFailed, UsageError
+from durun.errors import DurunError, InvalidRunbook, StorageFailed, Unsafe, UsageError
 from durun.secrets.known import scrub
 
 INTERNAL_ERROR = 70
@@ -64,6 +65,30 @@ def cannot_write(path: Path, error: OSError) -> DurunError:
         "choose a place that you may write to" if isinstance(error, PermissionError) else "make room, or choose another"
     )
     return StorageFailed(f"{path} can't be written: {error.strerror}", hint)
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+
+
+def of_the_disk(error: Exception) -> DurunError | None:
+    """What it means that a place in the state directory refused, or whatever stdout is; None for anything else."""
+    if not isinstance(error, OSError):
+        return None
+    if error.filename is None and error.errno in _FULL:
+        return StorageFailed(f"what was to be written can't be: {error.strerror}", "make room where the output goes")
+    if not isinstance(error.filename, str):
+        return None
+    try:
+        config = load_config(os.environ)
+        if not Path(error.filename).is_relative_to(config.home):
+            return None
+        from durun.journal.place import require_safe
+
+        require_safe(config.journal_path)
+    except DurunError as why:
+        return why
+    kind = Unsafe if isinstance(error, PermissionError) or error.errno == errno.EROFS else StorageFailed
+    return kind(f"{error.filename} can't be used: {error.strerror}", "`durun doctor` says what is wrong with the place")
 
 
 def show_internal_error(error: Exception, as_json: bool) -> int:

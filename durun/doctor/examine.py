@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from durun.doctor import clock, installed, processes, secrecy, sharing, state
 from durun.doctor.here import Here
-from durun.errors import DurunError
+from durun.errors import DurunError, Unsafe
 from durun.model.check import Check
 
 CHECKS: Mapping[str, Callable[[Here], Check]] = {
@@ -36,3 +36,6 @@ def _examined(name: str, check: Callable[[Here], Check], here: Here) -> Check:
         return check(here)
     except DurunError as error:
         return Check(name, "fail", error.message, error.hint, error.exit_code)
+    except OSError as error:
+        message = f"it can't be looked at: {error.filename}: {error.strerror}"
+        return Check(name, "fail", message, "see who may read it: ls -ld", Unsafe.exit_code)

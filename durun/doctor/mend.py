@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from durun.doctor import state
 from durun.doctor.here import Here
@@ -11,8 +12,11 @@ from durun.model.check import Check
 
 
 def _make_private(here: Here) -> None:
-    for path, mode in state.too_open(here):
-        path.chmod(mode)
+    with suppress(OSError):  # a file system that is read-only: the check goes on saying so
+        for path, mode in state.too_closed(here):
+            path.chmod(mode)
+        for path, mode in state.too_open(here):
+            path.chmod(mode)
 
 
 def _finish_commit(here: Here) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from durun.doctor.here import Here
@@ -53,6 +54,19 @@ def too_open(here: Here) -> list[tuple[Path, int]]:
         if stat.S_IMODE(status.st_mode) & 0o077:
             found.append((path, 0o700 if stat.S_ISDIR(status.st_mode) else 0o600))
     return found
+
+
+def too_closed(here: Here) -> Iterator[tuple[Path, int]]:
+    """What of yours you have shut yourself out of, and the mode that it should have: the folder first."""
+    journal = here.config.journal_path
+    for path, wanted in ((here.config.home, 0o700), (journal, 0o600), (journal.with_name("journal.lock"), 0o600)):
+        try:
+            status = path.lstat()
+        except OSError:
+            continue
+        mode = stat.S_IMODE(status.st_mode)
+        if status.st_uid == os.geteuid() and not stat.S_ISLNK(status.st_mode) and mode & wanted != wanted:
+            yield path, mode | wanted
 
 
 def journal(here: Here) -> Check:

@@ -5,6 +5,7 @@ Nothing else in durun connects, for one connection with other settings could los
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -99,12 +100,16 @@ def connect_reader(path: Path) -> sqlite3.Connection | None:
         if place.has_runs(path.parent) and not _filled(path):  # runs come after the journal: it was not just being made
             raise _lost(path)
         return None
+    if not os.access(path, os.R_OK):
+        raise Unsafe(f"can't read {path}", f"chmod u+rw {path}")
     connection = _connect(path, "ro")
     try:
         _apply(connection, _COMMON | {"query_only": 1})
         version = _version(connection)
     except BaseException as error:
         connection.close()
+        if isinstance(error, sqlite3.OperationalError):
+            place.require_safe(path)  # in a folder that can't be written, SQLite can't make what every reader needs
         raise _translated(error, path) from error
     if version == 0:
         lost = place.has_runs(path.parent) and _version(connection) == 0

@@ -43,6 +43,8 @@ def require_safe(path: Path) -> None:
         require_private(path)
         if (refused := unwritable(folder)) is not None:
             raise refused
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+            raise Unsafe(f"can't write to {path}", f"chmod u+rw {path}, or remount it writable")
         _require_local(folder)
     except OSError as error:
         raise StorageFailed(f"can't use {folder}: {error.strerror}", "see to the disk, then try again") from error
@@ -90,16 +92,33 @@ def require_private(path: Path) -> None:
         found = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return
+    except PermissionError:
+        raise _closed(path.parent) from None
     if stat.S_ISLNK(found.st_mode):
         if not path.is_dir():
             raise Unsafe(f"{path} is a symbolic link", "put the journal itself there")
         found = path.stat()
     wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
     if found.st_uid != os.geteuid():
-        raise Unsafe(f"{path} belongs to another user (uid {found.st_uid})", "use a state directory of your own")
+        raise _belongs_to(path, found.st_uid)
     mode = stat.S_IMODE(found.st_mode)
     if mode & 0o077 and not _shared(path, mode):
         raise Unsafe(f"{path} is open to other users (mode {mode:04o})", f"chmod {wanted} {path}")
+
+
+def _closed(folder: Path) -> Unsafe:
+    """A folder in which nothing can be looked at."""
+    try:
+        owner = folder.stat().st_uid
+    except OSError:
+        return Unsafe(f"can't look into {folder}", "set DURUN_HOME to a folder of your own")
+    if owner == os.geteuid():
+        return Unsafe(f"can't look into {folder}", f"chmod u+rwx {folder}")
+    return _belongs_to(folder, owner)
+
+
+def _belongs_to(path: Path, owner: int) -> Unsafe:
+    return Unsafe(f"{path} belongs to another user (uid {owner})", "set DURUN_HOME to a folder of your own")
 
 
 def _shared(folder: Path, mode: int) -> bool:
