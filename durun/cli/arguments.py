@@ -57,6 +57,13 @@ QuietOption = Annotated[bool, Option("--quiet", "-q", help="Write only what went
 ParkOption = Annotated[
     bool, Option("--park", help="Leave the run (exit code 5) rather than wait for a time or its group.")
 ]
+InputOption = Annotated[
+    list[str] | None,
+    Option("--input", "-i", metavar="NAME=VALUE", help="An input; may be repeated.", shown=False),
+]
+InputsOption = Annotated[
+    str | None, Option("--inputs", metavar="FILE", help="Inputs from a YAML or JSON file; - is stdin.")
+]
 ReasonOption = Annotated[str, Option("--reason", help="Why, for the record.", shown=False)]
 StepArgument = Annotated[str | None, Argument("[STEP]", "The step; needed where several wait.")]
 SetOption = Annotated[

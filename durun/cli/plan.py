@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from shlex import quote
-from typing import Annotated
 
 from durun.app import App, open_app
-from durun.cli.arguments import JsonOption, Option, RunbookOrRun
+from durun.cli.arguments import InputOption, InputsOption, JsonOption, RunbookOrRun
 from durun.cli.keyring import open_keyring
 from durun.cli.pick import find_run
 from durun.cli.screen import width_of_terminal
@@ -34,13 +33,8 @@ _CUT = 60
 
 def command(
     what: RunbookOrRun,
-    inputs: Annotated[
-        list[str] | None,
-        Option("--input", "-i", metavar="NAME=VALUE", help="An input of the runbook; may be repeated.", shown=False),
-    ] = None,
-    inputs_file: Annotated[
-        str | None, Option("--inputs", metavar="FILE", help="Inputs from a YAML or JSON file; - is stdin.")
-    ] = None,
+    inputs: InputOption = None,
+    inputs_file: InputsOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Show what a runbook would do, or what a run will do now, and why. Runs nothing.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from durun.app import App, open_app
-from durun.cli.arguments import Argument, JsonOption, Option, ParkOption, QuietOption
+from durun.cli.arguments import Argument, InputOption, InputsOption, JsonOption, Option, ParkOption, QuietOption
 from durun.cli.ask import ask_secret, somebody_is_there
 from durun.cli.drive import choose_view, drive, report_standing
 from durun.cli.group import skipped, when_free
@@ -28,13 +28,8 @@ def command(
     runbook: Annotated[
         str, Argument(metavar="RUNBOOK", help="The runbook's file; `durun new NAME` writes a first one.")
     ],
-    inputs: Annotated[
-        list[str] | None,
-        Option("--input", "-i", metavar="NAME=VALUE", help="An input; may be repeated.", shown=False),
-    ] = None,
-    inputs_file: Annotated[
-        str | None, Option("--inputs", metavar="FILE", help="Inputs from a YAML or JSON file; - is stdin.")
-    ] = None,
+    inputs: InputOption = None,
+    inputs_file: InputsOption = None,
     request_id: Annotated[
         str | None, Option(metavar="KEY", help="The same key twice is the same run: it is started once.")
     ] = None,

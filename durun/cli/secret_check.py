@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Annotated
 
-from durun.cli.arguments import Argument, JsonOption, Option
+from durun.cli.arguments import Argument, InputOption, InputsOption, JsonOption
 from durun.cli.keyring import open_keyring
 from durun.cli.sources import given_so_far, open_source, scope_of
 from durun.engine.api import Source
@@ -19,13 +19,8 @@ from durun.views.secrets import Checked, KeyringFound, check_json, check_text
 
 def command(
     runbook: Annotated[str, Argument("RUNBOOK", "The runbook's file.")],
-    inputs: Annotated[
-        list[str] | None,
-        Option("--input", "-i", metavar="NAME=VALUE", help="An input that a secret depends on.", shown=False),
-    ] = None,
-    inputs_file: Annotated[
-        str | None, Option("--inputs", metavar="FILE", help="Inputs from a YAML or JSON file; - is stdin.")
-    ] = None,
+    inputs: InputOption = None,
+    inputs_file: InputsOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Look whether every secret of a runbook can be had here. No secret is shown, and nothing is run."""

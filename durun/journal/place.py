@@ -10,6 +10,7 @@ import os
 import stat
 from pathlib import Path
 
+from durun.durable import sync_folder
 from durun.errors import StorageFailed, Unsafe
 
 NETWORK = frozenset(
@@ -79,7 +80,7 @@ def create(path: Path) -> None:
         raise StorageFailed(f"can't create {path}: {error.strerror}", "see to the disk, then try again") from error
     try:
         os.fchmod(fd, 0o600)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise StorageFailed(f"can't create {path}: {error.strerror}", "see to the disk, then try again") from error
     finally:
@@ -144,7 +145,7 @@ def _make(folder: Path) -> None:
     for made in reversed(missing):
         made.mkdir(mode=0o700, exist_ok=True)
         made.chmod(0o700)
-        _sync_folder(made.parent)
+        sync_folder(made.parent)
 
 
 def _require_local(folder: Path) -> None:
@@ -156,11 +157,3 @@ def _require_local(folder: Path) -> None:
     kind = network_file_system(f"{os.major(device)}:{os.minor(device)}", mounts)
     if kind is not None:
         raise Unsafe(f"{folder} is on a network file system ({kind})", "set DURUN_HOME to a folder on a local disk")
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -19,11 +19,12 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
+from durun.durable import write_durably
 from durun.errors import SecretUnavailable, StorageFailed
 from durun.secrets.api import Keyring
 from durun.secrets.files import read_private
 from durun.secrets.places import AsCredential, InFile, InKeyring, Keeper, KeyPlace, Kind, encoded, storage
-from durun.secrets.seal import KEY_SIZE, new_key, public_key, write_sealed
+from durun.secrets.seal import KEY_SIZE, new_key, public_key
 from durun.secrets.sign import new_signing_key, signing_public_key
 
 Place: TypeAlias = Literal["keyring", "file", "credential"]
@@ -205,7 +206,7 @@ class OwnKey:
     def _write_record(self, record: Record) -> None:
         said = {"version": _VERSION, "public": encoded(record.public), "place": record.place}
         with storage(self._record_file):
-            write_sealed(self._record_file, f"{json.dumps(said)}\n".encode())
+            write_durably(self._record_file, f"{json.dumps(said)}\n".encode())
 
     def _way_out(self, record: Record) -> str:
         if record.place == "credential":

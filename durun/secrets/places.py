@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from durun.durable import write_durably
 from durun.errors import SecretUnavailable, StorageFailed
 from durun.secrets.api import Keyring
 from durun.secrets.files import read_private
-from durun.secrets.seal import KEY_SIZE, write_sealed
+from durun.secrets.seal import KEY_SIZE
 
 SERVICE = "durun"
 """The service under which the keyring has durun's own keys."""
@@ -116,7 +117,7 @@ class InFile:
         if found is not None:
             raise SecretUnavailable(f"{self.name} has another key", "move it away: it may open something else")
         with storage(self._path):
-            write_sealed(self._path, f"{encoded(private)}\n".encode())
+            write_durably(self._path, f"{encoded(private)}\n".encode())
         if self.read() != private:
             raise StorageFailed(f"{self._path} did not keep the {self._kind.word}", "see to the disk, then try again")
 

@@ -9,7 +9,6 @@ Standard library only until something is sealed: the supervisor and a run withou
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -65,40 +64,6 @@ def unseal(private: bytes, sealed: bytes, context: str) -> bytes:
         return _suite().decrypt(sealed[len(HEADER) :], own, _info(context))
     except (InvalidTag, ValueError):  # ValueError: a point of low order, which no sender has
         raise Unsealable("damaged, or sealed to another key or for another place") from None
-
-
-def write_sealed(path: str | os.PathLike[str], sealed: bytes) -> None:
-    """Put a sealed value, or a key, into the file: 0600, whole or not at all, durable with its name. Raises OSError."""
-    target = os.fspath(path)
-    draft = f"{target}.{os.urandom(8).hex()}"
-    try:
-        _write_file(draft, sealed)
-        os.rename(draft, target)  # noqa: PTH104  (the supervisor's files are plain strings)
-    except BaseException:
-        if os.path.lexists(draft):
-            os.unlink(draft)  # noqa: PTH108
-        raise
-    _sync_folder(os.path.dirname(target) or ".")  # noqa: PTH120
-
-
-def _write_file(path: str, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.fchmod(descriptor, 0o600)  # whatever the umask
-        left = memoryview(content)
-        while left:
-            left = left[os.write(descriptor, left) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _suite() -> Suite:

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from durun.durable import write_durably
 from durun.errors import NotAllowed, SecretUnavailable, StorageFailed, UsageError
 from durun.secrets.api import Keyring
 from durun.secrets.files import read_private
 from durun.secrets.keys import alone
 from durun.secrets.places import SERVICE, storage
-from durun.secrets.seal import write_sealed
 from durun.secrets.text import fit
 
 _VERSION = 1
@@ -85,7 +85,7 @@ class Stored:
             if names != before:
                 said = {"version": _VERSION, "names": [name._asdict() for name in sorted(names)]}
                 with storage(self._list):
-                    write_sealed(self._list, f"{json.dumps(said, indent=1)}\n".encode())
+                    write_durably(self._list, f"{json.dumps(said, indent=1)}\n".encode())
 
     def _read(self) -> set[Name]:
         content = read_private(self._list)

@@ -68,7 +68,7 @@ SUPERVISOR = {
     "captured": f"{_LOCAL}.supervisor.taking:Taking.captured",
     "files": f"{_LOCAL}.supervisor.child:write_secret_files",
     "seal": f"{_LOCAL}.supervisor.ending:Ending.seal",
-    "sealed": "durun.secrets.seal:write_sealed",
+    "sealed": "durun.durable:write_durably",
 }
 """Where each point is: `before` and `after` a call of it."""
 

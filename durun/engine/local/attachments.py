@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from durun.engine.local.files import sync_folder
+from durun.durable import sync_folder, write_whole
 from durun.errors import StorageFailed, UsageError
 from durun.model.values import Json
 
@@ -46,13 +45,6 @@ def _read(path: str) -> bytes:
 
 def _keep(folder: Path, name: str, content: bytes) -> Json:
     digest = hashlib.sha256(content).hexdigest()
-    target = folder / digest
-    draft = folder / f"{digest}.{os.getpid()}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as copy:
-        copy.write(content)
-        copy.flush()
-        os.fsync(copy.fileno())
-    draft.replace(target)
+    write_whole(folder / digest, content)
     shown = name.encode("utf-8", "replace").decode()
     return {"name": shown, "path": f"{FOLDER}/{digest}", "size": len(content), "sha256": digest}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from durun.durable import sync_folder, write_whole
 from durun.errors import StorageFailed, UsageError
 from durun.language.targets import TargetError
 from durun.model.copies import copy_name
@@ -87,12 +87,7 @@ def _copy(source: Path, target: Path) -> dict[str, Json]:
     content = source.read_bytes()
     mode = source.stat().st_mode & 0o700
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as copy:
-        copy.write(content)
-        copy.flush()
-        os.fchmod(copy.fileno(), mode)
-        os.fsync(copy.fileno())
+    write_whole(target, content, mode)
     return {"sha256": hashlib.sha256(content).hexdigest(), "mode": f"{mode:04o}"}
 
 
@@ -115,12 +110,3 @@ def remove_folder(folder: Path) -> None:
         import shutil  # most are empty, and every start would pay for it
 
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

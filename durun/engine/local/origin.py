@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from durun import __version__
+from durun.durable import sync_folder
 from durun.engine.api import Source, StartRequest
 from durun.engine.changes import changes_of, tasks_added
-from durun.engine.local.files import FOLDER, changed_files, copy_files, remove_folder, sync_folder
+from durun.engine.local.files import FOLDER, changed_files, copy_files, remove_folder
 from durun.engine.local.folder import make_attempts
 from durun.engine.requests import inputs_digest
 from durun.errors import StorageFailed

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from durun.engine.local.files import sync_folder
+from durun.durable import sync_folder
 from durun.engine.local.folder import attempt_folder, log_path, read_gate
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.results import Outputs, Results, logged_stdout

@@ -13,11 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from durun.engine.local.files import sync_folder
+from durun.durable import sync_folder, write_durably
 from durun.engine.local.folder import attempt_folder, seal_context, sealed_path
 from durun.errors import SecretUnavailable, StorageFailed
 from durun.model.values import Json
-from durun.secrets.seal import Unsealable, seal, unseal, write_sealed
+from durun.secrets.seal import Unsealable, seal, unseal
 
 FOLDER = "sealed"
 
@@ -49,7 +49,7 @@ class Vault:
                 path.parent.mkdir(mode=0o700, exist_ok=True)
                 sync_folder(self._run_folder)
             content = json.dumps(values).encode("utf-8", "surrogatepass")
-            write_sealed(path, seal(self._key.public(), content, self._context(at)))
+            write_durably(path, seal(self._key.public(), content, self._context(at)))
         except OSError as error:
             raise StorageFailed(f"{path}: {error.strerror}", self._hint()) from error
         self._opened[at] = values

@@ -12,6 +12,7 @@ import pytest
 
 from durun.actions.api import Process
 from durun.config import Config
+from durun.durable import write_durably
 from durun.engine.ledger import Ledger
 from durun.engine.local.discretion import open_secrecy
 from durun.engine.local.folder import log_path, seal_context, sealed_path
@@ -29,7 +30,7 @@ from durun.model import event as ev
 from durun.model.runbook import Expression, Template
 from durun.model.task import TaskKey
 from durun.secrets import known
-from durun.secrets.seal import seal, write_sealed
+from durun.secrets.seal import seal
 
 BOOK = """
 secrets: {pw: {env: SECRET_PW}, per: {env: "${{ target }}"}}
@@ -98,7 +99,7 @@ def wrote(secrecy: LocalSecrecy, folder: int = 1, **parts: Any) -> None:
 
     place = secrecy.vault._run_folder / "attempts" / str(folder)
     content = json.dumps({name: encoded(part) for name, part in parts.items()}).encode()
-    write_sealed(sealed_path(place), seal(secrecy._key.public(), content, seal_context(place)))
+    write_durably(sealed_path(place), seal(secrecy._key.public(), content, seal_context(place)))
 
 
 def results(run: Any, secrecy: LocalSecrecy) -> SealedResults:

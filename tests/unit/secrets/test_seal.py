@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from durun.secrets.seal import HEADER, Unsealable, new_key, public_key, seal, unseal, write_sealed
+from durun.secrets.seal import HEADER, Unsealable, new_key, public_key, seal, unseal
 
 PRIVATE, PUBLIC = new_key()
 CONTENT = "geheim é €".encode()
@@ -91,35 +91,6 @@ def test_what_version_1_sealed_is_still_read():
     recorded = json.loads((Path(__file__).parent / "sealed-v1.json").read_text(encoding="utf-8"))
     opened = unseal(bytes.fromhex(recorded["private"]), bytes.fromhex(recorded["sealed"]), recorded["context"])
     assert opened.decode() == recorded["content"]
-
-
-def test_a_sealed_file_is_its_owners_alone_whatever_the_umask(tmp_path):
-    mask = os.umask(0)
-    try:
-        write_sealed(tmp_path / "one", b"x" * 100_000)
-        os.umask(0o777)
-        write_sealed(tmp_path / "two", b"y")
-    finally:
-        os.umask(mask)
-    assert [file.stat().st_mode & 0o7777 for file in sorted(tmp_path.iterdir())] == [0o600, 0o600]
-    assert (tmp_path / "one").read_bytes() == b"x" * 100_000
-
-
-def test_a_sealed_file_is_replaced_whole_and_leaves_no_draft(tmp_path):
-    write_sealed(tmp_path / "s", b"first")
-    write_sealed(str(tmp_path / "s"), b"second")
-    assert (tmp_path / "s").read_bytes() == b"second"
-    assert [file.name for file in tmp_path.iterdir()] == ["s"]
-
-
-def test_a_sealed_file_that_can_t_be_put_there_leaves_nothing(tmp_path):
-    (tmp_path / "s").mkdir()
-    (tmp_path / "s" / "full").touch()
-    with pytest.raises(OSError):
-        write_sealed(tmp_path / "s", b"x")
-    assert [file.name for file in tmp_path.iterdir()] == ["s"]
-    with pytest.raises(OSError):
-        write_sealed(tmp_path / "missing" / "s", b"x")
 
 
 def test_to_load_it_loads_no_cryptography():

@@ -42,13 +42,14 @@ class Ending:
         content = _content(child)
         if not content:
             return ""
-        from durun.secrets.seal import seal, write_sealed
+        from durun.durable import write_durably
+        from durun.secrets.seal import seal
 
         discretion = child.order.discretion
         assert discretion is not None
         try:
             sealed = seal(bytes.fromhex(discretion.seal_key), content, seal_context(child.folder))
-            write_sealed(sealed_path(child.folder), sealed)
+            write_durably(sealed_path(child.folder), sealed)
             self._sync_names(child.folder)
         except (OSError, ImportError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
