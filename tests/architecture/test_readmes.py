@@ -88,6 +88,16 @@ def test_every_command_is_in_the_table_of_the_first_readme():
     assert [command for command in COMMANDS if command not in named] == []
 
 
+def test_every_file_that_the_architecture_names_is_there_and_every_folder_is_in_its_table():
+    text = (ROOT / "durun" / "README.md").read_text(encoding="utf-8")
+    paths = [f"/{path.relative_to(ROOT)}" for path in (ROOT / "durun").rglob("*.*")]
+    named = set(re.findall(r"`([\w/]+\.(?:py|sql|html|css))`", text))
+    assert len(named) > 50
+    assert [name for name in named if not any(path.endswith(f"/{name}") for path in paths)] == []
+    folders = {path.parent.relative_to(ROOT / "durun").parts[:1] for path in (ROOT / "durun").rglob("*.py")} - {()}
+    assert [folder for (folder,) in folders if f"| `{folder}/` |" not in text] == []
+
+
 def test_the_picture_needs_nothing_from_elsewhere():
     text = (ROOT / "runbooks" / "run.svg").read_text(encoding="utf-8")
     assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
