@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from durun.errors import UsageError
 from durun.model.state import RunState
@@ -28,14 +28,15 @@ def _nothing(state: RunState, step: str | None, target: str | None) -> UsageErro
     if step is None or step in begun:
         targets = {key.target for key in state.tasks if key.target is not None and step in (None, key.step)}
         where = f"run {run}" if step is None else f"step {step}"
-        return UsageError(f"{where} has no target {target}", _near(str(target), targets) or shown)
+        return UsageError(f"{where} has no target {target}", near_matches(str(target), targets) or shown)
     steps = {*begun, *state.created.steps, *state.created.finally_steps}
     if step in steps:
         return UsageError(f"step {step} of run {run} has not begun", f"`durun show {run}` says where the run stands")
-    return UsageError(f"run {run} has no step {step}", _near(step, steps) or shown)
+    return UsageError(f"run {run} has no step {step}", near_matches(step, steps) or shown)
 
 
-def _near(word: str, known: set[str]) -> str:
+def near_matches(word: str, known: Collection[str]) -> str:
+    """A hint that names what is nearest; nothing where nothing is near."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, sorted(known), 3, 0.5)

@@ -54,8 +54,10 @@ def command(
         engine = app.engine()
         source = open_source(runbook, quiet or as_json)
         given = _given(source.runbook, inputs or (), inputs_file)
-        if target and not any(step.fan_out for step in source.runbook.every_step()):
-            raise UsageError("no step of this runbook has targets to choose from", "leave out --target")
+        if target:
+            from durun.cli.selection import refuse_unknown  # few starts choose
+
+            refuse_unknown(source, given.plain, target)
         request = StartRequest(
             source,
             given.plain,

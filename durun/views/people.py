@@ -83,8 +83,8 @@ def said_text(said: Decision | TaskDecided, when: str = "") -> str:
 
 
 def answers(run_id: str, tasks: Mapping[TaskKey, TaskState]) -> list[str]:
-    """The commands that answer the first question, if there is one."""
-    found = questions(tasks)
+    """The commands that answer the first question to which there is more to be said, if there is one."""
+    found = [(key, waiting) for key, waiting in questions(tasks) if conclusion(waiting, 0.0) is None]
     if not found:
         return []
     key, waiting = found[0]

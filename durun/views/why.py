@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from durun.model.clock import to_iso
-from durun.model.people import wanted
+from durun.model.people import conclusion, wanted
 from durun.model.status import RunStatus, TaskStatus
 from durun.model.task import ROLLBACK, RunRecord, TaskKey, TaskState, Waiting
 from durun.model.values import Json
@@ -103,6 +103,8 @@ def _task_text(key: TaskKey, task: TaskState, why: Why, when: When) -> str:
 
 def _waits(task: TaskState, waiting: Waiting, yours: bool, when: When) -> str:
     """`waits since … until … for approval by alice, bob (you may)`."""
+    if waiting.decisions and (end := conclusion(waiting, 0.0)) is not None:
+        return f"was {one_line(end.reason)}; it has not gone on yet"
     since = "" if waiting.times or waiting.decisions else f" since {when(task.changed_at)}"
     until = "" if waiting.until is None else f" until {when(waiting.until)}"
     if waiting.kind == "approval":
