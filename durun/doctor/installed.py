@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from durun.doctor.here import Here
+from durun.errors import CannotStart
 from durun.model.check import Check
-from durun.secrets.plugins import GROUP
+from durun.plugins.described import ask
+from durun.plugins.installed import ACTIONS, SECRETS, Found, brought_twice, installed
 
 _PLACES = {
     "bash": (
@@ -43,12 +45,24 @@ def completions(here: Here) -> Check:
 
 
 def plugins(here: Here) -> Check:
-    """Which there are. A provider that two packages bring can't be used."""
-    found: dict[str, set[str]] = {}
-    for entry in entry_points(group=GROUP):
-        found.setdefault(entry.name, set()).add(entry.value)
-    twice = {name: values for name, values in found.items() if len(values) > 1}
-    if twice:
-        told = "; ".join(f"{name} by {', '.join(sorted(values))}" for name, values in sorted(twice.items()))
-        return Check("plugins", "warn", f"more than one package brings a provider: {told}", "remove all but one")
-    return Check("plugins", "ok", f"providers of secrets: {', '.join(sorted(found))}" if found else "there are none")
+    """Which there are, with their packages. One that can't be loaded, or that two packages bring, can't be used."""
+    actions, providers = installed(ACTIONS), installed(SECRETS)
+    wrong = [*_wrong("action", ACTIONS, actions), *_wrong("provider", SECRETS, providers)]
+    there = (("actions", actions), ("providers of secrets", providers))
+    told = "; ".join(f"{kind}: {', '.join(f'{one.name} ({one.code})' for one in some)}" for kind, some in there if some)
+    if wrong:
+        hint = "remove one of two packages, install another version, or tell who made it"
+        return Check("plugins", "warn", f"{'; '.join(wrong)} (installed are {told})", hint)
+    return Check("plugins", "ok", told or "there are none")
+
+
+def _wrong(kind: str, group: str, found: Sequence[Found]) -> Iterator[str]:
+    twice = brought_twice(found)
+    for name in dict.fromkeys(one.name for one in found):
+        if name in twice:
+            yield f"more than one package brings the {kind} {name}: {', '.join(twice[name])}"
+            continue
+        try:
+            ask(group, name)
+        except CannotStart as error:
+            yield error.message

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from durun.foresight.commands import missing_commands
 from durun.foresight.conditions import conditions
 from durun.foresight.people import asked_of_people
+from durun.foresight.plugins import used_plugins
 from durun.foresight.resumed import take_up
 from durun.foresight.secrets import check_secrets
 from durun.foresight.targets import Listed, list_targets
@@ -77,6 +78,7 @@ def _told(
         keyring=keyring,
         secrets=secrets,
         missing=missing_commands(runbook, ahead, around.place, around.path) if ahead else [],
+        plugins=used_plugins(runbook, ahead) if ahead else [],
         people=asked_of_people(runbook, ahead, scope),
         lasting=[step.id for step in runbook.every_step() if step.id in ahead and _lasts(step, plan)],
         privileges=[*(_all(one.privileges for one in runbook.all_requires) if ahead else ()), *_granted(plan, ahead)],

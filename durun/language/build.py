@@ -53,7 +53,7 @@ def build(reader: Reader, document: dict[str, Json], raw: Any, text: str, shelf:
         description=document.get("description", ""),
         controls=tuple(document.get("controls", ())),
         inputs=read_inputs(reader, document.get("inputs", {}), ("inputs",)),
-        secrets=read_secrets(reader, document.get("secrets", {}), raw.get("secrets"), shelf.folder),
+        secrets=read_secrets(reader, document.get("secrets", {}), raw.get("secrets"), shelf),
         env=reader.env(document.get("env", {}), ("env",)),
         inherit_env=tuple(document.get("inherit_env", ())),
         files=tuple(dict.fromkeys([*document.get("files", ()), *steps.files])),

@@ -54,7 +54,7 @@ def load(
             raise UsageError(f"there is no text of {harmless(path)} here", "name a file that the runbook includes")
         return read_file(os.path.join(folder, path), beside(file, path))  # noqa: PTH118  (as it is written)
 
-    loading = Loading(file, folder if included is None else None, read, plugin)
+    loading = Loading(file, folder if included is None else None, read, plugin, stored=included is not None)
     runbook = loading.load(raw)
     if runbook is None or loading.problems:
         raise _invalid(file, list(loading.problems.values()))

@@ -40,17 +40,24 @@ class Report(NamedTuple):
 class Loading:
     """One loading. `folder` is that of the first file, where helper files are looked for (None: nowhere).
 
-    `read` gives the bytes of an included file by its path; it raises UsageError and InvalidRunbook. `plugin` is as in a
-    Shelf.
+    `read` gives the bytes of an included file by its path; it raises UsageError and InvalidRunbook. `plugin` and
+    `stored` are as in a Shelf.
     """
 
     def __init__(
-        self, file: str, folder: str | None, read: Callable[[str], bytes], plugin: Callable[[str], Plugin]
+        self,
+        file: str,
+        folder: str | None,
+        read: Callable[[str], bytes],
+        plugin: Callable[[str], Plugin],
+        *,
+        stored: bool = False,
     ) -> None:
         self._file = file
         self._folder = folder
         self._read = read
         self._describe = plugin
+        self._stored = stored
         self._plugins: dict[str, Mapping[str, Json]] = {}
         self._known: dict[str, Runbook | None] = {}
         self._texts: dict[str, str] = {}
@@ -100,7 +107,9 @@ class Loading:
         report = self.problems[shown] = Report(shown, document.text, list(document.problems))
         cleaned, problems = schema.check(document.root.value)
         reader = Reader(Locator(document.text, document.root), problems)
-        runbook = build(reader, cleaned, document.root.value, raw.decode(), Shelf(chain, self._include, self._plugin))
+        runbook = build(
+            reader, cleaned, document.root.value, raw.decode(), Shelf(chain, self._include, self._plugin, self._stored)
+        )
         report.found.extend(map(reader.locator.diagnostic, reader.problems))
         if not report.found:
             del self.problems[shown]

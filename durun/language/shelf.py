@@ -19,11 +19,13 @@ class Shelf(NamedTuple):
     folder of the first. `get` gives the file of such a path as a runbook, for this chain with the path behind it; None
     if something is wrong with it, of which its own report tells. Raises UsageError and InvalidRunbook for what can't be
     read. `plugin` gives the action from a plugin by its name, and raises CannotStart if it can't be used.
+    `stored`: it is that of a run, and was checked when that was started; what is installed now says nothing about it.
     """
 
     chain: tuple[str, ...]
     get: Callable[[tuple[str, ...]], Runbook | None]
     plugin: Callable[[str], Plugin]
+    stored: bool = False
 
     @property
     def folder(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from durun.language.diagnostics import Path, did_you_mean
 from durun.language.foreign import PROVIDERS
 from durun.language.places import steps_with_paths
+from durun.language.shelf import Shelf
 from durun.language.values import Reader
 from durun.model.runbook import Runbook, Secret, TargetsFile
 from durun.model.values import Json, Value
@@ -19,16 +20,17 @@ GROUP = "durun.secrets"
 """The group of the entry points by which plugins bring providers."""
 
 
-def read_secrets(reader: Reader, cleaned: Mapping[str, Json], raw: Any, folder: str) -> dict[str, Secret]:
-    """The declared secrets of a file in this folder. Of one whose shape is wrong (in `raw` only) the name is there."""
+def read_secrets(reader: Reader, cleaned: Mapping[str, Json], raw: Any, shelf: Shelf) -> dict[str, Secret]:
+    """The declared secrets of a file. Of one whose shape is wrong (in `raw` only) the name is there."""
     secrets = {name: Secret("", None) for name in raw if isinstance(name, str)} if isinstance(raw, dict) else {}
     for name, source in cleaned.items():
         provider, spec = next(iter(source.items()), ("", None))
         at = ("secrets", name, provider)
-        _check_provider(reader, provider, at)
+        if not shelf.stored:
+            _check_provider(reader, provider, at)
         if provider == "command" and isinstance(spec, dict):
             reader.duration(spec.get("timeout"), (*at, "timeout"))
-        secrets[name] = Secret(provider, reader.value(spec, at), reader.locator.line(("secrets", name)), folder)
+        secrets[name] = Secret(provider, reader.value(spec, at), reader.locator.line(("secrets", name)), shelf.folder)
     return secrets
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from durun.model.runbook import Output
+from durun.model.runbook import Output, Step
 from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
@@ -45,3 +45,10 @@ def plugin_of(said: Mapping[str, Json]) -> Plugin:
     """The plugin that `said_of` told of."""
     outputs = {name: Output(output["type"], secret=output["secret"]) for name, output in said["outputs"].items()}
     return Plugin(**{**said, "outputs": outputs})
+
+
+def uses_of(step: Step) -> list[str]:
+    """The actions from plugins that a step uses: itself, to verify, and to be undone."""
+    calls = [step.call, step.verify.call if step.verify is not None else None]
+    found = [str(call.action.spec["uses"]) for call in calls if call and call.action.kind in ("uses", "uses_check")]
+    return found + (uses_of(step.rollback.step) if step.rollback is not None else [])

@@ -81,5 +81,7 @@ def _does(step: Step) -> str:
             return harmless(f"run {told}")
         case "run", tuple():
             return harmless(f"run {' '.join(str(word) for word in spec if isinstance(word, str))}"[:64])
+        case "uses", _:
+            return f"uses {spec['uses']}"
         case kind, _:
             return kind

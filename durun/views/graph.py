@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from durun.model.plan import Node, Plan
-from durun.model.runbook import Runbook, Step
+from durun.model.runbook import Action, Runbook, Step
 from durun.model.state import RunState
 from durun.model.status import TaskStatus
 from durun.model.values import Json
@@ -44,7 +44,7 @@ class Graph(NamedTuple):
     def notes(self, name: str) -> list[str]:
         """What stands beside a step's name: what it does, for how many targets, how these stand."""
         node, step = self.plan.nodes[name], self.steps[name]
-        notes = [step.call.action.kind] if step.call is not None else []
+        notes = [_does(step.call.action)] if step.call is not None else []
         if node.fan_out is not None:
             notes.append(counted(self.targets[name], "target") if name in self.targets else "per target")
         if step.condition is not None:
@@ -53,6 +53,11 @@ class Graph(NamedTuple):
             counts = self.tally[name].counts
             notes.append(counts_text((status, counts[status]) for status in MARKS if counts[status]))
         return [note for note in notes if note]
+
+
+def _does(action: Action) -> str:
+    """The word for it; of an action from a plugin, its name."""
+    return f"uses {action.spec['uses']}" if action.kind == "uses" else action.kind
 
 
 def graph_of(runbook: Runbook, plan: Plan, state: RunState | None) -> Graph:

@@ -27,6 +27,16 @@ class Missing(NamedTuple):
     required: bool = False
 
 
+class Used(NamedTuple):
+    """An action from a plugin, the package and version that the runbook was checked with, and what is here now."""
+
+    action: str
+    package: str
+    version: str
+    steps: tuple[str, ...]
+    installed: str | None
+
+
 class Asked(NamedTuple):
     """What people are asked: an `approval` of these, or something `manual`."""
 
@@ -59,6 +69,7 @@ class Foresight(NamedTuple):
     keyring: KeyringFound | None
     secrets: Sequence[Checked]
     missing: Sequence[Missing]
+    plugins: Sequence[Used]
     people: Sequence[Asked]
     lasting: Sequence[str]
     privileges: Sequence[str]
@@ -79,7 +90,9 @@ def plan_text(subject: Subject, seen: Foresight, width: int | None = None) -> st
     lines = [f"{name:<11}{one_line(text)}" for name, text in subject.facts if text]
     lines += ["", *_steps(seen)]
     lines += _section("secrets", check_text(seen.keyring, seen.secrets).splitlines() if seen.secrets else [])
-    lines += _section("not on this machine", [_missing(entry) for entry in seen.missing])
+    lines += _section("plugins", [_used(entry) for entry in seen.plugins if entry.installed is not None])
+    gone = [_gone(entry) for entry in seen.plugins if entry.installed is None]
+    lines += _section("not on this machine", [*(_missing(entry) for entry in seen.missing), *gone])
     lines += _section("asks people", map(_asked, seen.people))
     if seen.lasting:
         lines += ["", f"not undone by a rollback: {_some(seen.lasting, 12)}"]
@@ -102,6 +115,7 @@ def plan_json(subject: Subject, seen: Foresight) -> dict[str, Json]:
         "tasks": [one._asdict() for one in seen.forecasts],
         "secrets": [entry._asdict() for entry in seen.secrets],
         "missing_commands": [entry._asdict() for entry in seen.missing],
+        "plugins": [entry._asdict() for entry in seen.plugins],
         "people": [entry._asdict() for entry in seen.people],
         "not_undone": list(seen.lasting),
         "privileges": list(seen.privileges),
@@ -184,6 +198,17 @@ def _asked(entry: Asked) -> str:
 def _missing(entry: Missing) -> str:
     by = f" (for {_some(entry.steps, _NAMED)})" if entry.steps else ""
     return f"{one_line(entry.command)}{by}{': without it no run is started' if entry.required else ''}"
+
+
+def _used(entry: Used) -> str:
+    then = f"{entry.package} {entry.version}"
+    other = "" if entry.installed == then else f"; installed is {entry.installed}, with which it goes on"
+    return f"{entry.action} of {then} (for {_some(entry.steps, _NAMED)}){other}"
+
+
+def _gone(entry: Used) -> str:
+    by = _some(entry.steps, _NAMED)
+    return f"{entry.package} {entry.version}, which brings {entry.action} (for {by}): without it nothing is started"
 
 
 def open_tasks(seen: Foresight) -> int:

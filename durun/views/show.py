@@ -273,7 +273,8 @@ def attempts_text(tasks: Tasks) -> str:
             why = one_line(attempt.reason)
             code, why = f"  {code}" if code not in why else "", f"  {why}" if why else ""
             began = local_time(attempt.started_at)
-            lines.append(f"  attempt {attempt.number}  {spoken(attempt.status)}  {began}  {took}{code}{why}")
+            plugin = f"  by {attempt.plugin}" if attempt.plugin else ""
+            lines.append(f"  attempt {attempt.number}  {spoken(attempt.status)}  {began}  {took}{plugin}{code}{why}")
         lines += [*outputs(task.outputs), *seals(task.sealed)]
     return "\n".join(lines) + "\n" if lines else ""
 

@@ -12,8 +12,8 @@ from durun.engine.requests import runbook_of
 from durun.errors import CannotStart, Changed, DurunError
 from durun.model.event import PluginsChanged
 from durun.model.plan import Plan
-from durun.model.plugin import Plugin, plugin_of, said_of
-from durun.model.runbook import Runbook, Step
+from durun.model.plugin import Plugin, plugin_of, said_of, uses_of
+from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.model.values import Json
 from durun.plugins.described import describe
@@ -51,13 +51,6 @@ def plugins_if_possible(state: RunState, runbook: Runbook, plan: Plan, by: Mappi
     except (CannotStart, Changed):
         return []
     return [] if changed is None else [changed]
-
-
-def uses_of(step: Step) -> list[str]:
-    """The actions from plugins that a step uses: itself, to verify, and to be undone."""
-    calls = [step.call, step.verify.call if step.verify is not None else None]
-    found = [str(call.action.spec["uses"]) for call in calls if call and call.action.kind in ("uses", "uses_check")]
-    return found + (uses_of(step.rollback.step) if step.rollback is not None else [])
 
 
 def _wanted(state: RunState, runbook: Runbook, plan: Plan) -> dict[str, str]:

@@ -173,6 +173,8 @@ def _of_action(action: Action) -> str:
             text = " ".join(map(_written, spec))
         case "http":
             text = f"{spec.get('method', 'GET')} {_written(spec.get('url', ''))}"
+        case "uses":
+            text = f"uses {spec['uses']}"
         case "collect":
             globs = spec["files"]
             text = f"files {' '.join(map(_written, globs)) if isinstance(globs, list | tuple) else _written(globs)}"
