@@ -102,8 +102,10 @@ def test_looking_is_cheap_off_a_terminal(a_run, argv):
 def test_a_run_loads_no_parser_of_arguments_and_nothing_for_what_it_does_not_use(tmp_path):
     book = tmp_path / "book.yaml"
     book.write_text("durun: 1\nname: one\nsteps:\n  - {id: a, run: ['true']}\n")
-    modules = tops(loaded_by(tmp_path / "state", "run", "--quiet", str(book)))
-    assert not modules & (HEAVY - {"yaml"} | {"uuid", "shutil", "difflib"})
+    loaded = loaded_by(tmp_path / "state", "run", "--quiet", str(book))
+    assert not tops(loaded) & (HEAVY - {"yaml"} | {"uuid", "shutil", "difflib"})
+    plugins = {"durun.plugins", "durun.language.plugins", "durun.model.plugin", "importlib.metadata"}
+    assert not loaded & plugins
 
 
 def test_the_table_of_exit_codes_in_the_readme_is_the_one_in_the_code():

@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from packages import install, uninstall
+
 TOKEN = "tok-5f1c9a77e2"
-
-
-def install(
-    site: Path, code: Path, version: str = "1.0", package: str = "durun-shop", name: str = "shop.ticket"
-) -> None:
-    """A package as pip leaves it: a module, and beside it the folder that says what it brings."""
-    uninstall(site, package)
-    module = package.replace("-", "_")
-    facts = site / f"{module}-{version}.dist-info"
-    facts.mkdir(parents=True)
-    shutil.copy(code, site / f"{module}.py")
-    (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
-    (facts / "entry_points.txt").write_text(f"[durun.actions]\n{name} = {module}:Ticket\n")
-
-
-def uninstall(site: Path, package: str = "durun-shop") -> None:
-    for path in site.glob(f"{package.replace('-', '_')}*"):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @pytest.fixture
 def site(operator: Any, tmp_path: Path) -> Path:
     place = tmp_path / "site"
-    install(place, operator.place / "shop.py")
+    install(place, shop(operator))
     operator.environment["PYTHONPATH"] += f":{place}"
     operator.environment["TICKET_TOKEN"] = TOKEN
     (operator.place / "tickets").mkdir()
     return place
+
+
+def shop(operator: Any) -> str:
+    """The code of the plugin."""
+    return (operator.place / "shop.py").read_text()
 
 
 def tickets(operator: Any) -> list[dict[str, Any]]:
@@ -172,7 +160,7 @@ def test_a_plugin_that_is_gone_stops_a_resume_before_anything_is_done(operator: 
     assert "step open uses shop.ticket of durun-shop 1.0: no package that is installed brings" in said.err
     assert "-m pip install durun-shop==1.0" in said.err
     assert operator("show", "@last").out and tickets(operator) == []
-    install(site, operator.place / "shop.py")
+    install(site, shop(operator))
     operator("resume", "@last")
     assert len(tickets(operator)) == 1
 
@@ -190,7 +178,7 @@ def test_another_version_goes_on_and_that_is_journalled(operator: Any, site: Pat
     says(operator, "failed -")
     operator("run", "book.yaml", code=1)
     (operator.place / "tickets" / "says").unlink()
-    install(site, operator.place / "shop.py", "1.1")
+    install(site, shop(operator), "1.1")
     said = operator("resume", "@last")
     assert "durun-shop 1.0 became durun-shop 1.1" in said.out + said.err
     plugins = [attempt["plugin"] for attempt in operator.tasks()["open", None]["attempts"]]
@@ -207,13 +195,13 @@ def test_other_code_does_not_repeat_what_is_in_doubt(operator: Any, site: Path) 
     says(operator, "doubt -")
     (operator.place / "tickets" / "away").touch()
     operator("run", "book.yaml", code=3)
-    install(site, operator.place / "shop.py", "1.1")
+    install(site, shop(operator), "1.1")
     for name in ("says", "away"):
         (operator.place / "tickets" / name).unlink()
     said = operator("resume", "@last", code=10)
     assert "open is in doubt by durun-shop 1.0, and durun-shop 1.1 would do it again" in said.err
     assert "install durun-shop==1.0 again, or settle it" in said.err and tickets(operator) == []
-    install(site, operator.place / "shop.py", "1.0")
+    install(site, shop(operator), "1.0")
     operator("resume", "@last")
     assert len(tickets(operator)) == 1
 
@@ -222,8 +210,7 @@ def test_a_version_under_which_the_runbook_means_something_else_is_refused(opera
     says(operator, "failed -")
     operator("run", "book.yaml", code=1)
     (operator.place / "tickets" / "says").unlink()
-    code = operator.place / "shop.py"
-    code.write_text(code.read_text().replace('"number": Output("integer")', '"number": Output("number")'))
+    code = shop(operator).replace('"number": Output("integer")', '"number": Output("number")')
     install(site, code, "2.0")
     said = operator("resume", "@last", code=10)
     assert "durun-shop 1.0 became durun-shop 2.0: with that, the runbook would mean something else" in said.err
@@ -234,7 +221,7 @@ def test_a_version_under_which_the_runbook_means_something_else_is_refused(opera
 
 
 def test_two_packages_with_one_name_are_refused(operator: Any, site: Path) -> None:
-    install(site, operator.place / "shop.py", "3.1", package="durun-other")
+    install(site, shop(operator), "3.1", package="durun-other")
     said = operator("run", "book.yaml", code=2)
     assert "the action `shop.ticket` is brought by durun-other 3.1 and durun-shop 1.0" in said.err
     assert "uninstall all but one of them" in said.err
