@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from durun.cli.completion_table import COMMANDS
+
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("[a-z]*/README.md"))]
 BLOCK = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
@@ -77,8 +79,6 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path, monkeypatch):
 
 
 def test_every_command_is_in_the_table_of_the_first_readme():
-    from durun.cli.commands import COMMANDS
-
     table = (ROOT / "README.md").read_text(encoding="utf-8").split("## The commands")[1].split("\n## ")[0]
     written = {" ".join(words) for words in re.findall(r"`durun ([\w|\\]+)(?: ([\w|\\]+))?", table)}
     named: set[str] = set()
@@ -96,6 +96,20 @@ def test_every_file_that_the_architecture_names_is_there_and_every_folder_is_in_
     assert [name for name in named if not any(path.endswith(f"/{name}") for path in paths)] == []
     folders = {path.parent.relative_to(ROOT / "durun").parts[:1] for path in (ROOT / "durun").rglob("*.py")} - {()}
     assert [folder for (folder,) in folders if f"| `{folder}/` |" not in text] == []
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_and_option_that_is_named_exists(readme):
+    wrong = []
+    for code in re.findall(r"`durun ([^`]+)`", readme.read_text(encoding="utf-8").replace("\\|", "|")):
+        words = code.partition(" | ")[0].split()
+        for first in words[0].split("|"):
+            seconds = words[1].split("|") if first == "secret" and len(words) > 1 else [""]
+            for name in (f"{first} {second}".strip() for second in seconds):
+                known = {option for names, _, _ in COMMANDS[name][1] for option in names} if name in COMMANDS else set()
+                given = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", " ".join(words)))
+                wrong += [code] if (name not in COMMANDS and name != "secret") or given - known - {"--help"} else []
+    assert wrong == []
 
 
 def test_the_picture_needs_nothing_from_elsewhere():
