@@ -145,6 +145,17 @@ def hello(story, _request):
     assert "hello" in story.next()
 
 
+@story("durun new rotate-passwords")
+def own(story, _request):
+    story.stage.program("sleep")
+    assert "rotate-passwords.yaml is written" in story.next()
+    assert "rotate" in story.next()
+    story.stage.kill_at(2)
+    story.next(code=-signal.SIGKILL)
+    assert "9 succeeded" in story.next()
+    assert story.stage.calls() == {"sleep": 3}
+
+
 @story("$ durun verify --head")
 def verified(story, _request):
     said = [story.run("run example.yaml") for _ in range(3)]
