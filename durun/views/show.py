@@ -42,8 +42,10 @@ from durun.views.text import (
 from durun.views.why import Why, reason_text, why_text
 from durun.views.words import line_of
 
-_LISTED = 20
+_LISTED = 10
 """How many targets of each kind of trouble are listed below a fan-out."""
+_REASONS = 5
+"""How many reasons are told of those that are not listed."""
 
 _LISTED_AT_WORK = 5
 """How many targets that run or wait are listed below a fan-out, those that began first."""
@@ -118,9 +120,9 @@ def _left(shown: Shown, told: int) -> list[str]:
 
 
 def _broken(line: str, width: int | None) -> str:
-    if line.lstrip().startswith(("next:", "durun ")):
+    if line.lstrip().startswith(("next:", "durun ")) or line.startswith("head "):
         return line
-    return wrapped(line, width, None if line.startswith(" ") else 11)
+    return wrapped(line, width, None if line.startswith(" ") else 11 if width is None or width >= 60 else 4)
 
 
 def _evidence_lines(pieces: Sequence[Evidence], every: bool) -> list[str]:
@@ -229,11 +231,24 @@ def _step_lines(step: _Step, width: int, shown: Shown) -> Iterable[str]:
         most = len(found) if every else _LISTED if status in BAD else _LISTED_AT_WORK
         lines += (f"    {_task_line(task_name(key), 0, key, task, shown)}" for key, task in found[:most])
         if len(found) > most:
-            lines.append(f"    … {len(found) - most} more {spoken(status)}: --step {step.name}")
+            lines.append(f"    … {len(found) - most} more {spoken(status)}{_reasons(found)}: --step {step.name}")
     if every:
         rest = [(key, task) for key, task in targets if task.status not in listed]
         lines += (f"    {_task_line(task_name(key), 0, key, task, shown)}" for key, task in rest)
     return lines
+
+
+def _reasons(found: Sequence[tuple[TaskKey, TaskState]]) -> str:
+    """` (of all, 2000 exit code 7, 981 timed out)`, the commonest first; empty where all have the same."""
+    counts: dict[str, int] = {}
+    for _, task in found:
+        counts[task.reason] = counts.get(task.reason, 0) + 1
+    if len(counts) < 2:
+        return ""
+    most = sorted(counts.items(), key=lambda one: -one[1])
+    told = [f"{number} × {one_line(reason) or 'no reason'}" for reason, number in most[:_REASONS]]
+    rest = sum(number for _, number in most[_REASONS:])
+    return f" (of all: {', '.join(told)}{f', {rest} others' if rest else ''})"
 
 
 def _standing(status: str) -> str:

@@ -39,9 +39,24 @@ def test_ten_thousand_targets_are_a_line_with_counts_and_the_troubles(durun, rec
     lines = durun("show", "aaaa").out.splitlines()
     assert len(lines) < 50
     assert "  failed     patch  10000 targets: 50 skipped, 40 failed, 9910 pending" in lines
-    assert "    … 20 more failed: --step patch" in lines
+    assert "    … 30 more failed: --step patch" in lines
     assert "why        nobody drives it any more" in lines
     assert durun("show", "aaaa", "--step", "patch").out.count("patch[host-") == 90
+
+
+def test_the_reasons_of_many_failures_are_counted(durun, recorded):
+    keys = [f"h{number}" for number in range(40)]
+    fan = ev.TargetsResolved(step="patch", targets=[ev.Target(key, key) for key in keys], tasks=40)
+    reasons = ["exit code 7"] * 25 + ["timed out after 30s"] * 8 + [f"odd {number}" for number in range(7)]
+    failed = [
+        ev.TaskFailed(step="patch", target=key, code="exit", reason=why)
+        for key, why in zip(keys, reasons, strict=True)
+    ]
+    recorded.many({"aaaa": [recorded.created(tasks=1), fan, *failed]})
+    assert durun("show", "aaaa").out.splitlines()[-1] == (
+        "    … 30 more failed (of all: 25 × exit code 7, 8 × timed out after 30s, 1 × odd 0, 1 × odd 1, 1 × odd 2, "
+        "4 others): --step patch"
+    )
 
 
 def test_steps_that_have_not_begun_are_named(durun, recorded):
