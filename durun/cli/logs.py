@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -17,8 +17,9 @@ from durun.engine.local.logs import LogRecord, read_log_from
 from durun.errors import UsageError
 from durun.model.event import ProbeStarted, key_of
 from durun.model.status import DRIVEN
-from durun.model.task import Attempt, TaskKey
+from durun.model.task import Attempt, TaskKey, TaskState
 from durun.views.logs import JsonLogs, LogText, LogView
+from durun.views.text import local_time
 
 _POLL = 0.25
 """Seconds between two looks with `-f`."""
@@ -38,6 +39,9 @@ def command(
     target: TargetOption = None,
     attempt: Annotated[int | None, Option(least=1, help="This attempt instead of the newest.")] = None,
     follow: Annotated[bool, Option("--follow", "-f", help="Go on until the run ends or parks.")] = False,
+    times: Annotated[
+        bool, Option("--times", help="Begin each line with day and time of when it was written, in a pipe too.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> int:
     """Print what steps wrote: in a pipe as it was, on a terminal with times and nothing that it would obey."""
@@ -47,18 +51,36 @@ def command(
         if not follow:
             reader.require()
         several = len(reader.tails) > 1 or (follow and step is None)
-        view: LogView = JsonLogs(sys.stdout, run_id) if as_json else LogText(sys.stdout, labelled=several)
+        today = local_time(app.clock.now())[:10]
+        view: LogView = JsonLogs(sys.stdout, run_id) if as_json else LogText(sys.stdout, several, times, today)
         while True:
-            live = follow and app.status(app.journal.record(run_id)) in DRIVEN
-            for tail, record in reader.news():
-                view.record(tail.key, tail.attempt.number, record)
+            live = follow and _goes_on(app, run_id, reader)
+            for tail, records in reader.news():
+                for record in records:
+                    view.record(tail.key, tail.attempt.number, record)
+                if not records:
+                    view.ended(tail.key)
             view.flush()
             if not live:
                 break
             select.select([], [], [], _POLL)
             reader.look()
         view.close()
+        if not reader.offsets and sys.stdout.isatty() and not as_json:
+            sys.stderr.write("durun: nothing was written\n")
     return 0
+
+
+def _goes_on(app: App, run_id: str, reader: Reader) -> bool:
+    """Whether there may be more to read. On a terminal somebody is there who may resume a run that was interrupted."""
+    status = app.status(app.journal.record(run_id))
+    if status != "interrupted" or not sys.stdout.isatty():
+        return status in DRIVEN
+    if not reader.told:
+        reader.told = True
+        how = f"durun resume {run_id} elsewhere goes on with it; Ctrl-C ends this"
+        sys.stderr.write(f"durun: nobody drives the run any more; what is written comes all the same\n  hint: {how}\n")
+    return True
 
 
 class Reader:
@@ -69,9 +91,11 @@ class Reader:
         self._run_id = run_id
         self._choice = (step, target, number)
         self._head = -1
-        self._offsets: dict[Path, int] = {}
+        self._since: dict[TaskKey, int] = {}
         self._done: set[Path] = set()
+        self.offsets: dict[Path, int] = {}
         self.tails: list[Tail] = []
+        self.told = False
         self.look()
 
     def look(self) -> None:
@@ -79,14 +103,14 @@ class Reader:
         head = self._app.journal.head(self._run_id)
         if head == self._head:
             return
-        self._head = head
+        first, self._head = self._head < 0, head
         step, target, number = self._choice
         folder = self._app.config.run_folder(self._run_id)
         tails: list[Tail] = []
         polls: dict[TaskKey, Attempt] = {}
         for key, task in self._app.journal.tasks(self._run_id).items():
             if step in (None, key.step) and target in (None, key.target):
-                chosen = task.attempts[-1:] if number is None else task.attempts[number - 1 : number]
+                chosen = task.attempts[number - 1 : number] if number is not None else self._newest(key, task, first)
                 if not task.attempts and number is None:
                     polls = polls or self._polls()
                     chosen = [one for one in [polls.get(key)] if one is not None]
@@ -94,6 +118,12 @@ class Reader:
                     Tail(key, one, Path(log_path(attempt_folder(folder, one.folder)))) for one in chosen if one.folder
                 ]
         self.tails = sorted(tails, key=lambda tail: tail.attempt.folder)
+
+    def _newest(self, key: TaskKey, task: TaskState, first: bool) -> Sequence[Attempt]:
+        """The newest attempt, and those that came since the first look: none that is followed is lost to a retry."""
+        begun = len(task.attempts)
+        since = self._since.setdefault(key, max(begun, 1) if first else 1)
+        return task.attempts[since - 1 :] if begun else ()
 
     def _polls(self) -> dict[TaskKey, Attempt]:
         """The newest question of each `wait_for`, as if it were an attempt: they all use one folder."""
@@ -114,17 +144,19 @@ class Reader:
         if number is not None and most:
             raise UsageError(f"there is no attempt {number}", f"the newest is attempt {most}")
 
-    def news(self) -> Iterator[tuple[Tail, LogRecord]]:
-        """What was written since the last time, attempt by attempt."""
+    def news(self) -> Iterator[tuple[Tail, Sequence[LogRecord]]]:
+        """What was written since the last time, attempt by attempt, in pieces of some MiB; nothing once it is all."""
         for tail in self.tails:
             if tail.path in self._done:
                 continue
-            offset = self._offsets.get(tail.path, 0)
+            offset = self.offsets.get(tail.path, 0)
             while True:
                 records, after = read_log_from(tail.path, offset)
-                yield from ((tail, record) for record in records)
+                if records:
+                    yield tail, records
                 if after == offset:
                     break
-                offset = self._offsets[tail.path] = after
+                offset = self.offsets[tail.path] = after
             if tail.attempt.status != "running":
                 self._done.add(tail.path)
+                yield tail, ()

@@ -10,7 +10,7 @@ from durun.model.clock import from_iso
 from durun.model.task import TaskKey
 from durun.model.values import Json
 from durun.views.json import dump
-from durun.views.text import clock_time, harmless, task_name
+from durun.views.text import clock_time, harmless, local_time, task_name
 
 _LONGEST = 1 << 16
 """Bytes without a line break after which a line is broken on a terminal."""
@@ -41,6 +41,9 @@ class LogView(Protocol):
     def record(self, key: TaskKey, attempt: int, record: Written) -> None:
         """One piece."""
 
+    def ended(self, key: TaskKey) -> None:
+        """All of what a task's attempt wrote was shown."""
+
     def flush(self) -> None:
         """Let a reader see it now."""
 
@@ -52,18 +55,22 @@ class LogText:
     """Text on a stream. One task in a pipe: the bytes as they were, and durun's marks on lines of their own.
 
     Else lines, with the task's name if `labelled`. On a terminal each has its time, and `!` if it came over stderr.
+    `today`: the day (`2026-01-31`) that need not be said; another one is said before the first line of it. `times`: day
+    and time before each line, in a pipe too.
     """
 
-    def __init__(self, stream: TextIO, labelled: bool = False) -> None:
+    def __init__(self, stream: TextIO, labelled: bool = False, times: bool = False, today: str = "") -> None:
         self._stream = stream
         self._terminal = stream.isatty()
         self._labelled = labelled
+        self._times = times
+        self._day = today
         self._unended = False
         self._parts: dict[tuple[TaskKey, str], tuple[str, bytes]] = {}
 
     def record(self, key: TaskKey, attempt: int, record: Written) -> None:  # noqa: ARG002
         """One piece; an unfinished line is held back until it is whole."""
-        if not self._terminal and not self._labelled:
+        if not self._terminal and not self._labelled and not self._times:
             own_line = record.stream == "mark"
             data = b"\n" + record.data if own_line and self._unended else record.data
             self._stream.buffer.write(data + b"\n" if own_line else data)
@@ -83,21 +90,35 @@ class LogText:
         """Let a reader see it now."""
         self._stream.flush()
 
+    def ended(self, key: TaskKey) -> None:
+        """Show lines of a task that never ended, before what another one wrote."""
+        for part in [part for part in self._parts if part[0] == key]:
+            at, line = self._parts.pop(part)
+            self._line(key, at, part[1], line)
+
     def close(self) -> None:
         """Show lines that never ended."""
-        for (key, stream), (at, line) in self._parts.items():
-            self._line(key, at, stream, line)
-        self._parts.clear()
+        for key in {key for key, _ in self._parts}:
+            self.ended(key)
         self.flush()
 
     def _line(self, key: TaskKey, at: str, stream: str, line: bytes) -> None:
         label = f"{task_name(key)} | " if self._labelled else ""
+        written_at = from_iso(at)
+        whole = f"{local_time(written_at)} " if self._times else ""
         if not self._terminal:
-            self._stream.buffer.write(label.encode("utf-8", "backslashreplace") + line + b"\n")
+            self._stream.buffer.write(f"{whole}{label}".encode("utf-8", "backslashreplace") + line + b"\n")
             return
         text = harmless(_COLOURS.sub("", line.decode("utf-8", "backslashreplace")).rstrip("\r"))
         mark = {"stderr": "!", "mark": "#"}.get(stream, " ")
-        self._stream.write(f"{clock_time(from_iso(at))} {mark} {label}{text}\n")
+        if not whole:
+            self._tell_day(local_time(written_at)[:10])
+        self._stream.write(f"{whole or clock_time(written_at) + ' '}{mark} {label}{text}\n")
+
+    def _tell_day(self, day: str) -> None:
+        if day != self._day:
+            self._stream.write(f"{day}\n")
+            self._day = day
 
 
 class JsonLogs:
@@ -116,6 +137,9 @@ class JsonLogs:
         except UnicodeDecodeError:
             line["base64"] = base64.b64encode(record.data).decode()
         self._stream.write(dump(line))
+
+    def ended(self, key: TaskKey) -> None:
+        """Nothing is held back."""
 
     def flush(self) -> None:
         """Let a reader see it now."""

@@ -3,9 +3,16 @@ from __future__ import annotations
 import base64
 import fcntl
 import json
+import os
+import pty
 import subprocess
 
 import pytest
+
+from durun.journal.sqlite import open_journal
+from durun.model import event as ev
+
+from .conftest import START, session, started
 
 AT = "2026-01-01T00:00:02.000Z"
 
@@ -82,8 +89,82 @@ def test_on_a_terminal_escapes_are_shown_and_not_obeyed(recorded):
     view.close()
     shown = written.getvalue().decode()
     assert "\x1b" not in shown
-    assert shown.splitlines()[0].endswith("  red ␛]0;title␇␛[2J\\xff")
-    assert shown.splitlines()[1].endswith(" ! oops")
+    day, first, second = shown.splitlines()
+    assert day == "2026-01-01"
+    assert first.endswith("  red ␛]0;title␇␛[2J\\xff")
+    assert second.endswith(" ! oops")
+
+
+def test_on_a_terminal_the_day_is_told_only_where_it_changes():
+    from io import BytesIO, TextIOWrapper
+
+    from durun.engine.local.logs import LogRecord
+    from durun.model.task import TaskKey
+    from durun.views.logs import LogText
+
+    class Terminal(TextIOWrapper):
+        def isatty(self):
+            return True
+
+    written = BytesIO()
+    view = LogText(Terminal(written, encoding="utf-8"), today="2026-01-02")
+    for at in ("2026-01-01T12:00:00.000Z", "2026-01-01T13:00:00.000Z", "2026-01-02T12:00:00.000Z"):
+        view.record(TaskKey("dump"), 1, LogRecord(at, "stdout", b"x\n"))
+    view.close()
+    assert [line[:10] for line in written.getvalue().decode().splitlines() if "x" not in line] == [
+        "2026-01-01",
+        "2026-01-02",
+    ]
+
+
+def test_times_stand_before_each_line_in_a_pipe_too(durun, recorded):
+    recorded.failed("aaaa")
+    recorded.log("aaaa", 1, line("one\ntwo"))
+    recorded.log("aaaa", 2, line("three\n"))
+    first, second, third = durun("logs", "aaaa", "--times").out.splitlines()
+    assert (first[19:], second[19:], third[19:]) == (" dump | one", " dump | two", " copy | three")
+    assert first[:19] == "2026-01-01 00:00:02"
+    assert durun("logs", "aaaa", "copy", "--times").out[19:] == " three\n"
+
+
+def test_a_line_that_never_ended_comes_before_what_the_next_step_wrote(durun, recorded):
+    recorded.failed("aaaa")
+    recorded.log("aaaa", 1, line("no line break"))
+    recorded.log("aaaa", 2, line("copied\n"))
+    assert durun("logs", "aaaa").out == "dump | no line break\ncopy | copied\n"
+
+
+def test_following_loses_nothing_to_a_retry(recorded, home):
+    """The end of an attempt, and one that came and went between two looks, are shown too."""
+    from durun.app import open_app
+    from durun.cli.logs import Reader
+
+    begun = (recorded.created(), session(), started("copy"))
+    recorded("aaaa", *begun)
+    recorded.log("aaaa", 1, line("1 begins\n"))
+
+    def failed(number):
+        return ev.TaskFailed(step="copy", code="exit", reason="exit code 1", exit_code=1, how="ran")
+
+    with open_app(read_only=True) as app:
+        reader = Reader(app, "aaaa", None, None, None)
+
+        def read():
+            return b"".join(record.data for _, records in reader.news() for record in records)
+
+        assert read() == b"1 begins\n"
+        with (home / "runs" / "aaaa" / "attempts" / "1" / "log").open("a") as log:
+            log.write(line("1 ends\n") + "\n")
+        retried = ev.TaskRetried(step="copy", due=0.0)
+        with open_journal(home / "journal.db") as journal:
+            head = journal.head("aaaa")
+            for number in (2, 3):
+                recorded.log("aaaa", number, line(f"{number}\n"))
+                again = [failed(number), retried, started("copy", attempt=number, folder=number)]
+                head = journal.append("aaaa", head, again, 2_000_000_000.0)
+        reader.look()
+        assert read() == b"1 ends\n2\n3\n"
+        assert read() == b""
 
 
 def test_following_goes_on_until_nobody_drives_the_run(durun_process, recorded, home):
@@ -100,3 +181,25 @@ def test_following_goes_on_until_nobody_drives_the_run(durun_process, recorded, 
         assert process.poll() is None
     assert process.communicate()[0] == b""
     assert process.returncode == 0
+
+
+def test_on_a_terminal_following_outlives_a_run_that_nobody_drives(durun_process, recorded, home):
+    recorded.running("aaaa")
+    recorded.log("aaaa", 1, line("one\n"))
+    ours, theirs = pty.openpty()
+    process = durun_process("logs", "aaaa", "-f", stdout=theirs, stderr=subprocess.PIPE)
+    os.close(theirs)
+    said = process.stderr
+    assert said.readline() == b"durun: nobody drives the run any more; what is written comes all the same\n"
+    assert said.readline() == b"  hint: durun resume aaaa elsewhere goes on with it; Ctrl-C ends this\n"
+    with (home / "runs" / "aaaa" / "attempts" / "1" / "log").open("a") as log:
+        log.write(line("two\n") + "\n")
+    shown = b""
+    while b"two" not in shown:
+        shown += os.read(ours, 4096)
+    with open_journal(home / "journal.db") as journal:
+        journal.append("aaaa", journal.head("aaaa"), [session(2), ev.RunEnded(status="failed", exit_code=1)], START)
+    assert process.wait() == 0
+    assert said.read() == b""
+    said.close()
+    os.close(ours)

@@ -49,8 +49,7 @@ def test_the_reasons_of_many_failures_are_counted(durun, recorded):
     fan = ev.TargetsResolved(step="patch", targets=[ev.Target(key, key) for key in keys], tasks=40)
     reasons = ["exit code 7"] * 25 + ["timed out after 30s"] * 8 + [f"odd {number}" for number in range(7)]
     failed = [
-        ev.TaskFailed(step="patch", target=key, code="exit", reason=why)
-        for key, why in zip(keys, reasons, strict=True)
+        ev.TaskFailed(step="patch", target=key, code="exit", reason=why) for key, why in zip(keys, reasons, strict=True)
     ]
     recorded.many({"aaaa": [recorded.created(tasks=1), fan, *failed]})
     assert durun("show", "aaaa").out.splitlines()[-1] == (
