@@ -14,10 +14,7 @@ from daemons.people import Person, people
 from daemons.process import place
 from daemons.web import Authority, Web, web
 from examples.blocks import INCLUDED, ROOT, RUNBOOKS
-from examples.stage import STAGES, Stage
-
-MARK = f"dx{os.getpid()}"
-GROUP, NAMES = f"{MARK}g", (f"{MARK}a", f"{MARK}b")
+from examples.stage import GROUP, NAMES, STAGES, Stage
 
 
 @pytest.fixture(scope="module")

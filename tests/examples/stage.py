@@ -29,6 +29,8 @@ ROOT = Path(__file__).parents[2]
 OUTSIDE = re.compile(r"(?<![\w.})/-])/(?=(?:etc|opt|srv|var)/)")
 STAGES: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("stages.yaml").read_text("utf-8"))
 LIMIT = 50
+GROUP, NAMES = f"dx{os.getpid()}g", (f"dx{os.getpid()}a", f"dx{os.getpid()}b")
+"""The colleagues, and the unix group that both are in: no other process of the tests may make the same."""
 
 _NOTE = """\
 #!/bin/bash

@@ -11,7 +11,7 @@ import pytest
 
 from daemons.people import Person
 from examples.blocks import ALL, RUNBOOKS, Block
-from examples.stage import Stage
+from examples.stage import GROUP, NAMES, Stage
 
 ELSEWHERE = {
     "bash .ci/setup test": "it begins these tests themselves (.ci/run)",
@@ -72,11 +72,10 @@ class Story:
         `again`: somebody else types the same line after that.
         """
         line, shown = self._rest[0] if again else self._rest.pop(0)
-        for word, meant in self.words.items():
-            line = re.sub(rf"(?<![\w/-]){re.escape(word)}(?![\w-])", meant, line)
+        line = self._meant(line)
         ended, said = self._as(by, line) if by else self.stage.shell(line, stdin)
         assert ended == code, f"{line}\nexit {ended}\n{said}"
-        assert shown is None or alike(said) == alike(shown), f"{line} prints\n{said}"
+        assert shown is None or alike(said) == alike(self._meant(shown)), f"{line} prints\n{said}"
         return said
 
     def over(self) -> bool:
@@ -90,6 +89,11 @@ class Story:
 
     def newest(self) -> str:
         return str(self.stage.json("history")[0]["id"])
+
+    def _meant(self, text: str) -> str:
+        for word, meant in self.words.items():
+            text = re.sub(rf"(?<![\w/-]){re.escape(word)}(?![\w-])", meant, text)
+        return text
 
     def _as(self, colleague: Person, line: str) -> tuple[int, str]:
         words = re.sub(r"^(DURUN_HOME=\S+ )?durun ", "", line).split()
@@ -234,11 +238,19 @@ def asks(story: Story, request: pytest.FixtureRequest) -> list[Person]:
     return found
 
 
+@story("$ durun run change-password.yaml", "change-password")
+def waits(story, request):
+    request.getfixturevalue("colleagues")
+    story.stage.write("change-password.yaml", (story.stage.work / "example.yaml").read_text("utf-8"))
+    story.words = {"alice": NAMES[0], "group:dba": f"group:{GROUP}"}
+    story.next(code=5)
+
+
 @story("durun show RUN                                  # what is asked", "change-password")
 def asked(story, request):
     story.words["[STEP]"] = "approved"
     alice, carol = asks(story, request)
-    assert "Rotate the password under CHG1?" in story.next()
+    assert "Rotate the password under CHG0042?" in story.next()
     story.next(by=alice, again=True)
     story.next(by=carol)
     story.run("resume --all", code=5)
