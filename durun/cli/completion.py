@@ -6,8 +6,8 @@ import sys
 from typing import Annotated
 
 from durun.cli.arguments import Argument
-from durun.cli.shells import SHELLS
 from durun.errors import UsageError
+from durun.shells import SHELLS
 
 
 def command(
@@ -17,8 +17,10 @@ def command(
 
     \b
     bash: durun completion bash > ~/.local/share/bash-completion/completions/durun
+          (with the package bash-completion; else in ~/.bashrc: source <(durun completion bash))
     zsh:  durun completion zsh > a folder of $fpath/_durun
     fish: durun completion fish > ~/.config/fish/completions/durun.fish
+    `durun doctor` names the command that does it here.
     """
     if shell not in SHELLS:
         raise UsageError(f"there are no completions for `{shell}`", f"for {', '.join(SHELLS)}")

@@ -12,9 +12,9 @@ from typing import Any
 
 from durun.cli.arguments import Argument, Option, Parameter, option_names, parameters
 from durun.cli.commands import COMMANDS
-from durun.cli.shells import SHELLS
 from durun.language.starters import STARTERS
 from durun.model.status import RUN_STATUSES
+from durun.shells import SHELLS
 
 TABLE = Path(__file__).with_name("completion_table.py")
 _KINDS = {

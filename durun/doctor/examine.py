@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from durun.doctor import clock, installed, processes, secrecy, sharing, state
+from durun.doctor import clock, completions, installed, processes, secrecy, sharing, state
 from durun.doctor.here import Here
 from durun.errors import DurunError, Unsafe
 from durun.model.check import Check
@@ -22,7 +22,7 @@ CHECKS: Mapping[str, Callable[[Here], Check]] = {
     "sessions": processes.sessions,
     "clock": clock.clock,
     "plugins": installed.plugins,
-    "completions": installed.completions,
+    "completions": completions.completions,
 }
 
 

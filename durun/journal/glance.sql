@@ -17,7 +17,7 @@ WHERE run.number = (
 );
 
 -- name: targets
-SELECT DISTINCT target.value ->> 0 FROM run
+SELECT DISTINCT json_extract(target.value, '$[0]') FROM run
 JOIN event ON event.run = run.number AND event.type = 'targets_resolved'
 JOIN json_each(json_extract(event.body, '$.data.targets')) AS target
 WHERE run.number = (

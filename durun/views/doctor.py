@@ -15,7 +15,12 @@ _STATUS, _NAME = 4, 15
 def doctor_text(checks: Sequence[Check], mended: Sequence[str] = (), width: int | None = None) -> str:
     """A line for each check, with its hint below. `mended`: the checks that were not well a moment ago."""
     lines = "".join(_lines(check, check.name in mended) for check in checks).splitlines()
-    return "".join(f"{wrapped(line, width, _STATUS + _NAME + 4)}\n" for line in lines)
+    return "".join(f"{line if _typed(line) else wrapped(line, width, _STATUS + _NAME + 4)}\n" for line in lines)
+
+
+def _typed(line: str) -> bool:
+    """Whether it is a command to be copied, which a line end would break."""
+    return line.lstrip().startswith(("hint: durun ", "hint: mkdir ", "hint: echo ", "hint: chmod "))
 
 
 def _lines(check: Check, mended: bool) -> str:

@@ -8,9 +8,9 @@ import pytest
 from durun.cli import completing, completion_source, completion_table
 from durun.cli.commands import COMMANDS
 from durun.cli.completing import complete
-from durun.cli.shells import SHELLS
 from durun.config import load_config
 from durun.model import event as ev
+from durun.shells import SHELLS
 
 ROOT = Path(__file__).parents[3]
 STALE = "stale: run `python -m durun.cli.completion_source`, then `ruff format durun`"

@@ -87,8 +87,23 @@ def test_completions_are_looked_for_where_the_shell_does(durun, home, tmp_path, 
     monkeypatch.setenv("SHELL", f"/bin/{shell}")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    assert f"durun completion {shell} > {tmp_path}" in durun("doctor").out
+    monkeypatch.setattr("durun.doctor.completions._LOADER", str(tmp_path))
     file = tmp_path / "data" / place
+    assert f"durun completion {shell} > {tmp_path}" in durun("doctor").out
     file.parent.mkdir(parents=True)
-    file.write_text("")
-    assert f"{shell} finds them in {file}" in durun("doctor").out
+    file.write_text("# of an earlier one")
+    out = durun("doctor").out
+    assert f"warn  completions      those of {shell} in {file} are of another durun\n" in out
+    assert f"hint: durun completion {shell} > {file}\n" in out
+    file.write_text(durun("completion", shell).out)
+    assert f"ok    completions      {shell} finds them in {file}\n" in durun("doctor").out
+
+
+def test_bash_without_its_package_for_completions_is_taught_by_its_start_file(durun, home, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("durun.doctor.completions._LOADER", str(tmp_path / "nowhere"))
+    line = "source <(durun completion bash)"
+    assert f"hint: echo '{line}' >> {tmp_path}/.bashrc\n" in durun("doctor").out
+    (tmp_path / ".bashrc").write_text(f"{line}\n")
+    assert f"bash has them by {tmp_path}/.bashrc" in durun("doctor").out

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
 import select
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -64,13 +66,8 @@ def durun_on_path(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(params=SHELLS)
-def shell(request, home, recorded, durun_on_path):
-    argv, setup = SHELLS[request.param]
-    if shutil.which(argv[0]) is None:
-        pytest.skip(f"{argv[0]} is not here")
-    recorded.failed("frozenmoon", runbook="backup", steps=["dump", "copy"])
-    environ = {
+def surroundings(durun_on_path: Path, home: Path) -> dict[str, str]:
+    return {
         "PATH": f"{durun_on_path}:/usr/bin:/bin",
         "PYTHONPATH": str(ROOT),
         "DURUN_HOME": str(home),
@@ -80,7 +77,15 @@ def shell(request, home, recorded, durun_on_path):
         "LINES": "30",
         "LC_ALL": "C.UTF-8",
     }
-    terminal = Terminal(argv, environ)
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request, home, recorded, durun_on_path):
+    argv, setup = SHELLS[request.param]
+    if shutil.which(argv[0]) is None:
+        pytest.skip(f"{argv[0]} is not here")
+    recorded.failed("frozenmoon", runbook="backup", steps=["dump", "copy"])
+    terminal = Terminal(argv, surroundings(durun_on_path, home))
     try:
         terminal.type(f"{setup}; echo re''ady\r")
         terminal.shows("ready")
@@ -106,3 +111,28 @@ def test_runs_are_offered_with_their_names_and_runbooks_beside_them(shell):
     shell.shows(r"frozenmoon\W.*backup, failed")
     shell.type("\x15durun plan runbooks/hel\t")
     shell.shows(r"runbooks/hello\.yaml")
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_the_command_that_the_doctor_names_teaches_a_shell_as_it_starts(name, home, recorded, durun_on_path, tmp_path):
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not here")
+    recorded.failed("frozenmoon", runbook="backup", steps=["dump", "copy"])
+    environ = surroundings(durun_on_path, home) | {"HOME": str(tmp_path), "SHELL": shutil.which(name) or ""}
+    asked = [durun_on_path / "durun", "doctor", "--json"]
+
+    def checked() -> dict[str, str]:
+        found = json.loads(subprocess.run(asked, env=environ, capture_output=True, check=True).stdout)["checks"]
+        return next(check for check in found if check["name"] == "completions")
+
+    assert checked()["message"] == f"{name} has none yet"
+    subprocess.run(["bash", "-c", checked()["hint"]], env=environ, check=True)
+    assert (checked()["status"], checked()["hint"]) == ("ok", "")
+    terminal = Terminal([name], environ)
+    try:
+        terminal.type("echo re''ady\r")
+        terminal.shows("ready")
+        terminal.type("durun show froz\t")
+        terminal.shows("frozenmoon ")
+    finally:
+        terminal.close()
