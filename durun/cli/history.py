@@ -11,7 +11,7 @@ from typing import Annotated
 from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option
 from durun.cli.explain import explain
-from durun.cli.screen import width_of_terminal
+from durun.cli.screen import note, width_of_terminal
 from durun.errors import UsageError
 from durun.journal.api import RunQuery
 from durun.model.status import DRIVEN, NOTABLE, RUN_STATUSES, RunStatus
@@ -53,6 +53,10 @@ def command(
             sys.stdout.write(dump(history_json(runs)))
         elif runs:
             sys.stdout.write(history_text(runs, now, width_of_terminal()))
+        elif for_me:
+            note("nothing waits for you")
+        else:
+            note("no run is like that" if wanted or name or since else "there is no run yet: durun run RUNBOOK")
     return 0
 
 

@@ -12,6 +12,7 @@ from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option, RunArgument, TargetOption
 from durun.cli.chosen import choose_tasks
 from durun.cli.pick import find_run
+from durun.cli.screen import note
 from durun.engine.local.folder import attempt_folder, log_path
 from durun.engine.local.logs import LogRecord, read_log_from
 from durun.errors import UsageError
@@ -66,8 +67,8 @@ def command(
             select.select([], [], [], _POLL)
             reader.look()
         view.close()
-        if not reader.offsets and sys.stdout.isatty() and not as_json:
-            sys.stderr.write("durun: nothing was written\n")
+        if not reader.offsets and not as_json:
+            note("nothing was written")
     return 0
 
 

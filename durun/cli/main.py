@@ -76,6 +76,10 @@ def _help(words: Sequence[str], asked: bool) -> int:
         return _run_command(name, ["--help"] if name in COMMANDS else rest)
     stream = sys.stdout if asked else sys.stderr
     stream.write(overview(name if family(name) else ""))
+    if not words and not asked:
+        from durun.cli.unfinished import unfinished
+
+        stream.write(unfinished())
     stream.flush()
     return 0 if asked else UsageError.exit_code
 

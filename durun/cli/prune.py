@@ -13,6 +13,7 @@ from durun.audit.pruning import forget_left_over, prunable, prune
 from durun.cli.arguments import JsonOption, Option, QuietOption
 from durun.cli.export import write_bundle
 from durun.cli.history import parse_since
+from durun.cli.screen import note
 from durun.engine.local.signing import Signing
 from durun.errors import Busy, StorageFailed, UsageError
 from durun.model.clock import to_iso
@@ -51,6 +52,8 @@ def command(
                 sys.stdout.write(pruned_text(pruned[-1]))
     if as_json:
         sys.stdout.write(dump({"schema": SCHEMA, "pruned": pruned}))
+    elif not pruned and not quiet:
+        note("no run that is over is that old")
     return 0
 
 

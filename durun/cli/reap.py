@@ -8,7 +8,7 @@ from durun.app import App, open_app
 from durun.cli.arguments import JsonOption
 from durun.cli.drive import choose_view, drive
 from durun.cli.exit_codes import worst
-from durun.cli.screen import show_error
+from durun.cli.screen import note, show_error
 from durun.config import whoami
 from durun.engine.api import ReapRequest
 from durun.errors import Busy, DurunError
@@ -30,6 +30,8 @@ def command(as_json: JsonOption = False) -> int:
                 codes.append(show_error(error, as_json))
             if codes[-1] in (130, 143):
                 break
+    if not codes and not as_json:
+        note("no privilege of your runs is open")
     return worst(codes)
 
 

@@ -12,7 +12,7 @@ from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option
 from durun.cli.history import list_runs, parse_since
 from durun.cli.pick import find_run
-from durun.cli.screen import cannot_write
+from durun.cli.screen import cannot_write, note
 from durun.errors import UsageError
 
 
@@ -29,13 +29,17 @@ def command(
         if run is not None or output is not None or (as_csv and as_json):
             raise UsageError("--controls is over many runs, in one format", "durun report --controls --since 90d --csv")
         with open_app(read_only=True) as app:
-            sys.stdout.write(_controls(app, since, as_csv, as_json))
+            text = _controls(app, since, as_csv, as_json)
+        sys.stdout.write(text)
+        if not text:
+            note("no run is evidence for a control: a runbook names them under `controls`")
         return 0
     if run is None or output is None or as_csv or as_json or since is not None:
         raise UsageError("a report is of one run, and written to a file", "durun report RUN -o report.html")
     with open_app(read_only=True) as app:
         text = _page(app, find_run(app, run))
     _write(Path(output), text)
+    note(f"{output} is written")
     return 0
 
 

@@ -10,7 +10,7 @@ from durun.cli.arguments import Argument, JsonOption, Option, ParkOption, QuietO
 from durun.cli.drive import choose_view, drive
 from durun.cli.exit_codes import worst
 from durun.cli.pick import find_run, find_unfinished
-from durun.cli.screen import show_error
+from durun.cli.screen import note, show_error
 from durun.cli.sources import differing_now, file_of, open_source
 from durun.config import whoami
 from durun.engine.api import ResumeRequest, Source
@@ -106,6 +106,8 @@ def _resume_all(app: App, failed: bool, accepted: tuple[str, ...], park: bool, a
             codes.append(show_error(error, as_json))
         if codes[-1] in (130, 143):
             break
+    if not codes and not (as_json or quiet):
+        note("nothing is to be resumed")
     return worst(codes)
 
 

@@ -25,6 +25,12 @@ def width_of_terminal() -> int | None:
     return max(40, get_terminal_size().columns)
 
 
+def note(text: str) -> None:
+    """Tell whoever sits at a terminal why there is nothing to see; a script is told nothing."""
+    if sys.stdout.isatty():
+        _write(f"durun: {text}\n")
+
+
 def wants_json(arguments: Sequence[str]) -> bool:
     """Whether `--json` was given, known before the arguments are parsed, for errors in the arguments themselves."""
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 
 import pytest
 
@@ -132,3 +134,47 @@ def test_a_file_for_which_there_is_no_folder(durun, recorded, tmp_path, command)
 def test_the_overview_fits_a_terminal_and_ends_with_where_to_begin(durun):
     assert max(map(len, overview().splitlines())) <= 80
     assert "New here? `durun new first`" in durun().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("history", "there is no run yet: durun run RUNBOOK"),
+        ("history --status failed", "no run is like that"),
+        ("history --for-me", "nothing waits for you"),
+        ("resume --all", "nothing is to be resumed"),
+        ("reap", "no privilege of your runs is open"),
+        ("prune --older-than 90d", "no run that is over is that old"),
+        ("report --controls", "no run is evidence for a control: a runbook names them under `controls`"),
+    ],
+)
+def test_who_sits_at_a_terminal_is_told_why_there_is_nothing_to_see(durun, durun_process, words, told):
+    master, slave = os.openpty()
+    process = durun_process(*words.split(), stdout=slave, stderr=subprocess.PIPE)
+    assert process.communicate()[1].decode() == f"durun: {told}\n"
+    assert process.returncode == 0
+    os.close(slave)
+    os.close(master)
+    assert durun(*words.split()) == (0, "", "")  # cron is told nothing
+
+
+def test_without_a_command_what_is_unfinished_is_told_with_what_to_type(durun, recorded, home):
+    assert "Unfinished" not in durun().err
+    assert not home.exists()
+    recorded.failed("aaaa")
+    assert "Unfinished" not in durun().err
+    recorded.in_doubt("bbbb", runbook="rotate-keys")
+    recorded.running("cccc")
+    told = durun()
+    assert (told.code, told.out) == (2, "")
+    assert told.err.endswith(
+        "\n\nUnfinished:\n"
+        "  cccc  backup       interrupted  durun resume cccc\n"
+        "  bbbb  rotate-keys  in doubt     durun show bbbb\n"
+    )
+    assert "Unfinished" not in durun("--help").out
+    for run in ("dddd", "eeee"):
+        recorded.running(run)
+    assert durun().err.endswith("  …            durun history\n")
+    (home / "journal.db").write_bytes(b"ruined" * 1000)
+    assert durun().err.endswith(" and go on.\n")
