@@ -23,6 +23,7 @@ def test_every_runbook_has_a_stage():
 @pytest.mark.parametrize("name", STAGES)
 def test_it_runs(name, stage, request):
     play(stage, STAGES[name], request)
+    assert done(stage, STAGES[name]) == expected(STAGES[name]), stage.called()
 
 
 @pytest.mark.parametrize("name", [name for name, given in STAGES.items() if given.get("calls")])
@@ -30,14 +31,16 @@ def test_it_is_killed_in_the_middle_and_does_nothing_twice(name, stage, request)
     stage.kill_at((sum(STAGES[name]["calls"].values()) + 1) // 2)
     play(stage, STAGES[name], request)
     assert stage.killed
+    assert done(stage, STAGES[name]) == expected(STAGES[name]), stage.called()
 
 
 @pytest.mark.parametrize("name", [name for name, given in STAGES.items() if "lost" in given])
 def test_it_is_killed_with_its_step_and_goes_on_as_the_cookbook_says(name, stage, request):
-    lost = STAGES[name]["lost"]
+    lost = {**STAGES[name], **STAGES[name]["lost"]}
     stage.kill_at(lost["at"], everything=True)
-    play(stage, {**STAGES[name], **lost}, request)
+    play(stage, lost, request)
     assert stage.killed
+    assert done(stage, lost) == expected(lost), stage.called()
 
 
 def play(stage: Stage, given: dict[str, Any], request: pytest.FixtureRequest) -> None:
@@ -50,12 +53,18 @@ def play(stage: Stage, given: dict[str, Any], request: pytest.FixtureRequest) ->
         assert code == entry.get("exit", 0), said
         for part in entry.get("says", ()):
             assert part in said
+
+
+def done(stage: Stage, given: dict[str, Any]) -> tuple[dict[str, int], dict[str, str]]:
+    """How often each stand-in was called, and what the files hold."""
     calls = stage.calls()
     for name in given.get("asks", ()) if stage.killed else ():
         calls[name] = min(calls[name], given["calls"][name])
-    assert dict(calls) == given.get("calls", {}), stage.called()
-    for file, text in given.get("has", {}).items():
-        assert (stage.place / file).read_text("utf-8").strip() == text
+    return dict(calls), {file: (stage.place / file).read_text("utf-8").strip() for file in given.get("has", {})}
+
+
+def expected(given: dict[str, Any]) -> tuple[dict[str, int], dict[str, str]]:
+    return given.get("calls", {}), given.get("has", {})
 
 
 def typed(stage: Stage, entry: dict[str, Any], request: pytest.FixtureRequest) -> tuple[int, str]:
