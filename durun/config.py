@@ -26,6 +26,14 @@ class Config(NamedTuple):
         return self.home / "journal.db"
 
     @property
+    def is_anothers(self) -> bool:
+        """Whether the state directory is another user's."""
+        try:
+            return self.home.stat().st_uid != os.geteuid()
+        except OSError:
+            return False
+
+    @property
     def errors_folder(self) -> Path:
         """Where the details of an internal error are written."""
         return self.home / "errors"

@@ -41,7 +41,7 @@ def say_elsewhere(home: Path, run: str, step: str | None, target: str | None, wo
 
     if word.files:
         raise UsageError("files can't be attached to another user's run", "give them to the owner of the run")
-    found = _of_run(home, run)
+    found = asked_in(home, run)
     run_id = found[0].state.record.id
     key, waiting = find_question({one.key: one.state.tasks[one.key] for one in found}, word.verdict, step, target)
     state = next(one.state for one in found if one.key == key)
@@ -74,8 +74,8 @@ def say_elsewhere(home: Path, run: str, step: str | None, target: str | None, wo
     return 0
 
 
-def _of_run(home: Path, run: str) -> list[Described]:
-    """What is asked in the run that is meant. Raises NoSuchRun, UsageError."""
+def asked_in(home: Path, run: str) -> list[Described]:
+    """What is asked in the run that is meant: its id, or the beginning of it. Raises NoSuchRun, UsageError, Unsafe."""
     from durun.engine.local.asked_of_others import understood
 
     asked = published(home)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from durun.app import App
 from durun.cli.last_words import last_words
 from durun.config import answers_to, whoami
 from durun.model.people import Claim, conclusion, person, rule
 from durun.model.status import RunStatus
 from durun.model.task import RunRecord, TaskKey, Waiting
+from durun.model.values import Json
 from durun.views.why import Tasks, Why, explaining, why_of
 
 
@@ -20,12 +23,16 @@ def explain(app: App, record: RunRecord, status: RunStatus, notable: Tasks, show
 
 def _yours(app: App, run_id: str, tasks: Tasks) -> list[TaskKey]:
     """Those of the tasks that wait for people, and about which the caller's word would count now."""
+    return theirs(tasks, lambda: app.created(run_id).by, app.clock.now())
+
+
+def theirs(tasks: Tasks, requester: Callable[[], Mapping[str, Json]], now: float) -> list[TaskKey]:
+    """Of the tasks that wait for people, those about which the caller's word would count at this time."""
     asked = [(key, task.waiting) for key, task in tasks if task.waiting is not None and task.waiting.asked is not None]
-    return [key for key, waiting in asked if _may_say(app, run_id, waiting)]
+    return [key for key, waiting in asked if _may_say(waiting, requester, now)]
 
 
-def _may_say(app: App, run_id: str, waiting: Waiting) -> bool:
-    now = app.clock.now()
+def _may_say(waiting: Waiting, requester: Callable[[], Mapping[str, Json]], now: float) -> bool:
     if conclusion(waiting, now) is not None:
         return False
     if waiting.kind == "manual":
@@ -33,4 +40,4 @@ def _may_say(app: App, run_id: str, waiting: Waiting) -> bool:
     by = whoami()
     names = answers_to(person(by), waiting.asked["approvers"])
     claim = Claim("approve", by, names, waiting.asked["nonce"], waiting.asked["digest"])
-    return not rule(waiting, claim, app.created(run_id).by, now).why
+    return not rule(waiting, claim, requester(), now).why

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option
@@ -23,6 +23,16 @@ ASKING: tuple[RunStatus, ...] = ("waiting", "in_doubt")
 """Runs that somebody may have to do something about before they go on."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+class Chosen(NamedTuple):
+    """Which runs are asked for. No statuses: all."""
+
+    statuses: list[RunStatus]
+    runbook: str | None
+    since: float | None
+    limit: int | None
+    for_me: bool
 
 
 def command(
@@ -45,10 +55,9 @@ def command(
         now = app.clock.now()
         wanted = [_status(word) for words in status or () for word in words.split(",")]
         begun = None if since is None else parse_since(since, now)
-        if for_me:
-            runs = _for_me(app, wanted, name, begun)[: limit or None]
-        else:
-            runs = explained(app, list_runs(app, wanted, name, begun, limit or None))
+        chosen = Chosen(wanted, name, begun, limit or None, for_me)
+        elsewhere = _elsewhere(app, chosen) if app.config.is_anothers else None
+        runs = _choose(app, chosen) if elsewhere is None else elsewhere
         if as_json:
             sys.stdout.write(dump(history_json(runs)))
         elif runs:
@@ -60,11 +69,33 @@ def command(
     return 0
 
 
-def _for_me(app: App, statuses: list[RunStatus], runbook: str | None, since: float | None) -> list[Listed]:
-    """Those that wait for the caller: a doubt is for whoever can read the journal to end."""
+def _choose(app: App, chosen: Chosen) -> list[Listed]:
+    statuses, runbook, since, limit, for_me = chosen
+    if not for_me:
+        return explained(app, list_runs(app, statuses, runbook, since, limit))
     asking = [status for status in ASKING if not statuses or status in statuses]
     runs = explained(app, list_runs(app, asking, runbook, since, None)) if asking else []
-    return [run for run in runs if run.why.yours or run.status == "in_doubt"]
+    # A doubt is for whoever can read the journal to end.
+    return [run for run in runs if run.why.yours or run.status == "in_doubt"][:limit]
+
+
+def _elsewhere(app: App, chosen: Chosen) -> list[Listed] | None:
+    """Of another user's runs those that ask something of others; None where the state directory is not shared."""
+    from durun.cli.looking_elsewhere import list_elsewhere
+
+    runs = list_elsewhere(app)
+    statuses, runbook, since, limit, for_me = chosen
+    return (
+        runs
+        and [
+            run
+            for run in runs
+            if (not statuses or run.status in statuses)
+            and runbook in (None, run.record.runbook)
+            and (since is None or run.record.created_at >= since)
+            and (run.why.yours or not for_me)
+        ][:limit]
+    )
 
 
 def explained(app: App, runs: Sequence[tuple[RunRecord, RunStatus]]) -> list[Listed]:

@@ -27,6 +27,8 @@ def command(
 ) -> int:
     """Show one run: steps, targets, attempts, outputs, what it waits for and why."""
     with open_app(read_only=True) as app:
+        if app.config.is_anothers and _elsewhere(app, run, as_json):
+            return 0
         run_id = find_run(app, run)
         if events:
             _show_events(app, run_id, step, target, as_json)
@@ -49,6 +51,12 @@ def command(
             sys.stdout.write(attempts_text(tasks))
         sys.stdout.write("".join(f"{line}\n" for line in untold(notices)))
     return 0
+
+
+def _elsewhere(app: App, run: str, as_json: bool) -> bool:
+    from durun.cli.looking_elsewhere import show_elsewhere
+
+    return show_elsewhere(app, run, as_json)
 
 
 def _show_events(app: App, run_id: str, step: str | None, target: str | None, as_json: bool) -> None:

@@ -90,7 +90,9 @@ def _row(run: Listed, now: float, when: When) -> tuple[str, ...]:
 
 
 def _tasks(record: RunRecord) -> str:
-    """`10/12`, and what is wrong: `10/12, 1 failed`."""
+    """`10/12`, and what is wrong: `10/12, 1 failed`; nothing where nothing is known of them."""
+    if not record.total:
+        return ""
     counts = all_counts(record)
     done = counts["succeeded"] + counts["skipped"] + counts["rolled_back"]
     bad = "".join(f", {counts[status]} {spoken(status)}" for status in ("failed", "in_doubt") if counts[status])

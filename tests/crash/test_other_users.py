@@ -121,6 +121,27 @@ def test_another_user_approves_and_the_owner_s_cron_goes_on(world: World, runs: 
     assert kept.stat().st_uid == world.carol.uid
 
 
+def test_they_find_what_waits_for_them_and_see_what_it_is(world: World, runs: Runs) -> None:
+    assert world.carol.durun(runs.home, "history").stdout == ""
+    run = runs.start()
+    for person, theirs in ((world.carol, True), (world.mallory, False)):
+        (listed,) = json.loads(person.durun(runs.home, "history", "--json").stdout)
+        assert (listed["id"], listed["status"], listed["runbook"]) == (run, "waiting", "careful")
+        assert [task["for_you"] for task in listed["because"]] == [theirs]
+        assert (person.durun(runs.home, "history", "--for-me").stdout != "") is theirs
+    assert "for approval by" in world.carol.durun(runs.home, "history").stdout
+    for name in (run, run[:6], "@last"):
+        shown = world.carol.durun(runs.home, "show", name).stdout
+        assert "Shall it be done?" in shown
+        assert "what is to run:\n  act: run" in shown
+        assert f"next: durun approve {run} approved --set ticket=…\n" in shown
+    assert json.loads(world.carol.durun(runs.home, "show", run, "--json").stdout)["why"].endswith("(you may)")
+    assert world.carol.durun(runs.home, "history", "--status", "failed").stdout == ""
+    assert world.carol.durun(runs.home, "show", "nothing").returncode == 2
+    assert list((runs.home / "approvals").iterdir()) == []
+    assert world.carol.durun(runs.home, "logs", run).returncode == 13
+
+
 def test_a_secret_of_the_run_in_what_they_say_is_not_recorded(world: World, runs: Runs) -> None:
     key = runs.owner.home / "pager.key"
     key.write_text("a-key-for-the-pager\n")
