@@ -23,10 +23,11 @@ from durun.language.inputs import missing_inputs
 from durun.model.runbook import Runbook
 from durun.model.status import FINAL
 from durun.secrets.providers import Resolver
+from durun.views.foreseen import Foresight
 from durun.views.json import dump
-from durun.views.plan import Foresight, Subject, open_tasks, plan_json, plan_text
+from durun.views.plan import Subject, open_tasks, plan_json, plan_text
 from durun.views.summary import next_commands
-from durun.views.text import counted, spoken, value_text
+from durun.views.text import spoken, value_text
 
 _CUT = 60
 
@@ -66,13 +67,16 @@ def _of_runbook(app: App, file: str, pairs: list[str], inputs_file: str | None) 
         holder = app.journal.group_holder(group)
         against += [f"run {holder.id} ({spoken(holder.status)}) holds the group `{group}`"] if holder else []
     given = "".join(f" -i {quote(pair)}" for pair in pairs) + (f" --inputs {quote(inputs_file)}" if inputs_file else "")
+    secret = [name for name, one in runbook.inputs.items() if one.secret and one.required]
     facts = [
         ("runbook", f"{runbook.name} ({source.file})"),
         ("about", runbook.description),
         ("inputs", _shown(inputs)),
-        ("would do", counted(open_tasks(seen), "task") + "; nothing was run"),
+        ("asks for", f"{', '.join(secret)}, without echo" if secret else ""),
+        ("would do", open_tasks(seen) + "; nothing was run"),
     ]
     told = {"runbook": runbook.name, "file": source.file, "run": None, "status": None, "inputs": dict(inputs)}
+    given += "".join(f" -i {name}=…" for name in lacking)
     return Subject(facts, against, [f"durun run {quote(file)}{given}"], told), seen
 
 
@@ -93,7 +97,7 @@ def _of_run(app: App, run_id: str) -> tuple[Subject, Foresight]:
         ("status", f"{spoken(status)}; {what}"),
         ("why", record.reason),
         ("inputs", _shown(created.inputs)),
-        ("left to do", counted(open_tasks(seen), "task") + "; nothing was run"),
+        ("left to do", open_tasks(seen) + "; nothing was run"),
     ]
     told = {"runbook": record.runbook, "file": created.file, "run": run_id, "status": status, "inputs": created.inputs}
     return Subject(facts, [] if over else _refusals(runbook), next_, told), seen

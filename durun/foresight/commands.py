@@ -9,7 +9,7 @@ from shutil import which
 
 from durun.language.frames import Frame, Frames
 from durun.model.runbook import Call, Runbook, Step, TargetsRun
-from durun.views.plan import Missing
+from durun.views.foreseen import Missing
 
 
 def missing_commands(runbook: Runbook, steps: Iterable[str], place: str, path: str) -> list[Missing]:

@@ -21,8 +21,10 @@ from durun.model.state import RunState
 from durun.model.values import Json
 from durun.secrets.api import Keyring
 from durun.secrets.providers import Resolver
-from durun.views.plan import Fan, Foresight
+from durun.views.doing import briefly
+from durun.views.foreseen import Fan, Foresight
 from durun.views.text import duration
+from durun.views.waits import held_text
 
 
 class Surroundings(NamedTuple):
@@ -55,7 +57,19 @@ def of_run(runbook: Runbook, state: RunState, driven: bool, around: Surroundings
     listed |= {step: Listed(found.index) for (step, _), found in state.resolved.items() if step in plan.nodes}
     known = {name: entry.keys for name, entry in listed.items() if entry.keys is not None}
     facts = Facts(state, known, conditions(runbook, plan, scope), driven, now, failed)
-    return _told(runbook, plan, tuple(forecast(plan, facts)), listed, scope, around)
+    seen = _told(runbook, plan, tuple(forecast(plan, facts)), listed, scope, around)
+    return seen._replace(waits=_waits(plan, state, now))
+
+
+def _waits(plan: Plan, state: RunState, now: float) -> dict[tuple[str, str | None], str]:
+    """What tasks wait for; the task that stands for a fan-out says it of the steps in it."""
+    waits: dict[tuple[str, str | None], str] = {}
+    for key, task in state.tasks.items():
+        if task.status == "waiting":
+            text = held_text(task, plan.node(key.step), task.changed_at, now)
+            steps = plan.leaves(key.step) if plan.stands_in(key) else (key.step,)
+            waits |= {(step, key.target): text for step in steps}
+    return waits
 
 
 def _told(
@@ -83,6 +97,8 @@ def _told(
         lasting=[step.id for step in runbook.every_step() if step.id in ahead and _lasts(step, plan)],
         privileges=[*(_all(one.privileges for one in runbook.all_requires) if ahead else ()), *_granted(plan, ahead)],
         groups=_all(one.groups for one in runbook.all_requires) if ahead else (),
+        does={step.id: briefly(step) for step in runbook.every_step() if step.id in ahead},
+        finals=frozenset(plan.all_leaves(plan.finals)),
     )
 
 

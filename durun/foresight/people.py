@@ -8,9 +8,10 @@ from typing import Any
 from durun.errors import DurunError
 from durun.language.expressions import render
 from durun.language.frames import Frames
-from durun.model.runbook import Runbook, Template
+from durun.model.runbook import Runbook
 from durun.model.values import Value
-from durun.views.plan import Asked
+from durun.views.doing import as_written
+from durun.views.foreseen import Asked
 
 
 def asked_of_people(runbook: Runbook, steps: Iterable[str], scope: Mapping[str, Any]) -> list[Asked]:
@@ -23,7 +24,9 @@ def asked_of_people(runbook: Runbook, steps: Iterable[str], scope: Mapping[str, 
         spec, known = step.call.action.spec, frames.of[step.id].foreseen(scope)
         text = _told(spec.get("message", spec.get("instructions", "")), known)
         who = [_told(name, known) for name in spec.get("approvers", ())] if _listed(spec) else []
-        found.append(Asked(step.id, step.call.action.kind, text, tuple(who)))
+        needed, within = spec.get("min_approvals", 1), _told(spec.get("timeout") or "", known)
+        needed = needed if isinstance(needed, int) else 1
+        found.append(Asked(step.id, step.call.action.kind, text, tuple(who), needed, within))
     return found
 
 
@@ -36,5 +39,4 @@ def _told(value: Value, scope: Mapping[str, Any]) -> str:
     try:
         return str(render(value, scope))
     except DurunError:
-        parts = value.parts if isinstance(value, Template) else ()
-        return "".join(part if isinstance(part, str) else f"${{{{ {part.source} }}}}" for part in parts)
+        return as_written(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from durun.model.runbook import Runbook
 
 if TYPE_CHECKING:
-    from durun.views.plan import Used
+    from durun.views.foreseen import Used
 
 
 def used_plugins(runbook: Runbook, steps: Iterable[str]) -> list[Used]:
@@ -17,7 +17,7 @@ def used_plugins(runbook: Runbook, steps: Iterable[str]) -> list[Used]:
         return []
     from durun.model.plugin import plugin_of, uses_of  # few runbooks use plugins
     from durun.plugins.installed import ACTIONS, installed
-    from durun.views.plan import Used
+    from durun.views.foreseen import Used
 
     by_name: dict[str, list[str]] = {}
     chosen = set(steps)

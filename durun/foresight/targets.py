@@ -48,6 +48,8 @@ def _listed(step: str, fan_out: FanOut, frame: Frame, scope: Mapping[str, Any], 
     written = source.value if isinstance(source, TargetsValue) else _written(source)
     if later := _later(written, None if frame.outer is None else scope["inputs"]):
         return Listed(None, f"its targets depend on {later}")
+    if missing := _not_given(written, scope["inputs"]):
+        return Listed(None, f"input `{missing}` is not given")
     try:
         values = listed(source, scope, lambda name: _read(place, name))
         targets = as_targets(values, fan_out.target_key, step, lambda value, more: render(value, {**scope, **more}))
@@ -65,6 +67,12 @@ def _later(value: Value, inputs: Mapping[str, Json] | None) -> str:
     paths = sorted({reference.path[:2] for one in expressions_in(value) for reference in references(one)})
     late = (path for path in paths if path[0] not in ("inputs", "env") or _is_late(path, inputs))
     return next((".".join(map(str, path)) for path in late), "")
+
+
+def _not_given(value: Value, inputs: Mapping[str, Json]) -> str:
+    """The first input that it names and that is not there."""
+    paths = (reference.path for one in expressions_in(value) for reference in references(one) if not reference.optional)
+    return next((str(path[1]) for path in paths if path[0] == "inputs" and path[1:] and path[1] not in inputs), "")
 
 
 def _is_late(path: Sequence[PathPart], inputs: Mapping[str, Json] | None) -> bool:

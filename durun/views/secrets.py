@@ -54,10 +54,12 @@ def check_text(keyring: KeyringFound | None, checked: Sequence[Checked]) -> str:
     names = max((width_of(entry.name) for entry in checked), default=0)
     providers = max((width_of(entry.provider) for entry in checked), default=0)
     lines = [_keyring_line(keyring)] if keyring is not None else []
+    hints: set[str] = set()
     for entry in checked:
         said = {"ok": f"ok {entry.why}".rstrip(), "later": f"later: {entry.why}"}.get(entry.verdict, entry.why)
         lines.append(f"{pad(entry.name, names)}  {pad(entry.provider, providers)}  {one_line(said)}\n")
-        if entry.hint:
+        if entry.hint and entry.hint not in hints:
+            hints.add(entry.hint)
             lines.append(f"{'':{names + providers + 4}}hint: {one_line(entry.hint)}\n")
     return "".join(lines)
 

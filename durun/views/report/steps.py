@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from durun.model.clock import to_iso
-from durun.model.runbook import Action, Expression, Runbook, Step, Template
+from durun.model.runbook import Runbook, Step
 from durun.model.state import RunState
 from durun.model.status import TASK_STATUSES, WORST_FIRST
 from durun.model.task import TaskKey, TaskState
+from durun.views.doing import does
 from durun.views.text import counted, counts_text, duration, one_line, spoken
 
 MOST_BAD, MOST_GOOD = 200, 2000
 """How many targets of a step are listed that need a look, and that do not."""
 _BAD = frozenset({"in_doubt", "failed", "cancelled"})
-_LONG = 2000
 
 Tasks = Sequence[tuple[TaskKey, TaskState]]
 
@@ -154,52 +154,3 @@ def _row(key: TaskKey, task: TaskState, now: float) -> TaskRow:
         took=took,
         why="" if task.status == "succeeded" and not task.reason else one_line(task.reason),
     )
-
-
-def does(step: Step) -> str:
-    """What a step does, as the runbook says it; what is an expression stays one."""
-    if step.poll is not None:
-        until = "" if step.poll.until is None else f" until {step.poll.until.source}"
-        return _cut(f"wait{until}: {_of_action(step.poll.call.action)}")
-    return "" if step.call is None else _of_action(step.call.action)
-
-
-def _of_action(action: Action) -> str:
-    spec = action.spec
-    match action.kind:
-        case "run" if isinstance(spec, str):
-            text = spec.strip()
-        case "run":
-            text = " ".join(map(_written, spec))
-        case "http":
-            text = f"{spec.get('method', 'GET')} {_written(spec.get('url', ''))}"
-        case "uses":
-            text = f"uses {spec['uses']}"
-        case "collect":
-            globs = spec["files"]
-            text = f"files {' '.join(map(_written, globs)) if isinstance(globs, list | tuple) else _written(globs)}"
-        case "approval":
-            text = f"approval: {_written(spec.get('message', ''))}"
-        case "manual":
-            text = f"by hand: {_written(spec.get('instructions', ''))}"
-        case "assert":
-            text = f"assert {_written(spec['that'])}"
-        case "wait":
-            text = f"wait {_written(spec.get('until', '') if isinstance(spec, dict) else spec)}"
-        case kind:
-            text = f"{kind}: {', '.join(map(str, spec))}" if isinstance(spec, dict) else kind
-    return _cut(text)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
-
-
-def _written(value: object) -> str:
-    """A value with its expressions as they are written."""
-    match value:
-        case Expression():
-            return value.source
-        case Template():
-            return "".join(part if isinstance(part, str) else f"${{{{ {part.source} }}}}" for part in value.parts)
-    return str(value)

@@ -58,8 +58,8 @@ def test_ten_thousand_targets_are_a_few_lines(durun, patching):
     assert "    done              apply  3000 targets" in lines
     assert "    failed            apply  host-03000  no 3000" in lines
     assert "    failed            apply  35 targets for other reasons" in lines
-    assert "    will run          apply  6960 targets" in lines
-    assert "    will run          look   9960 targets" in lines
+    assert "    will run          apply  6960 targets  true" in lines
+    assert "    will run          look   9960 targets  true" in lines
     assert "    blocked           look   40 targets  apply has failed for it" in lines
     told = json.loads(durun("plan", "aaaa", "--json").out)
     assert len(told["tasks"]) == 20_001
@@ -98,3 +98,77 @@ def test_a_fan_out_that_was_skipped_is_done_without_targets(durun, recorded):
         "  a: 0 targets, one after the other, stops at the first failure\n    done              a  no targets\n" in out
     )
     assert "will run          b" in out
+
+
+AHEAD = """\
+durun: 1
+name: rotate-everything-there-is
+description: Give every service of an inventory a new key and certificate, and reload it.
+inputs:
+  services: {type: array, required: true}
+  role: {type: string, required: true}
+  pin: {type: string, required: true, secret: true}
+secrets:
+  admin_password: {env: NOT_SET}
+  other_password: {env: NOT_SET_EITHER}
+requires: {commands: [no-such-command]}
+steps:
+  - id: first_of_all
+    run: |
+      # what is done first
+      echo "${TARGET:-a rather long line of a script that is cut somewhere near the end of it}"
+      echo more
+    env: {A: "${{ secrets.admin_password }}", B: "${{ secrets.other_password }}"}
+  - id: approved
+    approval: {message: "Rotate?", approvers: [ann, bob, cy], min_approvals: 2, timeout: 24h}
+  - id: each_of_them
+    targets: ${{ inputs.services }}
+    run: [psql, -c, "alter role ${{ inputs.role }}"]
+  - id: by_hand
+    manual: {instructions: "Turn the key.", timeout: 2h}
+finally:
+  - id: tell
+    run: logger done
+"""
+
+
+@pytest.fixture
+def ahead(tmp_path):
+    path = tmp_path / "ahead.yaml"
+    path.write_text(AHEAD)
+    return path
+
+
+def test_what_is_not_given_is_told_once_and_can_be_typed(durun, ahead):
+    out = durun("plan", str(ahead)).out
+    assert "asks for   pin, without echo\nwould do   at least 5 tasks" in out
+    assert "each_of_them: targets unknown: input `services` is not given" in out
+    assert out.count("hint: set it where durun is started") == 1
+    assert out.endswith(
+        "in the way:\n  input `services` is not given\n  input `role` is not given\n"
+        "  secret `admin_password` can't be had\n  secret `other_password` can't be had\n"
+        "  command `no-such-command` is not on this machine\n"
+        f"\n  next: durun run {ahead} -i services=… -i role=…\n"
+    )
+
+
+def test_what_each_step_does_whom_it_asks_and_what_comes_last(durun, ahead):
+    lines = durun("plan", str(ahead), "-i", 'services=["web-1", "web-2"]').out.splitlines()
+    assert any(line.startswith("  will run          first_of_all    echo ") and line.endswith("…") for line in lines)
+    assert "    will run          each_of_them  2 targets  psql -c alter role ${{ inputs.role }}" in lines
+    assert lines[lines.index("  finally:") + 1] == "    will run          tell          logger done"
+    assert "  approved: approval of 2 of ann, bob, cy, within 24h: Rotate?" in lines
+    assert "  by_hand: to be done by hand, within 2h: Turn the key." in lines
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_it_fits_into_the_terminal(durun, ahead, monkeypatch, width):
+    monkeypatch.setattr("durun.cli.plan.width_of_terminal", lambda: width)
+    services = json.dumps([f"web-{number}" for number in range(10_000)])
+    (ahead.parent / "inputs.json").write_text(f'{{"services": {services}, "role": "app"}}')
+    ran = durun("plan", str(ahead), "--inputs", str(ahead.parent / "inputs.json"))
+    assert ran.code == 0, ran
+    lines = ran.out.splitlines()
+    assert [line for line in lines if len(line) > width and "durun run" not in line and str(ahead) not in line] == []
+    assert len(lines) < 60
+    assert any(line.startswith("    will run") and "each_of_them" in line for line in lines)
