@@ -10,6 +10,7 @@ from durun.app import open_app
 from durun.cli.arguments import JsonOption, Option, RunbookOrRun
 from durun.cli.layout import lay_out
 from durun.cli.pick import find_run
+from durun.cli.screen import width_of_terminal
 from durun.cli.sources import given_so_far, is_file, open_source
 from durun.engine.requests import stored_runbook
 from durun.errors import UsageError
@@ -34,7 +35,10 @@ def command(
     if as_json:
         sys.stdout.write(dump(graph_json(graph)))
         return 0
-    drawn = graph_text(graph) if form == "text" else graph_mermaid(graph) if form == "mermaid" else graph_dot(graph)
+    if form == "text":
+        sys.stdout.write(graph_text(graph, width_of_terminal()))
+        return 0
+    drawn = graph_mermaid(graph) if form == "mermaid" else graph_dot(graph)
     sys.stdout.write(lay_out(drawn) if form == "svg" else drawn)
     return 0
 

@@ -12,7 +12,7 @@ from durun.model.status import TaskStatus
 from durun.model.values import Json
 from durun.views.json import SCHEMA
 from durun.views.tally import MARKS, StepTally, Tally
-from durun.views.text import counted, counts_text, one_line, pad, width_of
+from durun.views.text import counted, counts_text, one_line, pad, spoken, width_of, wrapped
 
 COLOURS: Mapping[TaskStatus, tuple[str, str]] = {
     "succeeded": ("#d7f0d7", "#2e7d32"),
@@ -49,9 +49,12 @@ class Graph(NamedTuple):
             notes.append(counted(self.targets[name], "target") if name in self.targets else "per target")
         if step.condition is not None:
             notes.append(f"if {one_line(step.condition.source)}")
-        if self.tally is not None and node.leaf and node.fan is not None:
-            counts = self.tally[name].counts
-            notes.append(counts_text((status, counts[status]) for status in MARKS if counts[status]))
+        if self.tally is not None and node.leaf:
+            counts, standing = self.tally[name].counts, self.tally[name].standing
+            if node.fan is not None:
+                notes.append(counts_text((status, counts[status]) for status in MARKS if counts[status]))
+            elif standing not in ("succeeded", "pending"):
+                notes.append(spoken(standing))
         return [note for note in notes if note]
 
 
@@ -69,13 +72,15 @@ def graph_of(runbook: Runbook, plan: Plan, state: RunState | None) -> Graph:
     return Graph(runbook, plan, steps, Tally(plan, state).steps, targets)
 
 
-def graph_text(graph: Graph) -> str:
-    """A tree in the order of the file; what does not simply follow the line above it says what it comes after."""
+def graph_text(graph: Graph, columns: int | None = None) -> str:
+    """A tree in the order of the file, in so many columns; what does not follow the line above says what it follows."""
     rows = list(_rows(graph, graph.plan.roots, ""))
     if graph.plan.finals:
         rows += [("finally", ""), *_rows(graph, graph.plan.finals, "  ")]
     width = max(width_of(name) for name, _ in rows)
-    return "".join(f"{pad(name, width)}  {notes}".rstrip() + "\n" for name, notes in rows)
+    lines = (f"{pad(name, width)}  {notes}".rstrip() for name, notes in rows)
+    inner = width + 2 if columns is None else min(width + 2, columns // 2)
+    return "".join(f"{wrapped(line, columns, inner)}\n" for line in lines)
 
 
 def _rows(graph: Graph, siblings: Sequence[str], indent: str) -> Iterator[tuple[str, str]]:
@@ -132,7 +137,9 @@ def graph_mermaid(graph: Graph) -> str:
 
 def _mermaid_nodes(graph: Graph, siblings: Sequence[str]) -> Iterator[str]:
     for name in siblings:
-        node, label = graph.plan.nodes[name], _mermaid_text("<br/>".join([name, *graph.notes(name)]))
+        node = graph.plan.nodes[name]
+        # The title of a subgraph has room for one line: a second one would lie over what is in it.
+        label = _mermaid_text(("<br/>" if node.leaf else " · ").join([name, *graph.notes(name)]))
         if node.leaf:
             status = graph.standing(name)
             yield f'{_safe(name)}["{label}"]{f":::{status}" if status is not None else ""}'

@@ -162,6 +162,19 @@ def test_what_each_step_does_whom_it_asks_and_what_comes_last(durun, ahead):
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_graph_fits_into_the_terminal_and_names_every_step(durun, ahead, monkeypatch, width):
+    monkeypatch.setattr("durun.cli.graph.width_of_terminal", lambda: width)
+    ahead.write_text(
+        AHEAD + "  - id: at_the_very_end\n    run: 'true'\n    if: run.status == 'failed' and inputs.role != 'nobody'\n"
+    )
+    lines = durun("graph", str(ahead)).out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert [line.split()[1] for line in lines if line.split()[0] in "•▾"] == [
+        "first_of_all", "approved", "each_of_them", "by_hand", "tell", "at_the_very_end"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
 def test_it_fits_into_the_terminal(durun, ahead, monkeypatch, width):
     monkeypatch.setattr("durun.cli.plan.width_of_terminal", lambda: width)
     services = json.dumps([f"web-{number}" for number in range(10_000)])
