@@ -70,7 +70,7 @@ class SurroundingsAccepted(NamedTuple):
 
 
 class RunbookChanged(NamedTuple):
-    """The run goes on under a changed runbook. `changes` says what, step by step; the rest is as in RunCreated."""
+    """The run goes on under a changed runbook. `changes` says what, step by step; the rest is as of `run_created`."""
 
     digest: str
     text: str
@@ -107,12 +107,12 @@ class RoundStarted(NamedTuple):
 
 
 class TargetsResolved(NamedTuple):
-    """The targets of a fan-out, fixed for the run. `tasks` counts the tasks that they make.
+    """The targets of a fan-out, fixed for the run.
 
-    Until then, and where they can't be had, the fan-out counts as one task without a target. `sealed` is the seal
-    of the secret fields of all targets (key → field → value); the targets themselves lack these fields. `approval`: the
-    step that was approved when they were not known: its approvers decide once more before they are begun, and that is
-    one task more, the one without a target.
+    `tasks` counts the tasks that they make. Until then, and where they can't be had, the fan-out counts as one task
+    without a target. `sealed` is the seal of the secret fields of all targets (key → field → value); the targets
+    themselves lack these fields. `approval`: the step that was approved when they were not known: its approvers decide
+    once more before they are begun, and that is one task more, the one without a target.
     """
 
     step: str

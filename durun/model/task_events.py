@@ -139,7 +139,7 @@ class ProbeAnswered(NamedTuple):
 
 
 class TaskSucceeded(NamedTuple):
-    """The task is done, for good. `sealed`: its secret outputs, each with its seal; `evidence`: see `Attempt`."""
+    """The task is done, for good. `sealed`: its secret outputs, each with its seal; `evidence`: what was taken."""
 
     step: str
     how: How
@@ -169,7 +169,10 @@ class TaskFailed(NamedTuple):
 
 
 class TaskRetried(NamedTuple):
-    """A failed task is to be tried again at `due` (seconds since the epoch). `fresh`: with a new budget."""
+    """A failed task is to be tried again at `due`. `fresh`: with a new budget.
+
+    `due`: seconds since the epoch.
+    """
 
     step: str
     due: float

@@ -22,6 +22,9 @@ _HIDDEN = frozenset(
 )
 """Fields of events that are durun's own business, or too long for a line."""
 
+_TIMES = ("due", "until", "closes_at", "expected", "found")
+"""Fields of events that are seconds since the epoch, and times in JSON."""
+
 
 def dump(value: Json) -> str:
     """One object as one line."""
@@ -148,8 +151,9 @@ def event_line(run_id: str, stamped: Stamped, attempt: int | None = None) -> dic
         data["targets"] = [target.key for target in event.targets]
     if isinstance(event, ev.RunEnded):
         data["standing"] = [{"step": step, "target": target} for step, target in event.standing]
-    if isinstance(event, ev.TaskRetried):
-        data["due"] = to_iso(event.due)
+    if isinstance(event, ev.NotifyDue):
+        data["tells_of"] = data.pop("event")
+    data |= {name: iso(data[name]) for name in _TIMES if name in data}
     return {**line, **data}
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 from xml.etree import ElementTree
 
 import pytest
 
 from durun.cli.completion_table import COMMANDS
+from durun.model.event import Event, Stamped
+from durun.views.json import event_line
 
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("[a-z]*/README.md"))]
@@ -110,6 +113,28 @@ def test_every_command_and_option_that_is_named_exists(readme):
                 given = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", " ".join(words)))
                 wrong += [code] if (name not in COMMANDS and name != "secret") or given - known - {"--help"} else []
     assert wrong == []
+
+
+OF_EVERY_EVENT = ("schema", "event", "run", "sequence", "at")
+
+
+def table_of_events() -> str:
+    """Every event: its name, the first words of its contract, and what JSON tells of it alone."""
+    rows = []
+    for kind in get_args(Event):
+        lists = {"targets", "standing"}
+        line = event_line("", Stamped(1, 0.0, kind(*(() if name in lists else None for name in kind._fields))))
+        says = " ".join((kind.__doc__ or "").partition("\n\n")[0].split())
+        own = [name for name in line if name not in {*OF_EVERY_EVENT, "step", "target", "attempt"}]
+        rows.append(f"| `{line['event']}` | {says} | {', '.join(f'`{name}`' for name in own)} |\n")
+    return "| event | says | keys |\n|---|---|---|\n" + "".join(sorted(rows))
+
+
+def test_the_table_of_events_is_the_one_in_the_code():
+    text = (ROOT / "durun" / "README.md").read_text(encoding="utf-8")
+    section = re.search(r"<!-- events:[^\n]*-->\n(.*?)<!-- end of events -->", text, re.DOTALL)
+    assert section, "the section is missing"
+    assert section[1] == table_of_events(), "put the output of table_of_events() there"
 
 
 def test_the_picture_needs_nothing_from_elsewhere():
