@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, NamedTuple
@@ -18,9 +19,13 @@ from durun.model.status import DRIVEN, NOTABLE, RUN_STATUSES, RunStatus
 from durun.model.task import RunRecord
 from durun.views.history import Listed, history_json, history_text
 from durun.views.json import dump
+from durun.views.text import spoken
 
 ASKING: tuple[RunStatus, ...] = ("waiting", "in_doubt")
 """Runs that somebody may have to do something about before they go on."""
+
+_NEAR_AMONG = 500
+"""Newest runs whose runbooks are looked at for near matches of a name."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -61,12 +66,51 @@ def command(
         if as_json:
             sys.stdout.write(dump(history_json(runs)))
         elif runs:
-            sys.stdout.write(history_text(runs, now, width_of_terminal()))
+            width = width_of_terminal()
+            sys.stdout.write(history_text(runs, now, width))
+            if width is not None and elsewhere is None:
+                sys.stdout.write("".join(f"{line}\n" for line in _more(app, chosen, runs)))
         elif for_me:
             note("nothing waits for you")
         else:
-            note("no run is like that" if wanted or name or since else "there is no run yet: durun run RUNBOOK")
+            like = "no run is like that" + (_near_runbooks(app, name) if name else "")
+            note(like if wanted or name or since else "there is no run yet: durun run RUNBOOK")
     return 0
+
+
+def _near_runbooks(app: App, name: str) -> str:
+    """`; did you mean …?`, where the newest runs are of runbooks with names like that, but none with this one."""
+    from difflib import get_close_matches
+
+    names = list(dict.fromkeys(record.runbook for record in app.journal.runs(RunQuery(limit=_NEAR_AMONG))))
+    near = [] if name in names else get_close_matches(name, names, 3, 0.5)
+    return f"; did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
+
+
+def _more(app: App, chosen: Chosen, runs: Sequence[Listed]) -> list[str]:
+    """What to type next: what waits for whoever asks, runs that wait and are too old to be shown, and all others."""
+    if chosen.for_me:
+        return [f"next: durun show {runs[0].record.id}"]
+    mine = sum(_is_theirs(run) for run in runs)
+    lines = [f"{mine} of these for you to see to: durun history --for-me"] if mine else []
+    if chosen.limit is None or len(runs) < chosen.limit:
+        return lines
+    statuses, runbook, since, _, _ = chosen
+    asking = [status for status in ASKING if not statuses or status in statuses]
+    shown = {run.record.id for run in runs}
+    older = list_runs(app, asking, runbook, since, None) if asking else []
+    counts = Counter(status for record, status in older if record.id not in shown)
+    if counts:
+        told = ", ".join(f"{count} {spoken(status)}" for status, count in counts.items())
+        lines.append(f"not shown: {told}: durun history --status {','.join(counts)}")
+    if len(list_runs(app, statuses, runbook, since, chosen.limit + 1)) > chosen.limit:
+        lines.append("older ones: --limit 0")
+    return lines
+
+
+def _is_theirs(run: Listed) -> bool:
+    """Whether a run waits for whoever asks: a doubt is for anybody to end who can read the journal."""
+    return bool(run.why.yours) or run.status == "in_doubt"
 
 
 def _choose(app: App, chosen: Chosen) -> list[Listed]:
@@ -75,8 +119,7 @@ def _choose(app: App, chosen: Chosen) -> list[Listed]:
         return explained(app, list_runs(app, statuses, runbook, since, limit))
     asking = [status for status in ASKING if not statuses or status in statuses]
     runs = explained(app, list_runs(app, asking, runbook, since, None)) if asking else []
-    # A doubt is for whoever can read the journal to end.
-    return [run for run in runs if run.why.yours or run.status == "in_doubt"][:limit]
+    return [run for run in runs if _is_theirs(run)][:limit]
 
 
 def _elsewhere(app: App, chosen: Chosen) -> list[Listed] | None:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import subprocess
 
 import pytest
 
@@ -162,6 +163,32 @@ def test_what_waits_for_whoever_asks_is_found_and_marked(durun, recorded):
     assert [line.split()[0] for line in lines if line.endswith("(you may)")] == ["aaaa"]
     assert json.loads(durun("history", "--for-me", "--status", "failed", "--json").out) == []
     assert len(durun("history", "--for-me", "--limit", "2").out.splitlines()) == 3
+
+
+def test_on_a_terminal_it_is_said_what_to_type_next(durun_process, recorded):
+    waiting(recorded, "aaaa", "manual", {"instructions": "Swap the disk."})
+    recorded.in_doubt("bbbb")
+    recorded.failed("cccc")
+    assert _on_terminal(durun_process, 120, "history").splitlines()[-1] == (
+        "2 of these for you to see to: durun history --for-me"
+    )
+    assert _on_terminal(durun_process, 120, "history", "--limit", "1").splitlines()[-2:] == [
+        "not shown: 1 in doubt, 1 waiting: durun history --status in_doubt,waiting",
+        "older ones: --limit 0",
+    ]
+    assert "--limit" not in _on_terminal(durun_process, 120, "history", "--limit", "3")
+    assert _on_terminal(durun_process, 120, "history", "--for-me").splitlines()[-1] == "next: durun show bbbb"
+
+
+def test_on_a_terminal_a_runbook_without_runs_is_told_from_one_with_a_name_like_it(durun_process, recorded):
+    recorded.failed("aaaa", runbook="backup-databases")
+    process = durun_process("history", "--runbook", "backup", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.communicate() == (b"", b"")
+    ours, theirs = pty.openpty()
+    process = durun_process("history", "--runbook", "backup", stdout=theirs, stderr=subprocess.PIPE)
+    os.close(theirs)
+    assert process.communicate()[1] == b"durun: no run is like that; did you mean `backup-databases`?\n"
+    os.close(ours)
 
 
 def _on_terminal(durun_process, columns, *argv):
