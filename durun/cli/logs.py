@@ -12,11 +12,12 @@ from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option, RunArgument, TargetOption
 from durun.cli.chosen import choose_tasks
 from durun.cli.pick import find_run
+from durun.cli.probes import newest_probes
 from durun.cli.screen import note
 from durun.engine.local.folder import attempt_folder, log_path
 from durun.engine.local.logs import LogRecord, read_log_from
 from durun.errors import UsageError
-from durun.model.event import ProbeStarted, key_of
+from durun.model.event import ProbeStarted
 from durun.model.status import DRIVEN
 from durun.model.task import Attempt, TaskKey, TaskState
 from durun.views.logs import JsonLogs, LogText, LogView
@@ -24,6 +25,10 @@ from durun.views.text import local_time
 
 _POLL = 0.25
 """Seconds between two looks with `-f`."""
+
+
+VERIFY = "@verify"
+"""What stands behind a step's id where its verify's output is shown."""
 
 
 class Tail(NamedTuple):
@@ -97,6 +102,7 @@ class Reader:
         self.offsets: dict[Path, int] = {}
         self.tails: list[Tail] = []
         self.told = False
+        self._probes: dict[TaskKey, tuple[float, ProbeStarted]] | None = None
         self.look()
 
     def look(self) -> None:
@@ -106,19 +112,20 @@ class Reader:
             return
         first, self._head = self._head < 0, head
         step, target, number = self._choice
-        folder = self._app.config.run_folder(self._run_id)
         tails: list[Tail] = []
-        polls: dict[TaskKey, Attempt] = {}
         for key, task in self._app.journal.tasks(self._run_id).items():
             if step in (None, key.step) and target in (None, key.target):
                 chosen = task.attempts[number - 1 : number] if number is not None else self._newest(key, task, first)
-                if not task.attempts and number is None:
-                    polls = polls or self._polls()
-                    chosen = [one for one in [polls.get(key)] if one is not None]
-                tails += [
-                    Tail(key, one, Path(log_path(attempt_folder(folder, one.folder)))) for one in chosen if one.folder
-                ]
+                read = [(key, one) for one in chosen]
+                if number is None and (not task.attempts or task.status == "in_doubt" or task.code == "verify"):
+                    read += self._asked(key, task)
+                tails += (self._tail(name, one) for name, one in read if one.folder)
+        self._probes = None
         self.tails = sorted(tails, key=lambda tail: tail.attempt.folder)
+
+    def _tail(self, name: TaskKey, attempt: Attempt) -> Tail:
+        folder = attempt_folder(self._app.config.run_folder(self._run_id), attempt.folder)
+        return Tail(name, attempt, Path(log_path(folder)))
 
     def _newest(self, key: TaskKey, task: TaskState, first: bool) -> Sequence[Attempt]:
         """The newest attempt, and those that came since the first look: none that is followed is lost to a retry."""
@@ -126,14 +133,20 @@ class Reader:
         since = self._since.setdefault(key, max(begun, 1) if first else 1)
         return task.attempts[since - 1 :] if begun else ()
 
-    def _polls(self) -> dict[TaskKey, Attempt]:
-        """The newest question of each `wait_for`, as if it were an attempt: they all use one folder."""
-        found = {}
-        for _, at, event in self._app.journal.events(self._run_id, types=("probe_started",)):
-            if isinstance(event, ProbeStarted) and event.purpose == "poll":
-                key = key_of(event)
-                found[key] = Attempt(1, event.folder, "", event.session, at, "", "", status="succeeded")
-        return found
+    def _asked(self, key: TaskKey, task: TaskState) -> list[tuple[TaskKey, Attempt]]:
+        """The newest question about a task, as if it were an attempt: for its targets, a poll's, its verify's.
+
+        That of a verify has a name of its own, for it is another command than the step's.
+        """
+        if self._probes is None:
+            self._probes = newest_probes(self._app, self._run_id)
+        if key not in self._probes:
+            return []
+        at, event = self._probes[key]
+        at_work = task.probe is not None or task.status == "waiting"
+        asked = Attempt(1, event.folder, "", event.session, at, "", "", status="running" if at_work else "succeeded")
+        own = event.purpose in ("poll", "targets")
+        return [(key if own else key._replace(step=f"{key.step}{VERIFY}"), asked)]
 
     def require(self) -> None:
         """Raise UsageError if there is no such step, target or attempt."""

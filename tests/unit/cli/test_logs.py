@@ -134,6 +134,31 @@ def test_a_line_that_never_ended_comes_before_what_the_next_step_wrote(durun, re
     assert durun("logs", "aaaa").out == "dump | no line break\ncopy | copied\n"
 
 
+def test_what_a_verify_wrote_is_shown_as_long_as_there_is_a_doubt(durun, recorded, home):
+    asked = ev.ProbeStarted(step="copy", purpose="in_doubt", folder=2, nonce="n", session=1)
+    doubt = ev.TaskInDoubt(step="copy", reason="ended by signal 9")
+    answer = ev.ProbeAnswered(step="copy", purpose="in_doubt", answer="unknown", reason="exit code 9")
+    parked = ev.RunParked(status="in_doubt", reason="in doubt: copy")
+    recorded("aaaa", recorded.created(), session(), started("copy"), doubt, asked, answer, parked)
+    recorded.log("aaaa", 1, line("copying\n"))
+    recorded.log("aaaa", 2, line("can't reach it\n", "stderr"))
+    assert durun("logs", "aaaa").out == "copy | copying\ncopy@verify | can't reach it\n"
+    assert durun("logs", "aaaa", "copy", "--attempt", "1").out == "copying\n"
+    settled = ev.TaskSettled(step="copy", resolution="done", reason="looked", by={})
+    with open_journal(home / "journal.db") as journal:
+        journal.append("aaaa", journal.head("aaaa"), [settled], START)
+    assert durun("logs", "aaaa").out == "copying\n"
+
+
+def test_what_was_to_list_targets_and_could_not_is_shown(durun, recorded):
+    asked = ev.ProbeStarted(step="patch", purpose="targets", folder=1, nonce="n", session=1)
+    failed = ev.TaskFailed(step="patch", code="targets", reason="the targets can't be listed: exit code 3")
+    recorded("aaaa", recorded.created(), session(), asked, failed, ev.RunEnded(status="failed", exit_code=1))
+    recorded.log("aaaa", 1, line("inventory: refused\n", "stderr"))
+    assert durun("logs", "aaaa", "patch").out == "inventory: refused\n"
+    assert durun("history").out.endswith("patch: the targets can't be listed: exit code 3: inventory: refused\n")
+
+
 def test_following_loses_nothing_to_a_retry(recorded, home):
     """The end of an attempt, and one that came and went between two looks, are shown too."""
     from durun.app import open_app
