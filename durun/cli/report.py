@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -34,12 +35,20 @@ def command(
         if not text:
             note("no run is evidence for a control: a runbook names them under `controls`")
         return 0
-    if run is None or output is None or as_csv or as_json or since is not None:
+    if run is None or output is None:
         raise UsageError("a report is of one run, and written to a file", "durun report RUN -o report.html")
+    if as_csv or since is not None:
+        raise UsageError("--csv and --since go with --controls", "durun report --controls --since 90d --csv")
     with open_app(read_only=True) as app:
-        text = _page(app, find_run(app, run))
-    _write(Path(output), text)
-    note(f"{output} is written")
+        run_id = find_run(app, run)
+        page = _page(app, run_id).encode("utf-8", "backslashreplace")
+    _write(Path(output), page)
+    if as_json:
+        from durun.views.json import dump
+
+        sys.stdout.write(dump({"schema": 1, "run": run_id, "file": output, "sha256": sha256(page).hexdigest()}))
+    else:
+        note(f"{output} is written")
     return 0
 
 
@@ -77,13 +86,13 @@ def _controls(app: App, since: str | None, as_csv: bool, as_json: bool) -> str:
     return controls_csv(found) if as_csv else controls_text(found)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, page: bytes) -> None:
     """Whole or not at all, and for the owner's eyes only."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(page)
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)

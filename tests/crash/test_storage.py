@@ -134,6 +134,7 @@ def test_broken_disk(bench: Bench, call: str, when: str) -> None:
     if ran.code == 8:
         assert len(ran.err.splitlines()) <= 2
         run = bench.last()
+        assert run is None or f"durun resume {run}" in ran.err
         ran = bench("run", book) if run is None else bench("resume", run)
         assert ran.code == 0, ran
     elif when == "12+":

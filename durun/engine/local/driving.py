@@ -21,6 +21,7 @@ from durun.engine.local.session import Charge, Session
 from durun.engine.local.signals import Signals
 from durun.engine.local.system_log import announce
 from durun.engine.notices import unsent_of
+from durun.errors import StorageFailed
 from durun.journal.api import Journal
 from durun.model.clock import Clock
 from durun.model.runbook import Runbook
@@ -29,6 +30,17 @@ from durun.model.status import ENDED, FINAL
 
 if TYPE_CHECKING:
     from durun.engine.local.secrecy import LocalSecrecy
+
+
+@contextmanager
+def _resumable(run_id: str) -> Iterator[None]:
+    """A failure of the storage names the run, which nobody else may have named by then."""
+    try:
+        yield
+    except StorageFailed as error:
+        if run_id not in error.hint:
+            error.hint = f"see to the disk, then: durun resume {run_id}"
+        raise
 
 
 class Driver:
@@ -52,12 +64,13 @@ class Driver:
         """Drive a run until it ends, parks or is interrupted. Raises what `Runner.drive` raises, JournalDamaged."""
         folder = self._config.run_folder(charge.state.record.id)
         refuse_older_journal(folder, charge.state.record)
-        (folder / STOP).unlink(missing_ok=True)
-        mark(charge.secrecy)
-        session = self._session(charge, beginning, observer)
-        with Signals() as signals:
-            outcome = Runner(session, observer, signals).drive()
-        return self._ended(outcome, session, observer)
+        with _resumable(charge.state.record.id):
+            (folder / STOP).unlink(missing_ok=True)
+            mark(charge.secrecy)
+            session = self._session(charge, beginning, observer)
+            with Signals() as signals:
+                outcome = Runner(session, observer, signals).drive()
+            return self._ended(outcome, session, observer)
 
     def settle_open(self, charge: Charge, beginning: Beginning, observer: Observer) -> Outcome | None:
         """Before a change: settle the attempts that are open, under the definition that they ran under.
