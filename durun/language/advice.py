@@ -35,6 +35,8 @@ def advise(reader: Reader, runbook: Runbook, folder: str | None) -> None:
         _advise_clear(reader, step, path)
     if runbook.secrets:
         _advise_secrets(reader, runbook)
+    if any(not one.required and not one.has_default for one in runbook.inputs.values()):
+        _advise_inputs(reader, runbook)
     _advise_kept(reader, runbook)
     _advise_rollback(reader, runbook)
 
@@ -51,6 +53,24 @@ def _advise_rollback(reader: Reader, runbook: Runbook) -> None:
     if runbook.on_failure == "rollback" and not runbook.rollbacks():
         hint = "write `rollback: {run: …}` on the steps that can be undone"
         reader.warn("no step has a `rollback`, so there is nothing to undo", ("on_failure",), hint, at_key=True)
+
+
+def _advise_inputs(reader: Reader, runbook: Runbook) -> None:
+    """An input that nobody need give, where it is read as if it were always there. None that is asked for."""
+    first: dict[str, Path] = {}
+    asked: set[str] = set()
+    for place in places(runbook):
+        for path, optional in references(place.expression):
+            if path[0] == "inputs" and len(path) > 1:
+                name = str(path[1])
+                if optional:
+                    asked.add(name)
+                first.setdefault(name, place.path)
+    for name, at in first.items():
+        declared = runbook.inputs.get(name)
+        if declared is not None and name not in asked and not (declared.required or declared.has_default):
+            hint = f"give the input `required: true` or a `default`, or write `inputs.{name} | default(…)`"
+            reader.warn(f"the input `{name}` may be left out, and then this fails", at, hint, f"inputs.{name}")
 
 
 def _advise_secrets(reader: Reader, runbook: Runbook) -> None:

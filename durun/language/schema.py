@@ -196,9 +196,10 @@ class _Reader:
             return
         expected = _joined([word for shape in shapes for word in _expected(shape)])
         # A value in the place of a secret's source is the secret itself.
-        actual = (
-            "" if fault == "size" or (path[:1] == ("secrets",) and isinstance(value, str)) else f", not {_shown(value)}"
-        )
+        if fault == "size":
+            actual = "" if value else ", not an empty one"
+        else:
+            actual = "" if path[:1] == ("secrets",) and isinstance(value, str) else f", not {_shown(value)}"
         at_key = isinstance(value, (dict, list)) or value is None
         problem = Problem(f"{_what(path)} must be {expected}{actual}", path, _hint(value, shapes), at_key=at_key)
         self.problems.append(problem)

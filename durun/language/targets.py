@@ -83,9 +83,9 @@ def _own_key(entry: Json) -> Json:
 def _checked(found: Json, place: str, own: bool) -> str:
     if isinstance(found, bool) or not isinstance(found, str | int | float):
         if own:
-            raise TargetError(
-                f"{place} has no `name`, `id` or `host`", "name one with `target_key: ${{ target.FIELD }}`"
-            )
+            wrong = f"is named by a value of type {kind_of(found)}"
+            lacks = "has no `name`, `id` or `host`" if found is None else wrong
+            raise TargetError(f"{place} {lacks}", "name it by a text or a number: `target_key: ${{ target.FIELD }}`")
         raise TargetError(f"{place}: its `target_key` is of type {kind_of(found)}, and a key is text or a number")
     text = unicodedata.normalize("NFC", to_text(found))
     if not 1 <= len(text) <= MAX_KEY:

@@ -88,6 +88,18 @@ def test_a_secret_that_steps_inherit(warnings):
     ]
 
 
+def test_an_input_that_may_be_left_out(warnings):
+    text = (
+        "inputs: {a: {}, b: {default: x}, c: {required: true}, d: {}, e: {}, unread: {}}\nsteps:\n"
+        "- id: one\n  run: [echo, '${{ inputs.a }}', '${{ inputs.b }}', '${{ inputs.c }}', '${{ inputs.a }}']\n"
+        "- id: two\n  if: inputs.d is defined\n  run: [echo, '${{ inputs.d }}', \"${{ inputs.e | default('x') }}\"]\n"
+    )
+    assert warnings(text) == [
+        "book.yaml:6:20: the input `a` may be left out, and then this fails "
+        "(give the input `required: true` or a `default`, or write `inputs.a | default(…)`)"
+    ]
+
+
 def test_a_plain_value_that_is_kept(warnings):
     put = "{id: b, secret: {put: {service: s, username: u, value: %s}}}"
     text = "steps: [{id: a, generate: {token: {}}}, " + put + "]\n"

@@ -92,7 +92,7 @@ WRONG_STEPS = {
     "no action": ("- id: a\n  name: x\n", 4, 3, "a step needs an action", "write `run:`"),
     "two actions": (STEP + "  steps: [{id: b, run: x}]\n", 6, 3, "a step has one action", "make it two steps"),
     "an empty script": ("- id: a\n  run: ''\n", 5, 8, "`run` must be a script", ""),
-    "an empty command": ("- id: a\n  run: []\n", 5, 3, "`run` must be", ""),
+    "an empty command": ("- id: a\n  run: []\n", 5, 3, "must be a command with its arguments, not an empty one", ""),
     "a nameless command": ("- id: a\n  run: ['', x]\n", 5, 9, "a command needs a name", ""),
     "a float as argument": ("- id: a\n  run: [x, 1.10]\n", 5, 12, "each item of `run` must be a text", 'text: "1.1"'),
     "a step that is text": (STEP + "- hello\n", 6, 3, "each item of `steps` must be a step", ""),
