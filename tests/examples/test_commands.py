@@ -7,11 +7,11 @@ import signal
 from collections.abc import Callable
 
 import pytest
-from examples.story import Story
 
 from daemons.people import Person
 from examples.blocks import ALL, RUNBOOKS, Block
 from examples.stage import GROUP, NAMES
+from examples.story import Story
 
 ELSEWHERE = {
     "bash .ci/setup test": "it begins these tests themselves (.ci/run)",
