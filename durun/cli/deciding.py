@@ -55,7 +55,7 @@ def say(
     with open_app() as app:
         run_id = find_run(app, run, changes=True)
         app.hear(run_id)
-        key, waiting = find_question(app.journal.tasks(run_id), word.verdict, step, target)
+        key, waiting = find_question(run_id, app.journal.tasks(run_id), word.verdict, step, target)
         asked = waiting.asked
         there = somebody_is_there() and not as_json
         if there and not show_and_ask(app.state(run_id), key, waiting, word, app.clock.now()):
@@ -115,7 +115,7 @@ def _hint(text: str, silent: bool) -> None:
 
 
 def find_question(
-    tasks: Mapping[TaskKey, TaskState], verdict: Verdict, step: str | None, target: str | None
+    run_id: str, tasks: Mapping[TaskKey, TaskState], verdict: Verdict, step: str | None, target: str | None
 ) -> tuple[TaskKey, Waiting]:
     """The task that is meant, and what it waits for. Raises NotAllowed (none), UsageError (more than one)."""
     asked = [(key, waiting) for key, waiting in questions(tasks) if verdict in VERDICTS.get(waiting.kind, ())]
@@ -125,12 +125,14 @@ def find_question(
     command = {"approve": "approve", "reject": "reject"}.get(verdict, "complete")
     names = ", ".join(task_name(key) for key, _ in (found or asked)[:5]) + (", …" if len(found or asked) > 5 else "")
     if found:
-        raise UsageError(f"{len(found)} wait for that: {names}", f"name one: durun {command} RUN STEP [--target KEY]")
+        raise UsageError(
+            f"{len(found)} wait for that: {names}", f"name one: durun {command} {run_id} STEP [--target KEY]"
+        )
     if step is None:
-        message = f"nothing in this run waits for `durun {command}`"
+        message = f"nothing in run {run_id} waits for `durun {command}`"
     else:
         message = f"{task_name(TaskKey(step, target))} does not wait for `durun {command}`"
-    raise NotAllowed(message, f"these do: {names}" if asked else "`durun show RUN` says what it waits for")
+    raise NotAllowed(message, f"these do: {names}" if asked else f"`durun show {run_id}` says where the run stands")
 
 
 def show_and_ask(state: RunState, key: TaskKey, waiting: Waiting, word: Word, now: float) -> bool:

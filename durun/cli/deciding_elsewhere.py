@@ -43,7 +43,9 @@ def say_elsewhere(home: Path, run: str, step: str | None, target: str | None, wo
         raise UsageError("files can't be attached to another user's run", "give them to the owner of the run")
     found = asked_in(home, run)
     run_id = found[0].state.record.id
-    key, waiting = find_question({one.key: one.state.tasks[one.key] for one in found}, word.verdict, step, target)
+    key, waiting = find_question(
+        run_id, {one.key: one.state.tasks[one.key] for one in found}, word.verdict, step, target
+    )
     state = next(one.state for one in found if one.key == key)
     there, now = somebody_is_there() and not as_json, SystemClock().now()
     if there and not show_and_ask(state, key, waiting, word, now):

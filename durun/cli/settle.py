@@ -44,7 +44,7 @@ def command(
         raise UsageError("outputs go with --done only", "a step that is not done has none")
     with open_app() as app:
         run_id = find_run(app, run, changes=True)
-        key = find_doubt(app.journal.tasks(run_id), step, target)
+        key = find_doubt(run_id, app.journal.tasks(run_id), step, target)
         given = read_outputs(app, run_id, key, output or ()) if resolution == "done" else Outputs({}, {})
         request = SettleRequest(run_id, key, resolution, reason, whoami(), *given)
         outcome = decide(app, as_json, lambda observer: app.engine().signal(request, observer))
@@ -67,7 +67,7 @@ def _resolution(done: bool, not_done: bool, failed: bool) -> Resolution:
     return "done" if done else "not_done" if not_done else "failed"
 
 
-def find_doubt(tasks: Mapping[TaskKey, TaskState], step: str, target: str | None) -> TaskKey:
+def find_doubt(run_id: str, tasks: Mapping[TaskKey, TaskState], step: str, target: str | None) -> TaskKey:
     """The task in doubt that is meant. Raises NotAllowed (none is), UsageError (more than one)."""
     doubts = [key for key, task in tasks.items() if task.status == "in_doubt"]
     found = [key for key in doubts if key.step == step and target in (None, key.target)]
@@ -77,7 +77,7 @@ def find_doubt(tasks: Mapping[TaskKey, TaskState], step: str, target: str | None
         names = ", ".join(str(key.target) for key in found[:5]) + (", …" if len(found) > 5 else "")
         raise UsageError(f"{len(found)} targets of {step} are in doubt: {names}", "choose one with --target")
     names = ", ".join(map(task_name, doubts[:5])) + (", …" if len(doubts) > 5 else "")
-    hint = f"in doubt are: {names}" if doubts else "no task of this run is in doubt"
+    hint = f"in doubt are: {names}" if doubts else f"nothing in it is: `durun show {run_id}` says where the run stands"
     raise NotAllowed(f"{task_name(TaskKey(step, target))} is not in doubt", hint)
 
 

@@ -149,7 +149,7 @@ def rollback_wished(state: RunState, request: RollbackRequest, runbook: Runbook)
     if not runbook.rollbacks():
         raise NotAllowed(
             f"no step of run {record.id} has a `rollback`",
-            "undo by hand what it did; `durun show` lists that",
+            f"undo by hand what it did; `durun show {record.id}` lists that",
         )
     return RollbackRequested(reason=request.reason, by=request.by)
 

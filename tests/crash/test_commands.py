@@ -471,3 +471,24 @@ finally:
     assert bench.effects()["tidy"] == bench.effects()["one"] <= 2
     assert bench.state().record.status == "failed"
     bench.check()
+
+
+@pytest.mark.fault(43)
+def test_who_looks_in_a_loop_beside_runs_never_sees_a_locked_journal(bench: Bench) -> None:
+    steps = "steps:\n  - {id: many, targets: [a, b, c, d, e, f], max_parallel: 3, run: 'eval \"$MARK\"'}\n"
+    books = [str(bench.write(steps, name=f"book-{number}")) for number in range(3)]
+    runs = [bench.start("run", book, "--quiet") for book in books for _ in range(2)]
+    looks = 0
+    while any(run.poll() is None for run in runs) or looks < 3:
+        for command in (
+            ["history"],
+            ["history", "--json"],
+            ["show", "@last", "--json"],
+            ["resume", "--all", "--quiet"],
+        ):
+            looked = bench(*command)
+            assert (looked.code, looked.err) == (0, "") or "there is no run yet" in looked.err, looked
+        looks += 1
+    assert [(ran.code, ran.err) for ran in map(bench.finish, runs)] == [(0, "")] * 6
+    assert len(json.loads(bench("history", "--json", "--limit", "0").out)) == 6
+    assert bench("verify").code == 0

@@ -123,6 +123,22 @@ def test_how_an_input_of_that_type_is_typed(durun, tmp_path, given, hint):
     assert (ran[0], ran[2]) == (2, hint)
 
 
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        ("approve aaaa", "nothing in run aaaa waits for `durun approve`"),
+        ("reject aaaa --reason x", "nothing in run aaaa waits for `durun reject`"),
+        ("complete aaaa dump --note x", "dump does not wait for `durun complete`"),
+        ("settle aaaa dump --done --reason x", "dump is not in doubt"),
+    ],
+)
+def test_what_waits_for_nobody_is_told_with_where_the_run_stands(durun, recorded, words, cause):
+    recorded.failed("aaaa")
+    code, said, hint = told(durun(*words.split()))
+    assert (code, said) == (2, cause)
+    assert hint.endswith("`durun show aaaa` says where the run stands")
+
+
 @pytest.mark.parametrize("command", [["report", "aaaa"], ["export", "aaaa"], ["new"]], ids=lambda words: words[0])
 def test_a_file_for_which_there_is_no_folder(durun, recorded, tmp_path, command):
     recorded.succeeded("aaaa", text="durun: 1\nname: backup\nsteps: [{id: dump, run: echo}]\n")
