@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from daemons.people import Person
-from examples.blocks import ALL, RUNBOOKS, Block
+from examples.blocks import ALL, ROOT, RUNBOOKS, Block
 from examples.stage import GROUP, NAMES
 from examples.story import Story
 
@@ -19,6 +19,9 @@ ELSEWHERE = {
     "# durun-rotate.service": "tests/crash/test_cron.py gives it to systemd",
     "# durun-rotate.timer": "the same",
     "YAML text": "a drawing",
+    "python -m pytest": "these tests themselves",
+    "DURUN_SOAK=20": "the same, for hours",
+    "python tests/bench": "a measurement takes minutes, and asserts nothing",
 }
 """Blocks that are not typed here, by how they begin, and why."""
 
@@ -47,6 +50,12 @@ def test_every_block_is_typed_or_it_is_said_why_not():
         assert len(claimed(block, {**STORIES, **ELSEWHERE})) == 1, block
     assert {block.kind for block in ALL} == {"", "sh", "console", "crontab", "ini", "yaml", "yaml wrong", "text"}
     assert all(any(block.text.startswith(begins) for block in SHELL) for begins in (*STORIES, *ELSEWHERE))
+
+
+def test_the_tests_that_are_named_are_there():
+    named = [path for block in SHELL for path in re.findall(r"\btests/[\w/.]+", block.text)]
+    assert len(named) > 5
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 @story("bash .ci/setup && .venv/bin/durun run")
