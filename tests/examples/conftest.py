@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import shutil
 from collections.abc import Iterator
@@ -80,11 +81,13 @@ def set_up(stage: Stage, name: str, request: pytest.FixtureRequest) -> None:
         stage.secret_file(file, text)
     for path, answer in given.get("web", {}).items():
         stage.answer(f"/{path}", answer)
+    people_here = {"GROUP": GROUP, "PERSON1": NAMES[0], "MINE": grp.getgrgid(os.getgid()).gr_name}
     replace = dict(given.get("replace", {}))
+    for word, meant in people_here.items():
+        replace = {old: new.replace(word, meant) for old, new in replace.items()}
     if given.get("people"):
         request.getfixturevalue("colleagues")
         stage.durun(["doctor", "--share", GROUP])
-        replace = {old: new.replace("GROUP", GROUP).replace("PERSON1", NAMES[0]) for old, new in replace.items()}
     if "tls" in given:
         stage.closed = {host: request.getfixturevalue("closed_server").url for host in given["tls"]}
         shutil.copytree(request.getfixturevalue("authority").folder, stage.work / "tls")
