@@ -77,6 +77,7 @@ def hello(story, _request):
     story.next(code=-signal.SIGKILL)
     assert "succeeded" in story.next()
     assert "hello" in story.next()
+    assert story.next() + story.next() == ""
 
 
 @story("durun new rotate-passwords")
@@ -202,6 +203,7 @@ def shared(story, request):
     alice, _ = asks(story, request)
     story.words |= {"oncall": alice.name, "/var/lib/durun": str(story.stage.place / "state")}
     story.next()
+    assert "(you may)" in story.next(by=alice)
     story.next(by=alice)
     story.next()
     assert [run["status"] for run in story.stage.json("history")] == ["succeeded"]
