@@ -63,7 +63,7 @@ class NotAllowed(DurunError):
 
 
 class CannotStart(DurunError):
-    """A command that the runbook requires is not there, or a step's command can't be executed."""
+    """A command or a plugin that the runbook needs is not there, or a step's command can't be executed."""
 
     code = "cannot_start"
     exit_code = 4

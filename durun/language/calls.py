@@ -114,16 +114,22 @@ def _axes(reader: Reader, raw: Mapping[str, Json], path: Path) -> dict[str, Valu
     return {name: reader.value(values, (*path, name)) for name, values in raw.items()}
 
 
-def run_or_http(reader: Reader, raw: Mapping[str, Json], path: Path, name: str, says: str) -> str | None:
-    """Which of both stands under the key `name`; None for neither. Notes that, and when both do.
+def what_it_does(
+    reader: Reader, raw: Mapping[str, Json], path: Path, name: str, says: str, *, uses: bool = False
+) -> str | None:
+    """`run`, `http` or, if that is possible, `uses`: which stands under the key `name`; None for none.
 
-    `says` is what one of its kind says: `a verify asks one thing`.
+    Notes that, and when several do. `says` is what one of its kind says: `a verify asks one thing`.
     """
-    given = [key for key in ("run", "http") if key in raw]
+    ways = ("run", "http", "uses") if uses else ("run", "http")
+    given = [key for key in ways if key in raw]
+    if "with" in raw and "uses" not in raw:
+        reader.problem("`with` goes with `uses`", (*path, "with"), "write `uses: NAME` beside it", at_key=True)
     if not given:
-        reader.problem(f"`{name}` needs `run:` or `http:`", path, "write `run:`, or `http: {url: …}`", at_key=True)
+        needs = "`run:`, `http:` or `uses:`" if uses else "`run:` or `http:`"
+        reader.problem(f"`{name}` needs {needs}", path, "write `run:`, or `http: {url: …}`", at_key=True)
         return None
     if len(given) > 1:
-        message = f"{says}, and this one has `run` and `http`"
-        reader.problem(message, (*path, "http"), "keep one of them", at_key=True)
+        message = f"{says}, and this one has `{given[0]}` and `{given[1]}`"
+        reader.problem(message, (*path, given[1]), "keep one of them", at_key=True)
     return given[0]

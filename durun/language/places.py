@@ -144,7 +144,7 @@ def _of_rollback(step: Step, undoing: Step, path: Path) -> Iterator[Place]:
     for name in ("max_attempts", "delay", "backoff", "max_delay", "jitter"):
         yield from _in(getattr(undoing.retry, name), (*path, "retry", name), step, "plan")
     yield from _of_call(_own(undoing.call, step.call), path, step, "rollback")
-    if undoing.verify is not None:
+    if undoing.verify is not None and not _asked_by_itself(undoing, undoing.verify):
         yield from _of_call(_own(undoing.verify.call, undoing.call), (*path, "verify"), step, "rollback")
         yield from _in(undoing.verify.settle, (*path, "verify", "settle"), step, "plan")
 

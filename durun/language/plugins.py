@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from durun.errors import DurunError
+from durun.language.calls import read_call
 from durun.language.diagnostics import Path, did_you_mean
 from durun.language.fitting import in_words, validator
 from durun.language.shelf import Shelf
 from durun.language.values import Reader
 from durun.model.plugin import Plugin
-from durun.model.runbook import Action
+from durun.model.runbook import Action, Call, Shell
 from durun.model.values import Json
 
 _OF_SHAPE: Final = frozenset(
@@ -27,14 +28,35 @@ _KNOWN: Final = 12
 
 
 class Used(NamedTuple):
-    """An action that is given something; `plugin` is None if it can't be used, which has been noted."""
+    """An action from a plugin with its surroundings; `plugin` is None if it can't be used, which has been noted."""
 
-    action: Action
+    call: Call
     plugin: Plugin | None
 
 
-def read_uses(reader: Reader, raw: Mapping[str, Json], path: Path, shelf: Shelf) -> Used:
-    """What stands under `uses` and `with`, beside each other at `path`."""
+def read_used(
+    reader: Reader,
+    raw: Mapping[str, Json],
+    path: Path,
+    shell: Shell,
+    shelf: Shelf,
+    timeout: Json = None,
+    *,
+    gives: bool = True,
+) -> Used:
+    """What stands under `uses` and `with` at `path`, with what stands beside them. `timeout` is the default one.
+
+    `gives`: its outputs are wanted.
+    """
+    action, plugin = _read_uses(reader, {"uses": "", **raw}, path, shelf, gives)
+    beside = {key: value for key, value in raw.items() if key not in ("stdin", "shell")}
+    call = read_call(reader, {**beside, "run": ""}, path, shell, timeout)
+    return Used(call._replace(action=action), plugin)
+
+
+def _read_uses(
+    reader: Reader, raw: Mapping[str, Json], path: Path, shelf: Shelf, gives: bool
+) -> tuple[Action, Plugin | None]:
     name, given, at = str(raw["uses"]), raw.get("with", {}), (*path, "with")
     plugin = _describe(reader, name, (*path, "uses"), shelf)
     # Nobody knows where one that is missing would take a secret.
@@ -43,7 +65,8 @@ def read_uses(reader: Reader, raw: Mapping[str, Json], path: Path, shelf: Shelf)
         secret = tuple(_secret_places(given, [plugin.schema], plugin.schema, ()))
         for where, message, hint, at_key in sorted(set(_problems(plugin, given)), key=repr):
             reader.problem(message, (*at, *where) if where or "with" in raw else path, hint, at_key=at_key)
-    return Used(Action("uses", {"uses": name, "with": reader.value(given, at), "secret": secret}), plugin)
+    spec = {"uses": name, "with": reader.value(given, at), "secret": secret, "gives": gives}
+    return Action("uses", spec), plugin
 
 
 def _describe(reader: Reader, name: str, path: Path, shelf: Shelf) -> Plugin | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from durun.language.calls import read_call, run_or_http
+from durun.language.calls import read_call, what_it_does
 from durun.language.diagnostics import Path
 from durun.language.http import call_of, read_request, sources
 from durun.language.values import Reader
@@ -34,7 +34,7 @@ def read_poll(reader: Reader, item: Mapping[str, Json], path: Path, shell: Shell
     """What a step that stands at `path` asks; None: nothing. Its env and the like stand beside `wait_for`."""
     raw: Mapping[str, Json] = item.get(KEY, {})
     at = (*path, KEY)
-    kind = run_or_http(reader, raw, at, KEY, "a `wait_for` asks one thing")
+    kind = what_it_does(reader, raw, at, KEY, "a `wait_for` asks one thing")
     if kind is None:
         return None
     if kind == "run":

@@ -6,7 +6,7 @@ Every item gives a Step, also a broken one, so that the paths of what follows st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from durun.language.calls import DEFAULT_SHELL, read_call, read_keyring
 from durun.language.collect import ALSO as COLLECT_ALSO
@@ -37,9 +37,6 @@ from durun.model.runbook import (
 )
 from durun.model.task import ROLLBACK
 from durun.model.values import Json
-
-if TYPE_CHECKING:
-    from durun.model.plugin import Plugin
 
 _WAITS: Final = ("wait", "wait_for", "approval", "manual")
 ACTIONS: Final = ("run", "http", "uses", "collect", "assert", "generate", "secret", *_WAITS, "runbook", "steps")
@@ -187,7 +184,7 @@ class StepReader:
         if around.final:
             hint = "what is to be undone belongs under `steps`"
             self._reader.problem("`finally` steps are not rolled back", at, hint, at_key=True)
-        rollback = read_rollback(self._reader, raw, at, step, around.timeout, around.retry or {})
+        rollback = read_rollback(self._reader, raw, at, step, around.timeout, around.retry or {}, self._shelf)
         if rollback is None:
             return step
         named = rollback.step._replace(id=f"{item.get('id', '')}{ROLLBACK}")
@@ -301,7 +298,11 @@ class StepReader:
         elif kind == FILES:
             call = files_call(reader, item, path, around.shell, around.timeout)
         elif kind == "uses":
-            call, plugin = self._used(step, item, path, around)
+            from durun.language.plugins import read_used  # few runbooks use plugins
+
+            call, plugin = read_used(reader, item, path, around.shell, self._shelf, around.timeout)
+            if plugin is None:
+                self.unread.add(step.id)
             repeatable = plugin is not None and plugin.idempotent
             brought = own_question(call) if plugin is not None and plugin.verifies else None
             step = step._replace(outputs=plugin.outputs if plugin is not None else {})
@@ -309,18 +310,10 @@ class StepReader:
             call = read_call(reader, {"run": "", **item}, path, around.shell, around.timeout)
         if kind != "uses":
             step = step._replace(outputs=read_outputs(reader, outputs, (*path, "outputs"), kind))
-        verify = read_verify(reader, item["verify"], (*path, "verify"), call, gives) if "verify" in item else brought
+        verify = brought
+        if "verify" in item:
+            verify = read_verify(reader, item["verify"], (*path, "verify"), call, gives, self._shelf, brought)
         return self._repeated(step._replace(call=call, verify=verify), item, path, around, repeatable)
-
-    def _used(self, step: Step, item: dict[str, Json], path: Path, around: Around) -> tuple[Call, Plugin | None]:
-        from durun.language.plugins import read_uses  # few runbooks use plugins
-
-        action, plugin = read_uses(self._reader, {"uses": "", **item}, path, self._shelf)
-        if plugin is None:
-            self.unread.add(step.id)
-        beside = {key: value for key, value in item.items() if key not in ("stdin", "shell")}
-        call = read_call(self._reader, {**beside, "run": ""}, path, around.shell, around.timeout)
-        return call._replace(action=action), plugin
 
     def _repeated(self, step: Step, item: dict[str, Json], path: Path, around: Around, repeatable: bool) -> Step:
         """With what is said of when and how often it may be done."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
-from durun.language.calls import read_call, run_or_http
+from durun.language.calls import DEFAULT_SHELL, read_call, what_it_does
 from durun.language.diagnostics import Path
 from durun.language.http import call_of, read_request, read_statuses
+from durun.language.shelf import Shelf
 from durun.language.values import Reader
 from durun.model.runbook import SAFE_METHODS, Action, Call, Verify
 from durun.model.values import Json, Value
 
+_WAYS: Final = frozenset({"run", "http", "uses"})
+_OF_ANSWERS: Final = frozenset({"done_on", "not_done_on", "shell", "stdin"})
+_AROUND: Final = ("env", "secret_files", "working_directory", "timeout")
 _OF_COMMANDS: Final = ("shell", "stdin", "secret_files", "working_directory")
 _FOLDER: Final = "."
 """What paths in a request are relative to, wherever its step works."""
@@ -20,17 +24,37 @@ _UNKNOWN: Final = "whatever is in neither list is unknown"
 
 
 def read_verify(
-    reader: Reader, raw: Mapping[str, Json], path: Path, step: Call, outputs: Mapping[str, str]
+    reader: Reader,
+    raw: Mapping[str, Json],
+    path: Path,
+    step: Call,
+    outputs: Mapping[str, str],
+    shelf: Shelf,
+    brought: Verify | None = None,
 ) -> Verify | None:
     """A verify with its step's env, secret files, shell and working directory under its own; None: it asks nothing.
 
-    `outputs`: those of the step that an answer's status or headers give (`durun.language.http.sources`).
+    `outputs`: those of the step that an answer's status or headers give (`durun.language.http.sources`). `brought`: the
+    question that the step's own action answers, if it does.
     """
-    kind = run_or_http(reader, raw, path, "verify", "a verify asks one thing")
+    if brought is not None and not _WAYS & raw.keys():
+        _refuse(reader, raw, path, _OF_ANSWERS | {"with"}, "has no meaning where the plugin answers itself")
+        verify: Verify = brought._replace(call=brought.call._replace(**_surroundings(reader, raw, path)))
+        return _finished(reader, raw, path, step, verify)
+    kind = what_it_does(reader, raw, path, "verify", "a verify asks one thing", uses=True)
     if kind is None:
         return None
-    by_command = kind == "run"
-    verify = _by_command(reader, raw, path, step) if by_command else _by_request(reader, raw, path, step, outputs)
+    if kind == "run":
+        verify = _by_command(reader, raw, path, step)
+    elif kind == "http":
+        verify = _by_request(reader, raw, path, step, outputs)
+    else:
+        verify = _by_plugin(reader, raw, path, step, shelf)
+    return _finished(reader, raw, path, step, verify)
+
+
+def _finished(reader: Reader, raw: Mapping[str, Json], path: Path, step: Call, verify: Verify) -> Verify:
+    """With what it has from its step, and when it is asked."""
     settle = reader.duration(raw.get("settle"), (*path, "settle"))
     call = under(step, verify.call)
     return verify._replace(call=call, before=bool(raw.get("before")), after=bool(raw.get("after")), settle=settle)
@@ -38,8 +62,7 @@ def read_verify(
 
 def own_question(step: Call) -> Verify:
     """The question that an action from a plugin answers itself, of what it was given."""
-    asking = step._replace(action=Action("uses_check", step.action.spec), timeout=None)
-    return Verify(asking, not_done_on=(1,))
+    return Verify(_asking(step)._replace(timeout=None), not_done_on=(1,))
 
 
 def under(step: Call, own: Call) -> Call:
@@ -51,6 +74,33 @@ def under(step: Call, own: Call) -> Call:
         secret_files={**_without(step.secret_files, own.env), **own.secret_files},
         working_directory=step.working_directory if own.working_directory is None else own.working_directory,
     )
+
+
+def _surroundings(reader: Reader, raw: Mapping[str, Json], path: Path) -> dict[str, Any]:
+    """What a plugin is asked in: of its own, not of its step."""
+    call = read_call(reader, {**{key: raw[key] for key in _AROUND if key in raw}, "run": ""}, path, DEFAULT_SHELL)
+    return {key: getattr(call, key) for key in _AROUND}
+
+
+def _by_plugin(reader: Reader, raw: Mapping[str, Json], path: Path, step: Call, shelf: Shelf) -> Verify:
+    from durun.language.plugins import read_used  # few runbooks use plugins
+
+    _refuse(reader, raw, path, _OF_ANSWERS, "has no meaning for a plugin, which answers itself")
+    call, plugin = read_used(reader, raw, path, step.shell, shelf)
+    if plugin is not None and not plugin.verifies:
+        hint = "write `run:` or `http:`, which ask"
+        reader.problem(f"{plugin.name} can't say whether it is done", (*path, "uses"), hint)
+    return Verify(_asking(call), not_done_on=(1,))
+
+
+def _asking(call: Call) -> Call:
+    return call._replace(action=Action("uses_check", call.action.spec))
+
+
+def _refuse(reader: Reader, raw: Mapping[str, Json], path: Path, keys: Collection[str], why: str) -> None:
+    for key in raw:
+        if key in keys:
+            reader.problem(f"`{key}` {why}", (*path, key), "remove it", at_key=True)
 
 
 def _by_command(reader: Reader, raw: Mapping[str, Json], path: Path, step: Call) -> Verify:

@@ -51,7 +51,8 @@ def main() -> int:
     except Unusable as error:
         return _tell(End(UNKNOWN if asked["do"] == "verify" else NOTHING_HAPPENED, str(error)))
     call = _call(asked["with"])
-    return _tell(_asked(action, call) if asked["do"] == "verify" else _done(action, call))
+    end = _asked(action, call) if asked["do"] == "verify" else _done(action, call)
+    return _tell(end if asked["gives"] else end._replace(outputs={}))
 
 
 def _action(name: str) -> Action:

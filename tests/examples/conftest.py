@@ -16,6 +16,7 @@ from daemons.process import place
 from daemons.web import Authority, Web, web
 from examples.blocks import INCLUDED, ROOT, RUNBOOKS
 from examples.stage import GROUP, NAMES, STAGES, Stage
+from packages import install_readme
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,9 @@ def stage(name: str, server: Web, tmp_path: Path, request: pytest.FixtureRequest
 def set_up(stage: Stage, name: str, request: pytest.FixtureRequest) -> None:
     given = STAGES[name]
     shutil.copytree(ROOT / "runbooks", stage.work, dirs_exist_ok=True)
+    if given.get("plugins"):
+        install_readme(stage.place / "site")
+        stage.env["PYTHONPATH"] += f"{os.pathsep}{stage.place / 'site'}"
     programs = given.get("programs", {})
     for program in programs:
         stage.program(program, programs[program] if isinstance(programs, dict) else "")

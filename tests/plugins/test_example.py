@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from daemons.web import Exchange, Web, web
+from packages import files_of_readme
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 TOKEN = "tok-83e0c1d5f2"
@@ -81,8 +84,9 @@ def user(installed: User) -> Iterator[User]:
     (installed.place / "tickets").mkdir()
     (installed.place / "tickets" / "token").write_text(TOKEN)
     yield installed
+    installed.pip("uninstall", "--yes", "durun-example", "durun-acme")
     for name in ("source", "tickets", "state"):
-        shutil.rmtree(installed.place / name)
+        shutil.rmtree(installed.place / name, ignore_errors=True)
 
 
 def test_both_kinds_are_listed_checked_and_used(user: User) -> None:
@@ -136,3 +140,57 @@ def test_uninstalled_and_installed_again_in_another_version(user: User) -> None:
         "durun-example 1.0.0", "durun-example 1.1.0",
     ]  # fmt: skip
     assert user.tickets() == 1
+
+
+@pytest.fixture
+def service() -> Iterator[Web]:
+    """Where tickets are opened, found by their key and closed, as the README's plugin asks for it."""
+    keys: dict[str, int] = {}
+
+    def open_(exchange: Exchange) -> None:
+        asked = json.loads(exchange.asked.body)
+        keys[asked["key"]] = 40 + len(keys)
+        exchange.drop() if asked["title"] == "lost" else exchange.say(201, {"number": keys[asked["key"]]})
+
+    def find(exchange: Exchange) -> None:
+        number = keys.get(exchange.path.rpartition("/")[2])
+        exchange.say(404) if number is None else exchange.say(200, {"number": number})
+
+    with web() as made:
+        made.on("/tickets", open_)
+        made.on("/tickets/*", find)
+        yield made
+
+
+README_BOOK = """\
+durun: 1
+name: readme
+secrets: {tickets: {acme_box: tickets}}
+steps:
+  - id: ticket
+    uses: acme.open_ticket
+    with: {url: "%s", title: %s, token: "${{ secrets.tickets }}"}
+    rollback: {uses: acme.close_ticket, with: {url: "%s", number: "${{ steps.ticket.outputs.number }}"}}
+"""
+
+
+@pytest.mark.parametrize(("title", "how"), [("Rotate the keys", "ran"), ("lost", "verified")])
+def test_the_plugin_of_the_readme_is_one(user: User, service: Web, title: str, how: str) -> None:
+    source = user.place / "source" / "acme"
+    for name, text in files_of_readme().items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(text)
+    user.install(source)
+    listed = user("doctor")
+    assert "acme.close_ticket (durun-acme 1.0), acme.open_ticket (durun-acme 1.0)" in listed
+    assert "acme_box (durun-acme 1.0)" in listed and "ok    plugins" in listed
+    (user.place / "box.json").write_text(json.dumps({"tickets": TOKEN}))
+    (user.place / "readme.yaml").write_text(README_BOOK % (service.url, title, service.url))
+    user("run", "readme.yaml")
+    ticket = user.task("ticket")
+    assert (ticket["how"], ticket["outputs"]) == (how, {"number": 40})
+    opened = next(one for one in service.seen if one.method == "POST")
+    assert opened.headers["authorization"] == f"Bearer {TOKEN}" and service.count("POST") == 1
+    service.on("/tickets/*", lambda exchange: exchange.say(200, {"number": 40}))
+    user("rollback", "@last", "--reason", "enough")
+    assert (service.seen[-1].method, service.seen[-1].path) == ("DELETE", "/tickets/40")

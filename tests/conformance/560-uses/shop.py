@@ -57,6 +57,7 @@ class Ticket(Action):
                 os.kill(os.getpid(), 9)
 
     def verify(self, call):
+        call.log("it is looked for")
         system = Path(call.folder, call.with_["system"])
         if (system / "away").exists():
             return Unknown("the system is away")
@@ -65,3 +66,16 @@ class Ticket(Action):
             if ticket["key"] == call.idempotency_key:
                 return Done({"number": ticket["number"], "receipt": f"receipt-{call.idempotency_key}"}, "it is there")
         return NotDone("there is no such ticket")
+
+
+class Close(Action):
+    """What undoes it: the file of the ticket is removed."""
+
+    schema = {"required": ["system", "number"], "properties": {"number": {"type": "integer"}}}
+    outputs = {"closed": Output("integer", secret=True)}
+    idempotent = True
+
+    def run(self, call):
+        for path in Path(call.folder, call.with_["system"]).glob(f"{call.with_['number']}-*.json"):
+            path.unlink()
+        return {"closed": call.with_["number"]}

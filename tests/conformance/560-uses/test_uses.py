@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from packages import install, uninstall
+from packages import TICKET, install, uninstall
 
 TOKEN = "tok-5f1c9a77e2"
 
@@ -17,7 +17,7 @@ TOKEN = "tok-5f1c9a77e2"
 @pytest.fixture
 def site(operator: Any, tmp_path: Path) -> Path:
     place = tmp_path / "site"
-    install(place, shop(operator))
+    install(place, shop(operator), actions={**TICKET, "shop.close": "Close"})
     operator.environment["PYTHONPATH"] += f":{place}"
     operator.environment["TICKET_TOKEN"] = TOKEN
     (operator.place / "tickets").mkdir()
@@ -225,3 +225,31 @@ def test_two_packages_with_one_name_are_refused(operator: Any, site: Path) -> No
     said = operator("run", "book.yaml", code=2)
     assert "the action `shop.ticket` is brought by durun-other 3.1 and durun-shop 1.0" in said.err
     assert "uninstall all but one of them" in said.err
+
+
+def test_a_plugin_undoes_and_is_asked_before_and_after(operator: Any, site: Path) -> None:
+    operator("run", "undo.yaml")
+    kinds = [line["purpose"] for line in operator("show", "@last", "--events", "--json").lines if "purpose" in line]
+    assert kinds == ["before", "before", "after", "after"]
+    (operator.place / "copy").unlink()
+    operator("rollback", "@last", "--reason", "enough")
+    assert tickets(operator) == [] and operator.tasks()["open@rollback", None]["attempts"][0]["plugin"]
+
+
+def test_what_verifies_and_undoes_is_checked_as_well(operator: Any, site: Path) -> None:
+    said = operator("validate", "wrong-asked.yaml", code=2).out
+    heads = [
+        line.removeprefix("wrong-asked.yaml:") for line in said.splitlines() if line.startswith("wrong-asked.yaml:")
+    ]
+    assert heads == [
+        "9:28: `done_on` has no meaning where the plugin answers itself",
+        "9:42: `with` has no meaning where the plugin answers itself",
+        "12:7: shop.close needs `number` in `with`",
+        "13:7: `stdin` goes with `run`, not with `uses`",
+        "17:18: `on_in_doubt: verify` needs a `verify`",
+        "20:20: shop.close can't say whether it is done",
+        "23:54: `secrets.token` is secret, and the plugin takes no secret there: the schema of its action does not say"
+        " `writeOnly`",
+        "25:5: `wait_for` needs `run:` or `http:`",
+        "25:16: unknown key `uses` in `wait_for`",
+    ]

@@ -121,9 +121,9 @@ outputs: {o: "${{ steps.one.status }}"}
 def without_actions_rule() -> object:
     """The schema without what is checked where steps are built."""
     schema = copy.deepcopy(dict(document_schema()))
-    for word in ("oneOf", "dependentRequired"):
-        del schema["$defs"]["step"][word]
-    del schema["$defs"]["verify"]["oneOf"]
+    for name in ("step", "verify", "rollback"):
+        for word in ("oneOf", "dependentRequired"):
+            del schema["$defs"][name][word]
     return schema
 
 
