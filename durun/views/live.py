@@ -23,11 +23,11 @@ from durun.views.observer import Result
 from durun.views.paint import Piece, columns, fitting, painted
 from durun.views.summary import closing
 from durun.views.tally import MARKS, StepTally, Tally
-from durun.views.text import counted, counts_text, duration, fit, one_line
+from durun.views.text import counted, counts_text, duration, fit, one_line, wrapped
 from durun.views.words import line_of
 
-_EVERY = 0.2
-"""Seconds between two pictures, at least."""
+_EVERY, _SOON = 0.2, 0.05
+"""Seconds between two pictures, at least; and where more than one of many targets has moved on."""
 
 _TOLD = 20
 """How many failures are printed one by one; after that the counts must do."""
@@ -80,11 +80,13 @@ class LiveView:
             if line.wrong:
                 self._tell(line.text)
         if events:
-            self._paint_when_due(events[-1].at)
+            alone = any(isinstance(event, TaskEvent) and event.target is None for _, _, event in events)
+            self._paint_when_due(events[-1].at, _SOON if alone else _EVERY)
 
     def _tell(self, text: str) -> None:
         self._told += 1
         self._last = text
+        text = wrapped(text, size_of(self._descriptor)[0] - 1, 2)
         if self._told < _TOLD:
             self._channel.write(f"{text}\n")
         elif self._told == _TOLD and self._state is not None:
@@ -92,7 +94,7 @@ class LiveView:
 
     def said(self, notice: str) -> None:
         """A notice stays above the picture. Before the run has begun, it says what is waited for."""
-        self._channel.write(f"{one_line(notice)}\n")
+        self._channel.write(f"{wrapped(one_line(notice), size_of(self._descriptor)[0] - 1, 2)}\n")
 
     def tick(self, now: float) -> None:
         """Let the clocks in the picture go on."""
@@ -100,9 +102,9 @@ class LiveView:
             self._waits_since = now
         self._paint_when_due(now)
 
-    def _paint_when_due(self, now: float) -> None:
+    def _paint_when_due(self, now: float, every: float = _EVERY) -> None:
         self._now = max(self._now, now)
-        if now - self._painted_at >= _EVERY or now < self._painted_at:
+        if now - self._painted_at >= every or now < self._painted_at:
             self._painted_at = now
             self._channel.frame(self._picture())
 
@@ -119,7 +121,8 @@ class LiveView:
         lines = list(picture)
         result = self._result
         if result is not None and result.state is not None:
-            lines += closing(result.state, result.status, exit_code, result.head)
+            width = size_of(self._descriptor)[0] - 1
+            lines += closing(result.state, result.status, exit_code, result.head, width)
         self._channel.write("".join(f"{line}\n" for line in lines))
         self._channel.close()
 

@@ -16,7 +16,7 @@ from durun.views.text import counted, duration, harmless, one_line, spoken
 from durun.views.waits import held_text, short_time
 from durun.views.words import PROBES
 
-_TOLD: tuple[TaskStatus, ...] = ("failed", "in_doubt", "cancelled", "running", "waiting")
+_TOLD: tuple[TaskStatus, ...] = ("failed", "in_doubt", "cancelled", "running", "waiting", "rolled_back")
 """What is counted beside the bar of a fan-out, the most urgent first."""
 
 _WIDE, _NARROW, _BARS = 100, 60, ((100, 24), (60, 16), (0, 6))

@@ -10,7 +10,17 @@ from durun.model.status import DRIVEN, TASK_STATUSES, RunStatus, TaskStatus
 from durun.model.task import ROLLBACK, RunRecord, TaskKey, TaskState, undo_key
 from durun.model.values import Json
 from durun.views.people import answers, asked_lines
-from durun.views.text import counted, counts_text, duration, local_time, one_line, spoken, task_name, value_text
+from durun.views.text import (
+    counted,
+    counts_text,
+    duration,
+    local_time,
+    one_line,
+    spoken,
+    task_name,
+    value_text,
+    wrapped,
+)
 
 SHOWN = 10
 """How many failures or doubts are listed one by one."""
@@ -93,8 +103,13 @@ def _task_words(key: TaskKey) -> str:
     return key.step if key.target is None else f"{key.step} --target {quote(key.target)}"
 
 
-def closing(state: RunState, status: RunStatus, exit_code: int | None = None, head: str = "") -> list[str]:
-    """The lines at the end: what happened, what is wrong or stands, the outputs, the head to keep, what is next."""
+def closing(
+    state: RunState, status: RunStatus, exit_code: int | None = None, head: str = "", width: int | None = None
+) -> list[str]:
+    """The lines at the end: what happened, what is wrong or stands, the outputs, the head to keep, what is next.
+
+    With `width`, what is to be read is broken between words, and what is to be copied is not.
+    """
     record, tasks = state.record, state.tasks
     lines = [headline(record, status)]
     if record.reason and status not in ("succeeded", "in_doubt"):
@@ -103,6 +118,7 @@ def closing(state: RunState, status: RunStatus, exit_code: int | None = None, he
     if status == "waiting":
         lines += (f"  {line}" for line in asked_lines(tasks))
     lines += (f"  {line}" for line in (*stands(state), *open_privileges(state)))
+    lines = [wrapped(line, width) for line in lines]
     lines += outputs(record.outputs)
     if head and status != "interrupted":
         lines.append(f"  head {head}")

@@ -97,7 +97,7 @@ class Tally:
             return
         self._move(key_of(event), task.status)
         self._hold(key_of(event), task, at)
-        if event.step in self.steps:
+        if event.step in self.steps and not isinstance(event, ev.TaskRolledBack):
             self._at_work(self.steps[event.step], at, at)
 
     def _resolve(self, step_id: str, targets: int) -> None:
@@ -133,7 +133,7 @@ class Tally:
         node = self._plan.undo.get(undone_by(key.step))
         if node is None:
             return None
-        return self.steps.setdefault(key.step, StepTally(key.step, node.fan, total=0))
+        return self.steps.setdefault(key.step, StepTally(key.step, node.fan, 0, node.fan is not None))
 
     @staticmethod
     def _at_work(step: StepTally, began_at: float, ended_at: float) -> None:

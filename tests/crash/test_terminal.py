@@ -370,6 +370,35 @@ def test_what_a_step_wrote_is_not_obeyed_by_the_terminal(bench: Bench) -> None:
     terminal.close()
 
 
+UNDONE = """
+on_failure: rollback
+steps:
+  - id: each
+    targets: [a, b]
+    run: eval "$MARK"
+    rollback: {run: 'true'}
+  - id: bad
+    run: |
+      echo "DURUN_REASON=there is no route to the host that it wants, and so it can do nothing" >> "$DURUN_OUTPUT"
+      exit 2
+"""
+
+
+def test_a_rollback_has_a_bar_and_what_is_read_is_broken_between_words(bench: Bench) -> None:
+    terminal = Terminal(bench, "run", str(bench.write(UNDONE)), size=(60, 24), NO_COLOR="1")
+    assert terminal.end() == 1
+    lines = terminal.said.splitlines()
+    assert any(re.match("✔ each@rollback ━+ 2/2 ", line) for line in lines)
+    assert any(re.match("↺ each +━+ 2/2  2 rolled back ", line) for line in lines)
+    assert "bad FAILED: there is no route to the host that it wants," in lines
+    assert re.match(
+        r"  and so it can do nothing in \d",
+        lines[lines.index("bad FAILED: there is no route to the host that it wants,") + 1],
+    )
+    assert "  bad failed: there is no route to the host that it wants," in lines
+    terminal.close()
+
+
 def test_terminal_is_what_is_tested() -> None:
     """The keys above mean what they mean on a terminal as the kernel makes it."""
     master, slave = os.openpty()
