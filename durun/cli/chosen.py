@@ -27,6 +27,10 @@ def _nothing(state: RunState, step: str | None, target: str | None) -> UsageErro
     shown = f"`durun show {run}` lists what there is"
     if step is None or step in begun:
         targets = {key.target for key in state.tasks if key.target is not None and step in (None, key.step)}
+        resolved = [found.index for (of, _), found in state.resolved.items() if step in (None, of)]
+        if target is not None and any(target in index for index in resolved):
+            return UsageError(f"nothing has happened to target {target} of run {run} yet", shown)
+        targets |= {key for index in resolved for key in index}
         where = f"run {run}" if step is None else f"step {step}"
         return UsageError(f"{where} has no target {target}", near_matches(str(target), targets) or shown)
     steps = {*begun, *state.created.steps, *state.created.finally_steps}

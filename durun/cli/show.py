@@ -45,7 +45,7 @@ def command(
             sys.stdout.write(dump({**whole, **why_json(state.record, status, why), "notices": notices_json(notices)}))
             return 0
         every = step is not None or target is not None
-        shown = Shown(state, status, tasks, app.clock.now(), why, to_come, every, head)
+        shown = Shown(state, status, tasks, app.clock.now(), why, to_come, every, head, target)
         sys.stdout.write(show_text(shown, width_of_terminal()))
         if every and len(tasks) <= 20:
             sys.stdout.write(attempts_text(tasks))
@@ -66,6 +66,8 @@ def _show_events(app: App, run_id: str, step: str | None, target: str | None, as
         if (step is None or getattr(stamped.event, "step", None) == step)
         and (target is None or getattr(stamped.event, "target", None) == target)
     ]
+    if not found:
+        choose_tasks(app.state(run_id), step, target)
     if as_json:
         numbers = AttemptNumbers()
         sys.stdout.write("".join(dump(event_line(run_id, stamped, numbers.of(stamped.event))) for stamped in found))

@@ -57,7 +57,8 @@ Tasks = Mapping[TaskKey, TaskState]
 class Shown(NamedTuple):
     """What is shown of a run. `tasks` are those to show, `to_come` the steps that have not begun to be named.
 
-    `every`: list each target, not only the troubles. `head`: the digest of the register's newest entry about the run.
+    `every`: list each target, not only the troubles. `target`: the only one to show. `head`: the digest of the
+    register's newest entry about the run.
     """
 
     state: RunState
@@ -68,6 +69,7 @@ class Shown(NamedTuple):
     to_come: Sequence[str] = ()
     every: bool = False
     head: str = ""
+    target: str | None = None
 
 
 def show_text(shown: Shown, width: int | None = None) -> str:
@@ -79,7 +81,7 @@ def show_text(shown: Shown, width: int | None = None) -> str:
         lines += (f"  {line}" for line in asked_lines(state.tasks, alone=False))
     lines += _until(state, status)
     lines += following(next_commands(state.record.id, status, state.tasks))
-    steps = [_Step(one_line(step), members, _total(state, members)) for step, members in by_step(shown.tasks).items()]
+    steps = [_Step(one_line(step), members, _total(shown, members)) for step, members in by_step(shown.tasks).items()]
     lines.append("")
     longest = max((len(step.name) for step in steps), default=0)
     for step in steps:
@@ -100,12 +102,12 @@ def _until(state: RunState, status: RunStatus) -> list[str]:
     return [f"  there is nothing to do before {local_time(min(dues))}"]
 
 
-def _total(state: RunState, members: Sequence[tuple[TaskKey, TaskState]]) -> int:
+def _total(shown: Shown, members: Sequence[tuple[TaskKey, TaskState]]) -> int:
     """How many targets a step has: as many as were found for it, or as have begun where that is not known of it."""
     key = members[0][0]
-    resolved = state.resolved.get((key.step, key.round))
+    resolved = shown.state.resolved.get((key.step, key.round))
     begun = sum(key.target is not None for key, _ in members)
-    return begun if resolved is None else max(begun, len(resolved.index))
+    return begun if resolved is None or shown.target is not None else max(begun, len(resolved.index))
 
 
 def _left(shown: Shown, told: int) -> list[str]:

@@ -44,6 +44,20 @@ def test_ten_thousand_targets_are_a_line_with_counts_and_the_troubles(durun, rec
     assert durun("show", "aaaa", "--step", "patch").out.count("patch[host-") == 90
 
 
+def test_one_target_of_many_is_shown_alone_and_one_that_has_not_begun_is_told_from_none(durun, recorded):
+    fan = ev.TargetsResolved(step="patch", targets=[ev.Target(key, key) for key in ("web1", "web2", "web3")], tasks=3)
+    failed = ev.TaskFailed(step="patch", target="web1", code="exit", reason="exit code 1")
+    recorded("aaaa", recorded.created(tasks=1, steps=["patch"]), fan, failed)
+    lines = durun("show", "aaaa", "--target", "web1").out.splitlines()
+    assert "  failed     patch  1 target: 1 failed" in lines
+    for more in ((), ("--step", "patch"), ("--events",)):
+        assert durun("show", "aaaa", "--target", "web3", *more).err.startswith(
+            "durun: nothing has happened to target web3 of run aaaa yet\n"
+        )
+        assert "has no target web4" in durun("show", "aaaa", "--target", "web4", *more).err
+    assert durun("show", "aaaa", "--events", "--step", "ptch").code == 2
+
+
 def test_the_reasons_of_many_failures_are_counted(durun, recorded):
     keys = [f"h{number}" for number in range(40)]
     fan = ev.TargetsResolved(step="patch", targets=[ev.Target(key, key) for key in keys], tasks=40)
