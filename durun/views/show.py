@@ -5,7 +5,8 @@ Readable with 10,000 targets: a fan-out is one line with counts; below it stand 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from durun.model.event import Stamped
@@ -44,6 +45,8 @@ from durun.views.words import line_of
 
 _LISTED = 10
 """How many targets of each kind of trouble are listed below a fan-out."""
+_STEPS, _KEPT = 30, 4
+"""How many steps are listed one by one whatever they did, and how many of a row of them that went well."""
 _REASONS = 5
 """How many reasons are told of those that are not listed."""
 
@@ -84,8 +87,8 @@ def show_text(shown: Shown, width: int | None = None) -> str:
     steps = [_Step(one_line(step), members, _total(shown, members)) for step, members in by_step(shown.tasks).items()]
     lines.append("")
     longest = max((len(step.name) for step in steps), default=0)
-    for step in steps:
-        lines += _step_lines(step, longest, shown)
+    for near in [[step] for step in steps] if every or len(steps) <= _STEPS else _runs_of_quiet(steps):
+        lines += _step_lines(near[0], longest, shown) if len(near) == 1 else [_folded(near)]
     lines += (f"  {_standing('pending')}{one_line(step)}" for step in shown.to_come[:_LISTED])
     lines += _left(shown, sum(step.pending for step in steps))
     in_order = (member for step in steps for member in step.members)
@@ -211,6 +214,36 @@ class _Step(NamedTuple):
     def pending(self) -> int:
         """How many of its tasks are counted as pending in its line."""
         return self.total - len(self.targets) + sum(task.status == "pending" for _, task in self.members)
+
+
+def _runs_of_quiet(steps: Sequence[_Step]) -> Iterator[list[_Step]]:
+    """The steps, one by one; but those that went well and stand between such ones together."""
+    quiet: list[_Step] = []
+    for step in steps:
+        if all(task.status in ("succeeded", "skipped") for _, task in step.members):
+            quiet.append(step)
+            continue
+        yield from _kept(quiet)
+        quiet = []
+        yield [step]
+    yield from _kept(quiet)
+
+
+def _kept(quiet: list[_Step]) -> Iterator[list[_Step]]:
+    """All but the ends of a row of quiet steps, together, where that saves lines."""
+    if len(quiet) <= _KEPT:
+        yield from ([step] for step in quiet)
+    else:
+        yield [quiet[0]]
+        yield quiet[1:-1]
+        yield [quiet[-1]]
+
+
+def _folded(steps: Sequence[_Step]) -> str:
+    """`succeeded  … 180 steps, second to last`: their tasks that went well."""
+    counts = Counter(task.status for step in steps for key, task in step.members)
+    said = counts_text((status, counts[status]) for status in TASK_STATUSES)
+    return f"  {_standing('succeeded')}… {len(steps)} steps, {steps[0].name} to {steps[-1].name}: {said}"
 
 
 def _step_lines(step: _Step, width: int, shown: Shown) -> Iterable[str]:

@@ -58,6 +58,23 @@ def test_one_target_of_many_is_shown_alone_and_one_that_has_not_begun_is_told_fr
     assert durun("show", "aaaa", "--events", "--step", "ptch").code == 2
 
 
+def test_of_many_steps_in_a_row_that_went_well_the_ends_are_named(durun, recorded):
+    names = [f"s{number:03}" for number in range(100)]
+    done = [
+        event
+        for folder, name in enumerate(names, 1)
+        for event in (started(name, folder=folder), ev.TaskSucceeded(step=name, how="ran", exit_code=0))
+    ]
+    failed = [started("last", folder=101), ev.TaskFailed(step="last", code="exit", reason="exit code 1")]
+    recorded.many({"aaaa": [recorded.created(tasks=101, steps=[*names, "last"]), *done, *failed]})
+    assert durun("show", "aaaa").out.splitlines()[-4:] == [
+        "  succeeded  s000  0.0s",
+        "  succeeded  … 98 steps, s001 to s098: 98 succeeded",
+        "  succeeded  s099  0.0s",
+        "  failed     last  0.0s  exit code 1",
+    ]
+
+
 def test_the_reasons_of_many_failures_are_counted(durun, recorded):
     keys = [f"h{number}" for number in range(40)]
     fan = ev.TargetsResolved(step="patch", targets=[ev.Target(key, key) for key in keys], tasks=40)
