@@ -14,7 +14,8 @@ from durun.cli.screen import width_of_terminal
 from durun.model.state import notable
 from durun.views.json import AttemptNumbers, dump, event_line, run_whole
 from durun.views.notices import notices_json, untold
-from durun.views.show import Shown, attempts_text, by_step, events_text, not_begun, show_text, waiting_for
+from durun.views.show import events_text, not_begun, show_text, waiting_for
+from durun.views.steps import Shown, attempts_text, by_step
 from durun.views.why import why_json
 
 
