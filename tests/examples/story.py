@@ -15,6 +15,8 @@ _DIFFERS = (
     (r"\b(?=[a-z]*\d)[a-z0-9]{10}\b", "RUN"),
     (r"\b(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\b", "TIME"),
     (r"\b(in|after) [\d.]+ ?(ms|s|m|h)\b", r"\1 1s"),
+    # So it is told where a process was seen that could not be looked into, which may be anybody's.
+    (r"(?<=was killed); its process has ended, and left no record of how$", ""),
 )
 """What is another in every run."""
 
@@ -42,7 +44,7 @@ def lines(block: Block) -> Iterator[Typed]:
 
 def alike(text: str) -> str:
     for pattern, stand_in in _DIFFERS:
-        text = re.sub(pattern, stand_in, text)
+        text = re.sub(pattern, stand_in, text, flags=re.MULTILINE)
     return text
 
 
