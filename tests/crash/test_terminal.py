@@ -294,9 +294,9 @@ def calm(bench: Bench, book: str) -> Iterator[Terminal]:
     made.close()
 
 
-def widest(said: str) -> int:
-    """The columns of the longest line of these, without what moves the cursor or colours."""
-    return max(len(re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line)) for line in said.splitlines())
+def lines_of(said: str) -> list[str]:
+    """The lines, without what moves the cursor or colours."""
+    return re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", said).splitlines()
 
 
 def test_the_picture_follows_the_size_of_the_terminal(bench: Bench, calm: Terminal, fifo: Path) -> None:
@@ -305,7 +305,7 @@ def test_the_picture_follows_the_size_of_the_terminal(bench: Bench, calm: Termin
         calm.resize(columns, rows)
         calm.read_until("0 of 2 tasks")
         assert re.match(r"\x1b\[\dF\x1b\[J", calm.said), "it is painted anew, at once"
-        assert widest(calm.said) < columns
+        assert max(map(len, lines_of(calm.said))) < columns
     calm.said = ""
     bench.let_go(fifo)
     assert calm.end() == 0
@@ -387,7 +387,7 @@ steps:
 def test_a_rollback_has_a_bar_and_what_is_read_is_broken_between_words(bench: Bench) -> None:
     terminal = Terminal(bench, "run", str(bench.write(UNDONE)), size=(60, 24), NO_COLOR="1")
     assert terminal.end() == 1
-    lines = terminal.said.splitlines()
+    lines = lines_of(terminal.said)
     assert any(re.match("✔ each@rollback ━+ 2/2 ", line) for line in lines)
     assert any(re.match("↺ each +━+ 2/2  2 rolled back ", line) for line in lines)
     assert "bad FAILED: there is no route to the host that it wants," in lines
