@@ -48,10 +48,7 @@ def claimed(block: Block, by: dict[str, object]) -> list[str]:
 def test_every_block_is_typed_or_it_is_said_why_not():
     for block in SHELL:
         assert len(claimed(block, {**STORIES, **ELSEWHERE})) == 1, block
-    run_elsewhere = {"yaml", "yaml wrong", "text"} | {
-        "toml",
-        "python",
-    }  # runbooks; a plugin, which packages.py installs
+    run_elsewhere = {"yaml", "yaml wrong", "text", "toml", "python"}  # the last two: a plugin, which is installed
     assert {block.kind for block in ALL} == {"", "sh", "console", "crontab", "ini"} | run_elsewhere
     assert all(any(block.text.startswith(begins) for block in SHELL) for begins in (*STORIES, *ELSEWHERE))
 
