@@ -13,7 +13,7 @@ from durun.views.pace import Pace
 from durun.views.paint import DIM, STYLES, Piece, Row
 from durun.views.tally import MARKS, StepTally
 from durun.views.text import counted, duration, harmless, one_line, spoken
-from durun.views.waits import held_text, short_time
+from durun.views.waits import day_time, held_text
 from durun.views.words import PROBES
 
 _TOLD: tuple[TaskStatus, ...] = ("failed", "in_doubt", "cancelled", "running", "waiting", "rolled_back")
@@ -53,7 +53,7 @@ class Rows:
         """How long it has taken; of a fan-out at work, how long it will yet take."""
         left = self._pace.left(step, now)
         if left is not None:
-            hour = f", {short_time(now + left, now)}" if left >= _SOON and width >= _WIDE else ""
+            hour = f", {day_time(now + left, now)}" if left >= _SOON and width >= _WIDE else ""
             return f"~{_roughly(left)}{' left' if width >= _NARROW else ''}{hour}"
         if step.began_at is None:
             return ""

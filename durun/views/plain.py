@@ -11,7 +11,7 @@ from durun.model.state import RunState
 from durun.views.channel import Channel
 from durun.views.observer import Result
 from durun.views.summary import closing
-from durun.views.text import clock_time, one_line
+from durun.views.text import local_time, one_line
 from durun.views.words import line_of
 
 
@@ -22,10 +22,12 @@ class PlainView:
         self._channel = channel
         self._quiet = quiet
         self._begun = False
+        self._day = ""
         self._result: Result | None = None
 
     def began(self, state: RunState, plan: Plan, runbook: Runbook) -> None:  # noqa: ARG002
-        """Name the run."""
+        """Name the run. What happens on another day than its start is said to."""
+        self._day = self._day or local_time(state.record.created_at)[:10]
         if not self._begun and not self._quiet:
             self._channel.write(f"run {state.record.id} of {runbook.name}\n")
         self._begun = True
@@ -39,7 +41,10 @@ class PlainView:
             task = state.tasks.get(key_of(event)) if isinstance(event, TaskEvent) else None
             line = line_of(event, task)
             if line.wrong or not (line.minor or self._quiet):
-                lines.append(f"{clock_time(at)} {line.text}\n")
+                day, clock = local_time(at).split()
+                lines += [f"{day}\n"] if day != self._day else []
+                lines.append(f"{clock} {line.text}\n")
+                self._day = day
         if lines:
             self._channel.write("".join(lines))
 

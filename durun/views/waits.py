@@ -19,7 +19,7 @@ def held_text(task: TaskState, node: Node, since: float, now: float) -> str:
         wait = (task.not_before or now) - now
         when = f"in {duration(wait)}" if wait > 0 else "is due"
         return f"attempt {task.failures + 1} of {node.retry.max_attempts} {when}{reason}"
-    until = "" if waiting.until is None else f" until {short_time(waiting.until, now)}"
+    until = "" if waiting.until is None else f" until {day_time(waiting.until, now)}"
     match waiting.kind:
         case "time":
             left = "" if waiting.until is None else f", {duration(waiting.until - now)} left"
@@ -28,9 +28,9 @@ def held_text(task: TaskState, node: Node, since: float, now: float) -> str:
             asked = f"not yet, asked {counted(waiting.times, 'time')}" if waiting.times else "is asked whether it is so"
             return f"{asked};{until}" if until else asked
         case "manual":
-            return f"waits for somebody to do it{until}, since {short_time(since, now)}"
+            return f"waits for somebody to do it{until}, since {day_time(since, now)}"
         case "approval":
-            return f"waits for {_whom(waiting)}{until}, since {short_time(since, now)}"
+            return f"waits for {_whom(waiting)}{until}, since {day_time(since, now)}"
 
 
 def _whom(waiting: Waiting) -> str:
@@ -42,7 +42,7 @@ def _whom(waiting: Waiting) -> str:
     return f"{needed} of {', '.join(names)}" + (f" ({said} approved)" if said else "")
 
 
-def short_time(seconds: float, now: float) -> str:
+def day_time(seconds: float, now: float) -> str:
     """`14:02`, `tomorrow 14:02`, `2026-12-24 14:02`, in the zone of the terminal."""
     at, today = datetime.fromtimestamp(seconds).astimezone(), datetime.fromtimestamp(now).astimezone().date()
     days = {today: "", today + timedelta(days=1): "tomorrow ", today - timedelta(days=1): "yesterday "}
