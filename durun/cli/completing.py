@@ -90,8 +90,13 @@ def _values(
     kind: str, free: Sequence[str], arguments: Sequence[tuple[str, bool]], begun: str
 ) -> Iterator[tuple[str, str]]:
     """What may stand there, by the kind of the value."""
-    if kind in VALUES:
+    if kind == "statuses":
+        before, comma, _ = begun.rpartition(",")
+        yield from ((f"{before}{comma}{value}", "") for value in VALUES["status"])
+    elif kind in VALUES:
         yield from ((value, "") for value in VALUES[kind])
+    elif kind == "runbook_name":
+        yield from ((row[0], "") for row in glance(_home(), "runbooks"))
     elif kind in ("file", "runbook"):
         yield ":files" if kind == "file" else ":runbooks", ""
     elif kind in ("run", "runbook_or_run"):
@@ -104,7 +109,8 @@ def _values(
 
 def _runs(begun: str) -> Iterator[tuple[str, str]]:
     yield "@last", "your newest run"
-    for run, runbook, status in glance(_home(), "runs", begun=begun):
+    # Few ids begin with two letters, most with none: what finds the newest of those at once looks at all for these.
+    for run, runbook, status in glance(_home(), "runs_from" if len(begun) > 1 else "runs", begun=begun):
         yield run, f"{runbook}, {status.replace('_', ' ')}"
 
 

@@ -98,9 +98,9 @@ COMMANDS: dict[str, tuple[str, list[tuple[list[str], str, bool]], list[tuple[str
     "history": (
         "list the runs",
         [
-            (["--status"], "status", True),
+            (["--status"], "statuses", True),
             (["--for-me"], "", False),
-            (["--runbook"], "anything", False),
+            (["--runbook"], "runbook_name", False),
             (["--since"], "anything", False),
             (["--limit"], "anything", False),
             (["--json"], "", False),

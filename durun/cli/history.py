@@ -48,7 +48,7 @@ def command(
     for_me: Annotated[
         bool, Option("--for-me", help="Only runs that wait for you: to approve, to do something, to end a doubt.")
     ] = False,
-    name: Annotated[
+    runbook_name: Annotated[
         str | None, Option("--runbook", metavar="NAME", help="Only runs of the runbook with this name.")
     ] = None,
     since: Annotated[str | None, Option(help="Only runs started since: 7d, 12h, 30m, or a date.")] = None,
@@ -60,7 +60,7 @@ def command(
         now = app.clock.now()
         wanted = [_status(word) for words in status or () for word in words.split(",")]
         begun = None if since is None else parse_since(since, now)
-        chosen = Chosen(wanted, name, begun, limit or None, for_me)
+        chosen = Chosen(wanted, runbook_name, begun, limit or None, for_me)
         elsewhere = _elsewhere(app, chosen) if app.config.is_anothers else None
         runs = _choose(app, chosen) if elsewhere is None else elsewhere
         if as_json:
@@ -73,8 +73,8 @@ def command(
         elif for_me:
             note("nothing waits for you")
         else:
-            like = "no run is like that" + (_near_runbooks(app, name) if name else "")
-            note(like if wanted or name or since else "there is no run yet: durun run RUNBOOK")
+            like = "no run is like that" + (_near_runbooks(app, runbook_name) if runbook_name else "")
+            note(like if wanted or runbook_name or since else "there is no run yet: durun run RUNBOOK")
     return 0
 
 

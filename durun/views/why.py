@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from durun.model.clock import to_iso
 from durun.model.people import conclusion, wanted
-from durun.model.status import RunStatus, TaskStatus
+from durun.model.status import DRIVEN, RunStatus, TaskStatus
 from durun.model.task import ROLLBACK, RunRecord, TaskKey, TaskState, Waiting
 from durun.model.values import Json
 from durun.views.text import counted, one_line, spoken, task_name
@@ -81,6 +81,9 @@ def why_text(record: RunRecord, status: RunStatus, why: Why, when: When) -> str:
     left = record.counts.get(about, 0) - min(len(why.tasks), _NAMED) if about else 0
     if why.tasks and left > 0:
         parts.append(f"and {left} more")
+    if record.privileged and status not in DRIVEN:
+        open_ = "1 privilege is" if record.privileged == 1 else f"{record.privileged} privileges are"
+        parts.append(f"{open_} open: durun reap")
     return "; ".join(parts)
 
 

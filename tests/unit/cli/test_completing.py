@@ -12,6 +12,8 @@ from durun.config import load_config
 from durun.model import event as ev
 from durun.shells import SHELLS
 
+from .conftest import START
+
 ROOT = Path(__file__).parents[3]
 STALE = "stale: run `python -m durun.cli.completion_source`, then `ruff format durun`"
 
@@ -49,6 +51,7 @@ def test_options_are_offered_that_are_not_there_yet(home):
     assert "--input" in words("run", "-i", "a=b", "--")
     assert words("history", "--status", "in") == ["in_doubt", "interrupted"]
     assert words("new", "x", "--template", "") == ["blank", "rotation", "provisioning", "evidence"]
+    assert words("history", "--status", "failed,in") == ["failed,in_doubt", "failed,interrupted"]
     assert words("history", "--since", "") == []
 
 
@@ -99,3 +102,17 @@ def test_the_state_directory_is_the_one_of_all_commands(monkeypatch, environ):
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     assert Path(completing._home()) == load_config(os.environ).home
+
+
+def test_runbooks_that_have_runs_are_offered_by_name(recorded):
+    for run, name in (("aaaa", "patch"), ("bbbb", "backup"), ("cccc", "patch"), ("dddd", "pause")):
+        recorded.succeeded(run, runbook=name)
+    assert words("history", "--runbook", "") == ["backup", "patch", "pause"]
+    assert words("history", "--runbook", "pat") == ["patch"]
+
+
+@pytest.mark.parametrize("begun", ["", "a", "ab"])
+def test_runs_are_offered_the_newest_first_however_much_is_typed(recorded, begun):
+    for number, run in enumerate(("abcd", "abce", "bbbb", "abca")):
+        recorded.succeeded(run, at=START + number * 60)
+    assert [word for word in words("show", begun) if word.startswith("ab")] == ["abca", "abce", "abcd"]

@@ -126,6 +126,12 @@ def test_of_an_interrupted_run_it_says_so_and_what_was_at_work():
     assert told == "nobody drives it any more; move since 2026-01-01T00:01:00.000Z"
 
 
+def test_privileges_that_are_open_are_told_with_what_closes_them():
+    assert why("succeeded", [], counts={"succeeded": 6}, privileged=1) == "1 privilege is open: durun reap"
+    assert why(privileged=2) == "restart[web3]: exit code 5; 2 privileges are open: durun reap"
+    assert why("running", [], counts={"succeeded": 6}, privileged=1) == ""
+
+
 def test_a_failure_of_an_earlier_round_explains_nothing():
     old = [(TaskKey("tidy", None, 1), task(reason="exit code 1"))]
     assert why("succeeded", old, round=2, counts={"failed": 1}) == ""
