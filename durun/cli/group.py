@@ -25,7 +25,11 @@ def when_free(app: App, work: Callable[[Observer], Outcome], observer: Observer)
             if held.holder != named:
                 named = held.holder
                 observer.said(f"waiting: {held.message}; {held.hint}")
-            _wait(app, held, observer)
+            try:
+                _wait(app, held, observer)
+            except KeyboardInterrupt:
+                observer.said("it is waited for no more, and nothing was started")
+                raise
 
 
 def _wait(app: App, held: GroupHeld, observer: Observer) -> None:

@@ -151,6 +151,18 @@ def test_wait_goes_on_when_what_an_interrupted_run_left_is_cancelled(bench: Benc
     checked(bench)
 
 
+def test_ctrl_c_while_it_waits_says_that_nothing_was_started(bench: Bench) -> None:
+    process, _, gate = held(bench)
+    waiter = Waiter(bench)
+    waiter.process.send_signal(signal.SIGINT)
+    assert waiter.finish() == 130
+    assert waiter.said.splitlines()[-1] == "it is waited for no more, and nothing was started"
+    assert len(runs(bench)) == 1
+    bench.let_go(gate)
+    assert bench.finish(process).code == 0
+    assert bench.effects() == {"work": 1}
+
+
 def test_with_park_the_run_is_left_and_cron_takes_it_up_when_the_group_is_free(bench: Bench) -> None:
     process, run, gate = held(bench)
     left = bench("run", book(bench, "second", ", on_conflict: wait"), "--park")
