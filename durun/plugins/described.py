@@ -18,6 +18,8 @@ from durun.plugins.installed import ACTIONS, installed
 
 LIMIT: Final = 10.0
 """Seconds that a plugin may take to be loaded."""
+MAX_SAID: Final = 256 << 10
+"""Bytes of what it says of itself: they are kept with every run."""
 
 
 @lru_cache(maxsize=256)
@@ -46,6 +48,8 @@ def ask(group: str, name: str, limit: float | None = None) -> Mapping[str, Any]:
         process.communicate()
     if not said:
         raise _refused(group, name, _how(process.returncode, wrong))
+    if len(said) > MAX_SAID:
+        raise _refused(group, name, f"it says more than {MAX_SAID >> 10} KiB of itself")
     answer: dict[str, Any] = json.loads(said)
     if "error" in answer:
         raise CannotStart(answer["error"], answer["hint"])

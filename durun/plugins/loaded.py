@@ -73,13 +73,9 @@ def schema_of(action: Action) -> Mapping[str, Json]:
         )
     try:
         Draft202012Validator.check_schema(dict(schema))
-        for pattern in _patterns(schema):
-            re.compile(pattern)
     except SchemaError as error:
         where = ".".join(map(str, error.absolute_path)) or "the top"
         raise Unusable(f"the schema of {type(action).__name__} is wrong at {where}: {error.message[:_MOST]}") from None
-    except re.error as error:
-        raise Unusable(f"the schema of {type(action).__name__} has a pattern that is wrong: {error}") from None
     return {"type": "object", **schema}
 
 
@@ -109,14 +105,3 @@ def _elsewhere(schema: Json) -> Iterator[str]:
             yield str(key)
         if key not in ("enum", "const", "default", "examples"):
             yield from _elsewhere(value)
-
-
-def _patterns(schema: Json) -> Iterator[str]:
-    pairs = schema.items() if isinstance(schema, Mapping) else enumerate(schema) if isinstance(schema, list) else ()
-    for key, value in pairs:
-        if key == "pattern" and isinstance(value, str):
-            yield value
-        elif key == "patternProperties" and isinstance(value, Mapping):
-            yield from value
-        if key not in ("enum", "const", "default", "examples"):
-            yield from _patterns(value)

@@ -103,7 +103,8 @@ def test_both_kinds_are_listed_checked_and_used(user: User) -> None:
     assert user("logs", "@last", "tell") == "ticket 1\n"
     assert "by durun-example 1.0.0" in user("show", "@last", "--step", "ticket")
     user("report", "@last", "-o", "report.html")
-    assert "uses example.ticket" in (user.place / "report.html").read_text()
+    report = (user.place / "report.html").read_text()
+    assert "uses example.ticket" in report and "example.ticket of durun-example 1.0.0" in report
     user("verify", "@last")
 
 

@@ -62,9 +62,17 @@ def about(subject: Subject) -> list[tuple[str, str]]:
         ("request id", record.request_id or ""),
         ("concurrency group", record.concurrency_group or ""),
         ("privileges it needs", "; ".join(subject.runbook.requires.privileges)),
+        (
+            "plugins",
+            "; ".join(f"{one['name']} of {one['package']} {one['version']}" for one in created.plugins.values()),
+        ),
         ("durun", created.version),
     ]
     return [(name, text) for name, text in facts if text]
+
+
+def _plugin(said: Mapping[str, Json]) -> str:
+    return f"{said['name']} of {said['package']} {said['version']}"
 
 
 def counts(subject: Subject) -> list[tuple[str, str, int]]:

@@ -253,3 +253,46 @@ def test_what_verifies_and_undoes_is_checked_as_well(operator: Any, site: Path) 
         "25:5: `wait_for` needs `run:` or `http:`",
         "25:16: unknown key `uses` in `wait_for`",
     ]
+
+
+def test_what_is_upgraded_under_a_run_does_nothing_until_a_resume(operator: Any, site: Path) -> None:
+    operator.environment["SITE"] = str(site)
+    said = operator("run", "upgrade.yaml", code=1)
+    assert "durun-shop 1.1 is installed now, and this session began with durun-shop 1.0: durun resume" in said.out
+    assert tickets(operator) == []
+    operator("resume", "@last")
+    assert [attempt["plugin"] for attempt in operator.tasks()["open", None]["attempts"]] == [
+        "durun-shop 1.0", "durun-shop 1.1",
+    ]  # fmt: skip
+
+
+def test_one_that_broke_meanwhile_stops_a_resume_and_no_look_at_the_run(operator: Any, site: Path) -> None:
+    says(operator, "failed -")
+    operator("run", "book.yaml", code=1)
+    install(site, "import no_such_module")
+    said = operator("resume", "@last", code=4)
+    assert "step open uses shop.ticket of durun-shop 1.0: shop.ticket, of durun-shop 1.0, can't be used" in said.err
+    for command in ("show", "plan", "graph", "history"):
+        operator(command, *([] if command == "history" else ["@last"]))
+    assert "can't be loaded: ModuleNotFoundError" in operator("doctor", code=None).out
+    operator("settle", "@last", "open", "--done", "--reason", "x", code=2)
+    operator("cancel", "@last", "--reason", "enough")
+
+
+def test_a_doubt_is_settled_without_the_plugin(operator: Any, site: Path) -> None:
+    says(operator, "doubt -")
+    (operator.place / "tickets" / "away").touch()
+    operator("run", "book.yaml", code=3)
+    uninstall(site)
+    (operator.place / "secret").write_text("receipt: r-123456789\n")
+    (operator.place / "secret").chmod(0o600)
+    said = operator("settle", "@last", "open", "--done", "--output", "number=5", "--reason", "seen", code=None)
+    assert "receipt" in said.err and said.code == 2
+    operator("settle", "@last", "open", "--failed", "--reason", "nothing there")
+    assert operator.tasks()["open", None]["status"] == "failed"
+
+
+def test_included_runbooks_use_plugins_too(operator: Any, site: Path) -> None:
+    operator("run", "outer.yaml")
+    assert operator.show()["outputs"] == {"number": 1} and len(tickets(operator)) == 1
+    assert "shop.ticket of durun-shop 1.0 (for inner.open)" in operator("plan", "outer.yaml").out

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
+
+from packages import install
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -107,3 +113,28 @@ def test_bash_without_its_package_for_completions_is_taught_by_its_start_file(du
     assert f"hint: echo '{line}' >> {tmp_path}/.bashrc\n" in durun("doctor").out
     (tmp_path / ".bashrc").write_text(f"{line}\n")
     assert f"bash has them by {tmp_path}/.bashrc" in durun("doctor").out
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A folder in which packages are found, by durun and by the processes that it starts."""
+    place = tmp_path / "site"
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(place)]))
+    monkeypatch.syspath_prepend(str(place))
+    return place
+
+
+def test_plugins_are_listed_with_their_packages(durun, home, site):
+    install(site, "from durun.plugins import Action\nclass Ticket(Action): schema = {}\n")
+    assert "ok    plugins          actions: shop.ticket (durun-shop 1.0)\n" in durun("doctor").out
+
+
+def test_a_plugin_that_can_t_be_used_is_told_with_why(durun, home, site):
+    install(site, "1 / 0\n")
+    install(site, "", "2.0", "durun-other", actions={"shop.other": "Ticket"})
+    install(site, "", "3.0", "durun-third", actions={"shop.other": "Ticket"})
+    ran = durun("doctor", "--json")
+    (check,) = [one for one in json.loads(ran.out)["checks"] if one["name"] == "plugins"]
+    assert (check["status"], ran.code) == ("warn", 0)
+    assert "more than one package brings the action shop.other: durun-other 2.0, durun-third 3.0" in check["message"]
+    assert "shop.ticket, of durun-shop 1.0, can't be used: durun_shop:Ticket can't be loaded: Zero" in check["message"]
