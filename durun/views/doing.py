@@ -25,6 +25,8 @@ def _of_action(action: Action) -> str:
             text = " ".join(map(as_written, spec))
         case "http":
             text = f"{spec.get('method', 'GET')} {as_written(spec.get('url', ''))}"
+        case "runbook":
+            text = f"inputs of {spec['file']}"
         case "uses":
             text = f"uses {spec['uses']}"
         case "collect":

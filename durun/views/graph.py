@@ -45,6 +45,8 @@ class Graph(NamedTuple):
         """What stands beside a step's name: what it does, for how many targets, how these stand."""
         node, step = self.plan.nodes[name], self.steps[name]
         notes = [_does(step.call.action)] if step.call is not None else []
+        if step.include is not None:
+            notes.append(f"runbook {one_line(step.include.file)}")
         if node.fan_out is not None:
             notes.append(counted(self.targets[name], "target") if name in self.targets else "per target")
         if step.condition is not None:
