@@ -30,6 +30,7 @@ _KINDS = {
     "template": "template",
     "form": "format",
     "shell": "shell",
+    "which": "page",
     "inputs_file": "file",
     "attach": "file",
     "output": "file",
@@ -58,6 +59,7 @@ def facts() -> dict[str, Any]:
         commands[name] = (command.summary, options, arguments)
         helps |= {f"{name} {option_names(one)[0]}": one.declared.help for one in known if option_names(one)}
     values = {"status": list(RUN_STATUSES), "template": list(STARTERS), "shell": list(SHELLS)}
+    values["page"] = list(import_module("durun.cli.man").PAGES)
     values["format"] = list(import_module("durun.cli.graph").FORMATS)
     return {"COMMANDS": commands, "OPTION_HELP": helps, "VALUES": values}
 

@@ -196,7 +196,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[list[str], str, bool]], list[tuple[str
         [],
     ),
     "completion": ("print what makes bash, zsh or fish complete durun's commands", [], [("shell", False)]),
-    "man": ("print the manual page", [], []),
+    "man": ("print the manual page", [], [("page", False)]),
     "doctor": (
         "look whether durun is well here",
         [(["--share"], "anything", False), (["--fix"], "", False), (["--json"], "", False)],
@@ -321,5 +321,6 @@ VALUES: dict[str, list[str]] = {
     ],
     "template": ["blank", "rotation", "provisioning", "evidence"],
     "shell": ["bash", "zsh", "fish"],
+    "page": ["durun", "runbook"],
     "format": ["text", "mermaid", "dot", "svg"],
 }

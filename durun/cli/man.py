@@ -1,15 +1,18 @@
-"""`durun man`: the manual page, from the table of commands and their declarations."""
+"""`durun man`: the manual pages, from the table of commands and their declarations."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from typing import Annotated
 
 from durun import __version__
 from durun.cli.arguments import Argument, Option, Parameter, option_names, parameters
 from durun.cli.commands import COMMANDS, GROUPS
 from durun.cli.exit_codes import meanings
+from durun.cli.roff import head, listed, text
+from durun.errors import UsageError
 
 AS_IT_STANDS = "\b"
 """The first line of a paragraph of help whose lines are kept; typer's sign for it."""
@@ -51,34 +54,43 @@ _VARIABLES = (
 )
 
 
-def command() -> int:
-    """Print the manual page in roff.
+PAGES = ("durun", "runbook")
+
+
+def command(
+    which: Annotated[str, Argument("[PAGE]", "durun: the commands; runbook: what may stand in a runbook.")] = "durun",
+) -> int:
+    """Print a manual page in roff.
 
     \b
     To read it: durun man | man -l -
     To keep it: durun man > ~/.local/share/man/man1/durun.1
+                durun man runbook > ~/.local/share/man/man5/durun-runbook.5
     """
-    sys.stdout.write(page())
+    if which not in PAGES:
+        raise UsageError(f"there is no page `{which}`", f"one of {', '.join(PAGES)}")
+    if which == "runbook":
+        from durun.cli.man_runbook import page as written
+    else:
+        written = page
+    sys.stdout.write(written())
     return 0
 
 
 def page() -> str:
-    """The whole page."""
-    lines = [
-        f'.TH DURUN 1 "" "durun {__version__}" "User Commands"',
-        ".SH NAME",
-        "durun \\- runbooks that survive crashes",
-    ]
-    lines += [".SH SYNOPSIS", ".B durun", ".I COMMAND", "[\\fIARGUMENTS\\fR]\\&...", ".SH DESCRIPTION", _text(_ABOUT)]
+    """The page of the commands."""
+    lines = head("durun", 1, __version__, "User Commands", "runbooks that survive crashes")
+    lines += [".SH SYNOPSIS", ".B durun", ".I COMMAND", "[\\fIARGUMENTS\\fR]\\&...", ".SH DESCRIPTION", text(_ABOUT)]
     for group, title in GROUPS.items():
         names = [name for name in COMMANDS if COMMANDS[name].group == group]
         if names:
             lines.append(f'.SH "{title.upper()}"')
         for name in names:
             lines += _command(name, import_module(f"durun.cli.{COMMANDS[name].module}").command)
-    lines += [".SH EXIT STATUS", *_listed((str(code), text) for code, text in meanings())]
-    lines += [".SH EXAMPLES", *_listed(_EXAMPLES)]
-    lines += [".SH ENVIRONMENT", *_listed(_VARIABLES), ".SH FILES", *_listed(_FILES)]
+    lines += [".SH EXIT STATUS", *listed((str(code), text) for code, text in meanings())]
+    lines += [".SH EXAMPLES", *listed(_EXAMPLES)]
+    lines += [".SH ENVIRONMENT", *listed(_VARIABLES), ".SH FILES", *listed(_FILES)]
+    lines += [".SH SEE ALSO", ".BR durun\\-runbook (5)"]
     return "\n".join(lines) + "\n"
 
 
@@ -86,14 +98,14 @@ def _command(name: str, function: Callable[..., int]) -> Iterator[str]:
     known = parameters(function)
     free = " ".join(_argument(one) for one in known if isinstance(one.declared, Argument))
     options = [one for one in known if isinstance(one.declared, Option)]
-    yield f'.SS "durun {name}{f" {_text(free)}" if free else ""}{" [OPTIONS]" if options else ""}"'
+    yield f'.SS "durun {name}{f" {text(free)}" if free else ""}{" [OPTIONS]" if options else ""}"'
     for number, part in enumerate((function.__doc__ or COMMANDS[name].summary).split("\n\n")):
-        first, *rest = [_text(line.strip()) for line in part.strip().splitlines()]
+        first, *rest = [text(line.strip()) for line in part.strip().splitlines()]
         yield from [".PP"] if number else []
         yield from [".nf", *rest, ".fi"] if first == AS_IT_STANDS else [first, *rest]
     words = [one for one in known if isinstance(one.declared, Argument)]
-    yield from _listed((_argument(one).strip("[]"), one.declared.help) for one in words)
-    yield from _listed((_option(one), one.declared.help) for one in options)
+    yield from listed((_argument(one).strip("[]"), one.declared.help) for one in words)
+    yield from listed((_option(one), one.declared.help) for one in options)
 
 
 def _argument(parameter: Parameter) -> str:
@@ -107,14 +119,3 @@ def _option(parameter: Parameter) -> str:
     names = ", ".join(option_names(parameter))
     value = parameter.declared.metavar or parameter.name.replace("_", "-").upper()
     return names if parameter.kind is bool else f"{names} {value}"
-
-
-def _listed(entries: Iterator[tuple[str, str]] | tuple[tuple[str, str], ...]) -> Iterator[str]:
-    for word, text in entries:
-        yield from (".TP", f'.B "{_text(word)}"', _text(text))
-
-
-def _text(text: str) -> str:
-    """Plain text in roff: nothing of it is a request, hyphens can be copied."""
-    safe = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq").replace("…", "...").replace("`", "\\(ga")
-    return "\n".join(f"\\&{line}" if line[:1] in ".'" else line for line in safe.split("\n"))

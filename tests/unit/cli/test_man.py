@@ -28,13 +28,32 @@ def test_every_command_option_and_exit_code_is_in_the_manual_page(durun):
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="needs groff")
-def test_groff_sets_it_without_a_warning(durun):
-    page = durun("man").out
+@pytest.mark.parametrize(
+    ("which", "says"),
+    [
+        ("durun", ["durun plan RUNBOOK|RUN [OPTIONS]", "-i NAME=VALUE"]),
+        ("runbook", ["durun-runbook - the language", "- id: restart", "on_in_doubt"]),
+    ],
+)
+def test_groff_sets_it_without_a_warning(durun, which, says):
+    page = durun("man", which).out
     done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-P-cbou"], input=page, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "durun plan RUNBOOK|RUN [OPTIONS]" in done.stdout
-    assert "-i NAME=VALUE" in done.stdout
+    assert [part for part in says if part not in done.stdout] == []
     assert "\\" not in done.stdout.replace("\\%", "")
+
+
+def test_every_key_of_a_runbook_is_explained_on_its_page(durun):
+    page = durun("man", "runbook").out
+    keys = re.findall(r'^\.B "(\w+)"\n(.+)$', page, re.MULTILINE)
+    assert [name for name, said in keys if said.startswith(".")] == []
+    assert page.count(".TP") == len(keys) > 150
+    assert page.count('.SS "steps"') == page.count('.SS "output"') == 1
+
+
+def test_a_page_that_is_not_there_is_named(durun):
+    said = durun("man", "what")
+    assert (said.code, "there is no page `what`" in said.err, "durun, runbook" in said.err) == (2, True, True)
 
 
 def test_what_is_typed_stands_on_lines_of_its_own(durun):
