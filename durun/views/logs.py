@@ -10,7 +10,7 @@ from durun.model.clock import from_iso
 from durun.model.task import TaskKey
 from durun.model.values import Json
 from durun.views.json import dump
-from durun.views.text import clock_time, harmless, local_time, task_name
+from durun.views.text import harmless, local_time, task_name
 
 _LONGEST = 1 << 16
 """Bytes without a line break after which a line is broken on a terminal."""
@@ -65,6 +65,7 @@ class LogText:
         self._labelled = labelled
         self._times = times
         self._day = today
+        self._asked = ("", "")
         self._unended = False
         self._parts: dict[tuple[TaskKey, str], tuple[str, bytes]] = {}
 
@@ -104,21 +105,23 @@ class LogText:
 
     def _line(self, key: TaskKey, at: str, stream: str, line: bytes) -> None:
         label = f"{task_name(key)} | " if self._labelled else ""
-        written_at = from_iso(at)
-        whole = f"{local_time(written_at)} " if self._times else ""
         if not self._terminal:
-            self._stream.buffer.write(f"{whole}{label}".encode("utf-8", "backslashreplace") + line + b"\n")
+            begin = f"{self._when(at)} {label}" if self._times else label
+            self._stream.buffer.write(begin.encode("utf-8", "backslashreplace") + line + b"\n")
             return
         text = harmless(_COLOURS.sub("", line.decode("utf-8", "backslashreplace")).rstrip("\r"))
         mark = {"stderr": "!", "mark": "#"}.get(stream, " ")
-        if not whole:
-            self._tell_day(local_time(written_at)[:10])
-        self._stream.write(f"{whole or clock_time(written_at) + ' '}{mark} {label}{text}\n")
-
-    def _tell_day(self, day: str) -> None:
-        if day != self._day:
+        day, _, clock = self._when(at).partition(" ")
+        if not self._times and day != self._day:
             self._stream.write(f"{day}\n")
             self._day = day
+        self._stream.write(f"{f'{day} ' if self._times else ''}{clock} {mark} {label}{text}\n")
+
+    def _when(self, at: str) -> str:
+        """Day and time of a piece, for which many lines ask."""
+        if at != self._asked[0]:
+            self._asked = (at, local_time(from_iso(at)))
+        return self._asked[1]
 
 
 class JsonLogs:
