@@ -76,7 +76,7 @@ def why_of(
 def why_text(record: RunRecord, status: RunStatus, why: Why, when: When) -> str:
     """One line; empty where there is nothing to explain."""
     parts = [one_line(why.reason)] if why.reason else []
-    parts += (_task_text(key, task, why, when) for key, task in why.tasks[:_NAMED])
+    parts += (_task_text(key, task, why, when) for key, task in _named(why.tasks, status))
     about = _ABOUT.get(status)
     left = record.counts.get(about, 0) - min(len(why.tasks), _NAMED) if about else 0
     if why.tasks and left > 0:
@@ -85,6 +85,17 @@ def why_text(record: RunRecord, status: RunStatus, why: Why, when: When) -> str:
         open_ = "1 privilege is" if record.privileged == 1 else f"{record.privileged} privileges are"
         parts.append(f"{open_} open: durun reap")
     return "; ".join(parts)
+
+
+def _named(tasks: Tasks, status: RunStatus) -> Tasks:
+    """Those that are told of: the first, and the next one; of failures the last, which may be the one that mattered.
+
+    What failed before it, the run went on after. A failure of `finally` ends nothing.
+    """
+    if len(tasks) <= _NAMED or _ABOUT.get(status) != "failed":
+        return tasks[:_NAMED]
+    of_steps = [found for found in tasks if found[0].round == 0]
+    return [tasks[0], of_steps[-1] if len(of_steps) > 1 else tasks[-1]]
 
 
 def reason_text(task: TaskState, said: str) -> str:
