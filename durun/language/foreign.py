@@ -52,6 +52,7 @@ _HTTP = "write `http: {method: …, url: …}`"
 _WAIT = "write `wait: 30s`; people are asked by `approval:`"
 _APPROVAL = "write `approval: {message: …, approvers: [NAME]}`"
 _RUNBOOK = "write `runbook: {file: PATH, inputs: {…}}`"
+_USES = "write `uses: NAME`, and what it is given under `with:`"
 _COMMAND = "write `command: [PROGRAM, ARGUMENT, …]`, which prints the value"
 
 _EVERYWHERE: Mapping[str, str] = {
@@ -74,6 +75,7 @@ _STEP: Mapping[str, str] = {
     "parallel": "write `targets:` and `max_parallel:`; steps with `needs: []` start at once",
     "command": _RUN, "commands": _RUN, "cmd": _RUN, "script": _RUN, "exec": _RUN, "action": _RUN, "do": _RUN,
     "raw": _RUN, "args": "write `run: [COMMAND, ARGUMENT, …]`", "container": _RUN, "image": _RUN, "executor": _RUN,
+    "plugin": _USES,
     "win_shell": _RUN, "ansible.builtin.shell": _RUN, "ansible.builtin.command": _RUN, "template": _RUN,
     "include": _RUNBOOK, "include_tasks": _RUNBOOK, "import_tasks": _RUNBOOK, "import_playbook": _RUNBOOK,
     "import": _RUNBOOK, "call": _RUNBOOK, "workflow": _RUNBOOK, "workflowTemplateRef": _RUNBOOK, "jobref": _RUNBOOK,

@@ -70,6 +70,8 @@ def _read_uses(
 
 
 def _describe(reader: Reader, name: str, path: Path, shelf: Shelf) -> Plugin | None:
+    if not name:
+        return None  # It is no name, which has been noted.
     try:
         return shelf.plugin(name)
     except DurunError as error:

@@ -266,6 +266,8 @@ def _expected(schema: Json) -> list[str]:
 def _hint(value: Json, shapes: list[Any]) -> str:
     if shapes[0].get("title") == "a secret" and isinstance(value, str):
         return "a value never stands in a runbook: `durun secret set` keeps it in the keyring"
+    if shapes[0].get("title") == "the name of a plugin's action":
+        return "`durun doctor` lists those that are installed"
     if shapes[0].get("title") == "runbook" and isinstance(value, str):
         return "write `runbook: {file: PATH}`"
     if shapes[0].get("title") == "concurrency":

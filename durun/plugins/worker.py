@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import traceback
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -163,7 +162,7 @@ def _tell(end: End) -> int:
 
 def _output(name: str, value: Json) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
-    mark = uuid.uuid4().hex
+    mark = os.urandom(16).hex()
     return f"{name}<<{mark}\n{text}\n{mark}\n"
 
 
