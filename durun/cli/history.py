@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option
 from durun.cli.explain import explain
-from durun.cli.screen import note, width_of_terminal
+from durun.cli.screen import has_colours, note, width_of_terminal
 from durun.errors import UsageError
 from durun.journal.api import RunQuery
 from durun.model.status import DRIVEN, NOTABLE, RUN_STATUSES, RunStatus
@@ -67,7 +67,7 @@ def command(
             sys.stdout.write(dump(history_json(runs)))
         elif runs:
             width = width_of_terminal()
-            sys.stdout.write(history_text(runs, now, width))
+            sys.stdout.write(history_text(runs, now, width, has_colours()))
             if width is not None and elsewhere is None:
                 sys.stdout.write("".join(f"{line}\n" for line in _more(app, chosen, runs)))
         elif for_me:

@@ -25,6 +25,11 @@ def width_of_terminal() -> int | None:
     return max(40, get_terminal_size().columns)
 
 
+def has_colours() -> bool:
+    """Whether colours are wanted: on a terminal that has them, unless `NO_COLOR` is set."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") not in ("", "dumb")
+
+
 def note(text: str) -> None:
     """Tell whoever sits at a terminal why there is nothing to see; a script is told nothing."""
     if sys.stdout.isatty():

@@ -10,7 +10,7 @@ from durun.cli.arguments import JsonOption, Option, RunArgument, TargetOption
 from durun.cli.chosen import choose_tasks
 from durun.cli.explain import explain
 from durun.cli.pick import find_run
-from durun.cli.screen import width_of_terminal
+from durun.cli.screen import has_colours, width_of_terminal
 from durun.model.state import notable
 from durun.views.json import AttemptNumbers, dump, event_line, run_whole
 from durun.views.notices import notices_json, untold
@@ -47,7 +47,7 @@ def command(
             return 0
         every = step is not None or target is not None
         shown = Shown(state, status, tasks, app.clock.now(), why, to_come, every, head, target)
-        sys.stdout.write(show_text(shown, width_of_terminal()))
+        sys.stdout.write(show_text(shown, width_of_terminal(), has_colours()))
         if every and len(tasks) <= 20:
             sys.stdout.write(attempts_text(tasks))
         sys.stdout.write("".join(f"{line}\n" for line in untold(notices)))

@@ -27,6 +27,7 @@ class Listed(NamedTuple):
 
 
 _HEADINGS = ("RUN", "RUNBOOK", "STATUS", "STARTED", "TOOK", "TASKS")
+_STATUS = 2
 _RUNBOOK, _DROPPED = 1, (4, 5, 3)
 """Columns that give way on a narrow terminal: the one that is cut, and those that are left out, the first one first."""
 _NAME = 24
@@ -39,8 +40,26 @@ _LINES = 3
 """Lines that are given to why, at most."""
 
 
-def history_text(runs: Sequence[Listed], now: float, width: int | None) -> str:
+def history_text(runs: Sequence[Listed], now: float, width: int | None, colours: bool = False) -> str:
     """The runs, newest first, in lines not longer than `width` (None: as long as they are)."""
+    text = _text(runs, now, width)
+    return _painted(runs, text) if colours else text
+
+
+def _painted(runs: Sequence[Listed], text: str) -> str:
+    """Each run's line is the next that begins with its id; its status is under the heading, or follows the id."""
+    from durun.views.colours import with_status  # off a terminal nobody pays for it
+
+    lines, rest = text.splitlines(), iter(runs)
+    start, run = lines[0].find(_HEADINGS[_STATUS]), next(rest, None)
+    for number, line in enumerate(lines):
+        if run is not None and line.startswith(f"{run.record.id}  "):
+            lines[number] = with_status(line, run.status, start if start > 0 else len(run.record.id) + 2)
+            run = next(rest, None)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _text(runs: Sequence[Listed], now: float, width: int | None) -> str:
 
     def when(at: float) -> str:
         return local_time(at) if width is None else short_time(at, now)

@@ -5,7 +5,7 @@ Readable with 10,000 targets: a fan-out is one line with counts; below it stand 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from durun.model.event import Stamped
 from durun.model.evidence import Evidence, evidence_of
@@ -38,8 +38,25 @@ from durun.views.why import why_text
 from durun.views.words import line_of
 
 
-def show_text(shown: Shown, width: int | None = None) -> str:
+def show_text(shown: Shown, width: int | None = None, colours: bool = False) -> str:
     """The whole text, in lines that fit into `width`; but for commands, which are to be copied."""
+    lines = _lines(shown, width)
+    return "".join(f"{line}\n" for line in (_painted(shown, lines) if colours else lines))
+
+
+def _painted(shown: Shown, lines: Sequence[str]) -> Iterator[str]:
+    """The run's status, and those of steps and targets, which stand below the first empty line."""
+    from durun.views.colours import with_first_status, with_status  # off a terminal nobody pays for it
+
+    below = False
+    for line in lines:
+        below = below or not line
+        yield (
+            with_first_status(line) if below else with_status(line, shown.status, 11) if line[:7] == "status " else line
+        )
+
+
+def _lines(shown: Shown, width: int | None) -> list[str]:
     state, status, every = shown.state, shown.status, shown.every
     lines = [*_facts(shown), *(f"  {line}" for line in (*stands(state), *open_privileges(state)))]
     lines += outputs(state.record.outputs)
@@ -54,7 +71,7 @@ def show_text(shown: Shown, width: int | None = None) -> str:
     lines += _left(shown, sum(step.pending for step in steps))
     in_order = (member for step in steps for member in step.members)
     lines += _evidence_lines(list(evidence_of(in_order)), every)
-    return "".join(f"{_broken(line, width)}\n" for line in lines[: None if lines[-1] else -1])
+    return [_broken(line, width) for line in lines[: None if lines[-1] else -1]]
 
 
 def _until(state: RunState, status: RunStatus) -> list[str]:

@@ -138,6 +138,17 @@ def test_on_a_terminal_no_line_is_wider_than_it(durun_process, recorded, columns
     assert any(line.endswith("copy: exit code 7") for line in lines)
 
 
+@pytest.mark.parametrize("without", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": ""}])
+def test_colours_are_for_terminals_that_have_them(durun_process, recorded, without):
+    recorded.failed("aaaa")
+    for command, coloured in (
+        (("history",), "\x1b[31mfailed\x1b[0m"),
+        (("show", "aaaa"), "status     \x1b[31mfailed\x1b[0m"),
+    ):
+        assert coloured in _on_terminal(durun_process, 80, *command, NO_COLOR="")
+        assert "\x1b" not in _on_terminal(durun_process, 80, *command, **{"NO_COLOR": "", **without})
+
+
 def waiting(recorded, run_id, kind, asked, **by):
     asked = {**asked, "nonce": "n", "digest": "d", "fields": {}}
     facts = {"by": {"uid": os.getuid(), "user": "alice", "host": "ops1", **by}}
@@ -191,9 +202,10 @@ def test_on_a_terminal_a_runbook_without_runs_is_told_from_one_with_a_name_like_
     os.close(ours)
 
 
-def _on_terminal(durun_process, columns, *argv):
+def _on_terminal(durun_process, columns, *argv, **env):
     ours, theirs = pty.openpty()
-    process = durun_process(*argv, stdout=theirs, env={"COLUMNS": str(columns), "TERM": "xterm"})
+    env = {"COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1", **env}
+    process = durun_process(*argv, stdout=theirs, env=env)
     os.close(theirs)
     parts = []
     try:

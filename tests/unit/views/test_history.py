@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from durun.model.task import Decision, RunRecord, TaskKey, TaskState, Waiting
@@ -187,3 +189,15 @@ def test_no_line_is_wider_than_the_terminal_and_no_id_is_cut(width):
 )
 def test_a_short_time_says_as_much_as_is_needed(ago, told):
     assert short_time(NOW - ago, NOW) == told
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_with_colours_the_text_is_the_same_and_each_status_has_its_own(width):
+    runs = [listed(), listed("rollback_failed"), listed("succeeded", [], counts={"succeeded": 6})]
+    plain, coloured = history_text(runs, NOW, width), history_text(runs, NOW, width, colours=True)
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
+    assert re.findall(r"\x1b\[([\d;]+)m(.*?)\x1b\[0m", coloured) == [
+        ("31", "failed"),
+        ("31", "rollback failed"),
+        ("32", "succeeded"),
+    ]
