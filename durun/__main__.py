@@ -21,9 +21,13 @@ def main() -> None:
         return
     # Loading makes many objects and no garbage; whoever works for long turns the collector on (`cli.drive`).
     gc.disable()
-    from durun.cli.main import run
+    try:
+        from durun.cli.main import run
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # before there was anybody to take it, or when all was over
+        os._exit(130)
+    sys.exit(code)
 
 
 def _answer(text: str) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,21 @@ def test_ctrl_c_is_exit_code_130_without_a_word(durun, monkeypatch):
 
     monkeypatch.setattr("durun.cli.history.open_app", interrupted)
     assert durun("history") == (130, "", "")
+
+
+def test_ctrl_c_while_durun_loads_is_the_same():
+    code = """
+import sys
+class Impatient:
+    def find_spec(self, name, path=None, target=None):
+        if name == "durun.cli.main":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Impatient())
+from durun.__main__ import main
+main()
+"""
+    ran = subprocess.run([sys.executable, "-c", code, "history"], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
 
 
 @pytest.mark.fault(40)
