@@ -25,7 +25,7 @@ READ_KEYWORDS: Final = frozenset(
     | {"items", "minItems", "properties", "additionalProperties", "propertyNames", "required"}
     | {"minProperties", "maxProperties"}
 )
-"""The keywords that `check` knows. The schema's `oneOf` and `dependentRequired` are checked where steps are built."""
+"""The keywords that `check` knows. What the others say is checked where steps are built."""
 
 INVALID: Final = object()
 """Stands for a value that must not be looked at further."""

@@ -123,6 +123,25 @@ steps:
     targets: 7
     max_parallel: some
     timeout: {{}}
+    outputs: {{x: {{type: many}}, y: {{form: stdout}}}}
 """
     found = editor.open(tmp_path / "types.yaml", text)
-    assert sorted({line for line, _ in found}) == [6, 8, 10, 13, 14, 15]
+    assert sorted({line for line, _ in found}) == [6, 8, 10, 13, 14, 15, 16]
+
+
+OUTPUTS = f"""{MODELINE}durun: 1
+name: outputs
+steps:
+  - id: size
+    run: "true"
+    outputs:
+      bytes:
+        type: integer
+\x20\x20\x20\x20\x20\x20\x20\x20
+"""
+
+
+def test_keys_of_an_output_are_explained_and_offered(editor: Editor, tmp_path: Path) -> None:
+    editor.open(tmp_path / "outputs.yaml", OUTPUTS)
+    assert "is read as JSON" in editor.hover(9, 10)
+    assert {"from", "json", "secret"} <= set(editor.complete(10, 9))

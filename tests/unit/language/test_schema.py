@@ -15,7 +15,7 @@ from durun.language.source import parse
 from durun.model.duration import PATTERN
 
 ROOT = Path(__file__).parents[3]
-NOT_READ = {"$schema", "$defs", "title", "description", "oneOf", "dependentRequired"}
+NOT_READ = {"$schema", "$defs", "title", "description", "oneOf", "dependentRequired", "if", "else"}
 
 GOOD = """
 durun: 1
@@ -122,8 +122,8 @@ def without_actions_rule() -> object:
     """The schema without what is checked where steps are built."""
     schema = copy.deepcopy(dict(document_schema()))
     for name in ("step", "verify", "rollback"):
-        for word in ("oneOf", "dependentRequired"):
-            del schema["$defs"][name][word]
+        for word in ("oneOf", "dependentRequired", "if", "else"):
+            schema["$defs"][name].pop(word, None)
     return schema
 
 
