@@ -84,11 +84,17 @@ def _sound(reader: Reader, schema: Mapping[str, Json], path: Path) -> bool:
             reader.problem(f"the format {name} isn't checked by durun", at, hint)
     for at in _references(schema, path):
         reader.problem("an input's schema can't refer to another one", at, "write it out", at_key=True)
-    if len(reader.problems) == before and not schema.keys() <= {"type", "enum", "pattern"}:
+    if len(reader.problems) == before and not _plain(schema):
         for error in _library().meta(schema):
             where = (*path, *error.absolute_path)
             reader.problem(f"`{where[-1]}` isn't JSON Schema: {_one_line(error.message)}", where)
     return len(reader.problems) == before
+
+
+def _plain(schema: Mapping[str, Json]) -> bool:
+    """Whether there is nothing in it that only the library can judge."""
+    well = isinstance(schema.get("enum", []), list) and isinstance(schema.get("pattern", ""), str)
+    return well and schema.keys() <= {"type", "enum", "pattern"}
 
 
 def _check_default(reader: Reader, schema: Mapping[str, Json], raw: Mapping[str, Json], path: Path) -> None:
