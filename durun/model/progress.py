@@ -54,9 +54,7 @@ class Progress:
             self.early = [key for key in asked_early(self.plan, self.state) if key not in self.fans]
         self.undo = UndoPart(self.plan, in_blocks(self.plan, self.state) if self.rolling_back else None)
         self.granted = Granted(self.state)
-        self.undone = (
-            {key for key in map(_undoes, self.state.tasks) if self._is_undone(key)} if self.plan.undo else set()
-        )
+        self.undone = {_undoes(key) for key in self.state.tasks if self._is_undone_by(key)} if self.plan.undo else set()
         if self.rolling_back:
             self._open_begun()
             self._open_undo()
@@ -311,6 +309,10 @@ class Progress:
             self.undone.add(key)
         else:
             self.undone.discard(key)
+
+    def _is_undone_by(self, key: TaskKey) -> bool:
+        """Whether this is a rollback, and it has succeeded, and that is not noted yet."""
+        return self.plan.is_rollback(key.step) and self._is_undone(_undoes(key))
 
     def _is_undone(self, key: TaskKey) -> bool:
         """Whether the rollback of a task has succeeded, and that is not noted yet."""

@@ -267,12 +267,14 @@ class Oracle:
             for need in node.needs:
                 view = self.view(need, target)
                 kept = view.good or (node.parent is None and self.final and view.over and view.severity < 2)
-                promise(kept, f"{key}: {node.id} needs {need}, which stands {view}")
+                if not kept:
+                    raise Broken(f"{key}: {node.id} needs {need}, which stands {view}")
             siblings = self.plan.nodes[node.parent].children if node.parent else self.roots
             for sibling in siblings:
                 severity = self.view(sibling, target).severity
                 allowed = 1 if node.parent is None and self.final else 0
-                promise(severity <= allowed, f"{key} beside {sibling}, which stands {severity}")
+                if severity > allowed:
+                    raise Broken(f"{key} beside {sibling}, which stands {severity}")
             if node.fan == node.id and key.target is not None:
                 self._check_target(node, key)
             node = self.plan.nodes[node.parent] if node.parent else None

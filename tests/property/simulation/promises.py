@@ -15,7 +15,7 @@ from durun.model.status import FINAL
 from durun.model.task import ROLLBACK, RunRecord, TaskKey
 from simulation.oracle import Oracle, promise
 from simulation.store import Store
-from simulation.world import World
+from simulation.world import Broken, World
 
 
 class Answered(NamedTuple):
@@ -66,7 +66,9 @@ class Promises:
     ) -> None:
         self.turns += 1
         again = do.decide(Progress(self.plan, state, reaping=progress.reaping), now, park)
-        promise(str(commands) == str(again), f"kept up: {commands}\nbuilt anew: {again}")
+        told, anew = ([(type(one), one) for one in both] for both in (commands, again))
+        if told != anew:
+            raise Broken(f"kept up: {commands}\nbuilt anew: {again}")
         if commands and all(isinstance(command, do.NoteUndone) for command in commands):
             return  # the rest is decided once that is noted
         early = {c.key for c in commands if isinstance(c, do.Resolve) and c.key not in progress.fans}
@@ -156,13 +158,18 @@ class Promises:
         for key in over:
             oracle.check_beside(key)
         self._check_polls(oracle, state, commands, now)
-        if oracle.stopped or oracle.rolling_back or ((self._cancelled or self._undo) and not oracle.final):
+        if oracle.rolling_back or ((self._cancelled or self._undo) and not oracle.final):
             return
-        for key, task in state.tasks.items():
-            if key in self._polls:
-                continue
-            if task.status == "waiting" and key.round == oracle.round and self._ready(key, now):
-                promise(key in over or not oracle.goes_on(key), f"{key} waits on after {self._until[key]}")
+        ready = [
+            key
+            for key, task in state.tasks.items()
+            if task.status == "waiting"
+            and key.round == oracle.round
+            and key not in self._polls
+            and self._ready(key, now)
+        ]
+        for key in ready if ready and not oracle.stopped else ():
+            promise(key in over or not oracle.goes_on(key), f"{key} waits on after {self._until[key]}")
 
     def _ready(self, key: TaskKey, now: float) -> bool:
         return self._answer(key, now) != "" if key in self._asked else self._until[key] <= now
@@ -189,16 +196,17 @@ class Promises:
         for key in asks:
             promise(self._due(key, state) <= now, f"{key} is asked before it is due")
         moves = [command for command in commands if isinstance(command, (do.Start, do.Ask, do.Resolve))]
-        if oracle.stopped or oracle.rolling_back or oracle.held or self._cancelled or self._undo:
+        if oracle.rolling_back or self._cancelled or self._undo:
             return
         if len(moves) + len(self._busy(state)) >= self.plan.max_parallel:
             return
-        for key, task in state.tasks.items():
-            polls = task.status == "waiting" and key in self._polls and key.round == oracle.round
-            polls = polls and key.target is None  # a fan-out has limits of its own
-            if polls and self._due(key, state) <= now:
-                busy = task.probe is not None and task.probe.session == state.record.sessions
-                promise(busy or key in asks | ends or not oracle.goes_on(key), f"{key} is due, and is not asked")
+        # A fan-out has limits of its own.
+        polls = [key for key in self._polls if key.target is None and key.round == oracle.round]
+        due = [key for key in polls if state.tasks[key].status == "waiting" and self._due(key, state) <= now]
+        for key in due if due and not (oracle.stopped or oracle.held) else ():
+            task = state.tasks[key]
+            busy = task.probe is not None and task.probe.session == state.record.sessions
+            promise(busy or key in asks | ends or not oracle.goes_on(key), f"{key} is due, and is not asked")
 
     def _due(self, key: TaskKey, state: RunState) -> float:
         poll, last = self._polls[key], state.tasks[key].waiting.answered_at
