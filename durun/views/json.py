@@ -149,6 +149,8 @@ def event_line(run_id: str, stamped: Stamped, attempt: int | None = None) -> dic
     data = {name: value for name, value in encode(event).items() if name not in _HIDDEN}
     if isinstance(event, ev.TargetsResolved):
         data["targets"] = [target.key for target in event.targets]
+    if "plugins" in data:
+        data["plugins"] = {name: f"{one['package']} {one['version']}" for name, one in data["plugins"].items()}
     if isinstance(event, ev.RunEnded):
         data["standing"] = [{"step": step, "target": target} for step, target in event.standing]
     if isinstance(event, ev.NotifyDue):

@@ -6,6 +6,7 @@ Loaded for runs that use plugins, and for no other.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from durun.engine.requests import runbook_of
@@ -28,37 +29,57 @@ def plugins_now(state: RunState, runbook: Runbook, plan: Plan, by: Mapping[str, 
     Nothing has had an effect yet. Raises CannotStart for one that can't be used, and Changed if the runbook would mean
     something else with what is installed now.
     """
-    then = {name: plugin_of(said) for name, said in state.created.plugins.items()}
-    now = dict(then)
+    then, found = _as_recorded(state), {}
     for name, step in _wanted(state, runbook, plan).items():
-        now[name] = _found(name, step, then[name])
-    changes = {name: _change(old, now[name]) for name, old in then.items() if old != now[name]}
-    if not changes:
-        return None
-    said = {name: said_of(plugin) for name, plugin in now.items()}
-    if not _means_the_same(state, runbook, said):
+        try:
+            found[name] = describe(name)
+        except CannotStart as error:
+            raise CannotStart(
+                f"step {step} uses {name} of {then[name].code}: {error.message}",
+                f"nothing was started; install it: {install_command(then[name].package, then[name].version)}",
+            ) from None
+    changes = _changes(then, found)
+    changed = _changed({**then, **found}, changes, by)
+    if changed is not None and not _means_the_same(state, runbook, changed.plugins):
         raise Changed(
-            f"{'; '.join(dict.fromkeys(changes.values()))}: with that, the runbook would mean something else",
+            f"{'; '.join(changed.changes)}: with that, the runbook would mean something else",
             f"{_again(then, changes)}, or go on with what is there: durun resume {state.record.id} --latest",
         )
-    return PluginsChanged(list(dict.fromkeys(changes.values())), said, by)
+    return changed
 
 
-def plugins_if_possible(state: RunState, runbook: Runbook, plan: Plan, by: Mapping[str, Json]) -> list[PluginsChanged]:
-    """The same, where a plugin that can't be used fails the step that uses it, and nothing else."""
-    try:
-        changed = plugins_now(state, runbook, plan, by)
-    except (CannotStart, Changed):
-        return []
-    return [] if changed is None else [changed]
+def plugins_at_the_end(state: RunState, runbook: Runbook, plan: Plan, by: Mapping[str, Json]) -> PluginsChanged | None:
+    """The same of those that a run needs that is given up. One that can't be used fails the step that uses it."""
+    then, found = _as_recorded(state), {}
+    for name in _wanted(state, runbook, plan, last=True):
+        with suppress(CannotStart):
+            found[name] = describe(name)
+    changed = _changed({**then, **found}, _changes(then, found), by)
+    return changed if changed is None or _means_the_same(state, runbook, changed.plugins) else None
 
 
-def _wanted(state: RunState, runbook: Runbook, plan: Plan) -> dict[str, str]:
-    """The actions that may still be used, each with the first step that does."""
+def _as_recorded(state: RunState) -> dict[str, Plugin]:
+    return {name: plugin_of(said) for name, said in state.created.plugins.items()}
+
+
+def _changes(then: Mapping[str, Plugin], found: Mapping[str, Plugin]) -> dict[str, str]:
+    """In words what has become of each that is another now."""
+    return {name: _change(then[name], now) for name, now in found.items() if then[name] != now}
+
+
+def _changed(now: Mapping[str, Plugin], changes: Mapping[str, str], by: Mapping[str, Json]) -> PluginsChanged | None:
+    said = {name: said_of(plugin) for name, plugin in now.items()}
+    return PluginsChanged(list(dict.fromkeys(changes.values())), said, by) if changes else None
+
+
+def _wanted(state: RunState, runbook: Runbook, plan: Plan, *, last: bool = False) -> dict[str, str]:
+    """The actions that may still be used, each with the first step that does; `last`: at the end of the run, or to
+    undo."""
     found: dict[str, str] = {}
     for step in runbook.every_step():
         for name in uses_of(step):
-            if name not in found and (step.rollback is not None or not _over(step.id, state, plan)):
+            later = step.rollback is not None or plan.nodes[step.id].final
+            if name not in found and (later or not (last or _over(step.id, state, plan))):
                 found[name] = step.id
     return found
 
@@ -70,16 +91,6 @@ def _over(step: str, state: RunState, plan: Plan) -> bool:
         return False
     total = len(resolved.index) if resolved is not None else 1
     return sum(task.status in _OVER for key, task in state.tasks.items() if key.step == step and not key.round) >= total
-
-
-def _found(name: str, step: str, then: Plugin) -> Plugin:
-    try:
-        return describe(name)
-    except CannotStart as error:
-        raise CannotStart(
-            f"step {step} uses {name} of {then.code}: {error.message}",
-            f"nothing was started; install it: {install_command(then.package, then.version)}",
-        ) from None
 
 
 def _change(then: Plugin, now: Plugin) -> str:

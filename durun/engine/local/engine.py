@@ -329,10 +329,10 @@ def with_plugins(beginning: Beginning, state: RunState, runbook: Runbook, plan: 
     """With what has changed about plugins; one that is not there fails the step that uses it."""
     if not state.created.plugins:
         return beginning
-    from durun.engine.local.brought import plugins_if_possible
+    from durun.engine.local.brought import plugins_at_the_end
 
-    changed = plugins_if_possible(state, runbook, plan, beginning.by)
-    return beginning._replace(events=[*beginning.events, *changed])
+    changed = plugins_at_the_end(state, runbook, plan, beginning.by)
+    return beginning if changed is None else beginning._replace(events=[*beginning.events, changed])
 
 
 def _left(charge: Charge, observer: Observer) -> Outcome:

@@ -184,7 +184,9 @@ def test_another_version_goes_on_and_that_is_journalled(operator: Any, site: Pat
     plugins = [attempt["plugin"] for attempt in operator.tasks()["open", None]["attempts"]]
     assert plugins == ["durun-shop 1.0", "durun-shop 1.1"]
     events = operator("show", "@last", "--events", "--json").lines
+    assert events[0]["plugins"] == {"shop.ticket": "durun-shop 1.0"}
     (changed,) = [one for one in events if one["event"] == "plugins_changed"]
+    assert changed["plugins"] == {"shop.ticket": "durun-shop 1.1"}
     assert changed["changes"] == ["durun-shop 1.0 became durun-shop 1.1"]
     operator("verify", "@last")
 
@@ -296,3 +298,31 @@ def test_included_runbooks_use_plugins_too(operator: Any, site: Path) -> None:
     operator("run", "outer.yaml")
     assert operator.show()["outputs"] == {"number": 1} and len(tickets(operator)) == 1
     assert "shop.ticket of durun-shop 1.0 (for inner.open)" in operator("plan", "outer.yaml").out
+
+
+def test_a_fan_out_that_is_half_done_needs_it_still(operator: Any, site: Path) -> None:
+    (operator.place / "effects").mkdir()
+    operator("run", "fan.yaml", code=1)
+    (operator.place / "effects").rmdir()
+    uninstall(site)
+    assert "step open uses shop.ticket" in operator("resume", "@last", code=4).err
+    install(site, shop(operator), actions={**TICKET, "shop.close": "Close"})
+    operator("resume", "@last")
+    assert len(tickets(operator)) == 3
+
+
+def test_the_end_of_a_cancelled_run_is_done_by_what_is_installed(operator: Any, site: Path) -> None:
+    operator("run", "last.yaml", code=1)
+    install(site, shop(operator), "1.1")
+    operator("cancel", "@last", "--reason", "enough")
+    assert [ticket["title"] for ticket in tickets(operator)] == ["it has failed", "it has cancelled"]
+    plugins = [task["attempts"][-1]["plugin"] for task in operator.show()["tasks"] if task["step"] == "note"]
+    assert plugins == ["durun-shop 1.0", "durun-shop 1.1"]
+
+
+def test_a_run_is_cancelled_also_where_its_plugin_is_gone(operator: Any, site: Path) -> None:
+    operator("run", "last.yaml", code=1)
+    uninstall(site)
+    said = operator("cancel", "@last", "--reason", "enough")
+    assert "note FAILED: no package that is installed brings an action `shop.ticket`" in said.out
+    assert operator.show()["status"] == "cancelled"
