@@ -6,6 +6,7 @@ The contract suite is `tests/contract/test_journal.py`.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from durun.errors import DurunError
@@ -54,6 +55,9 @@ class Journal(Protocol):
         cases nothing was written), Busy (the write mutex could not be had in 10 s),
         StorageFailed (nothing may be assumed: reopen and read).
         """
+
+    def one_moment(self) -> AbstractContextManager[None]:
+        """All that is read inside is of one moment, whatever others append meanwhile. Nothing may be written inside."""
 
     def head(self, run_id: str) -> int:
         """The number of the newest event. Raises NoSuchRun."""

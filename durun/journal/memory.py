@@ -6,6 +6,7 @@ It stores the same links and reads events back from their text, so that nothing 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from durun.journal import lookup, register
@@ -61,6 +62,10 @@ class MemoryJournal:
         if (kind := register.kind_of(events)) is not None:
             self._enter(register.enter(self._newest_entry(at), kind, run_id, len(run.links), run.links[-1].hash, at))
         return len(run.links)
+
+    def one_moment(self) -> AbstractContextManager[None]:
+        """See `Journal.one_moment`. Nobody else can write."""
+        return nullcontext()
 
     def head(self, run_id: str) -> int:
         """See `Journal.head`."""

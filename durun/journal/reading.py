@@ -11,12 +11,9 @@ from durun.model.task import RunRecord
 
 def read_state(journal: Journal, run_id: str) -> RunState:
     """The state of a run as the journal has it, all of it at one event. Raises NoSuchRun."""
-    while True:
+    with journal.one_moment():
         record = journal.record(run_id)
-        state = RunState.from_projection(record, journal.tasks(run_id), journal.events(run_id, types=LANDMARKS))
-        # Somebody may have appended between these reads: then the parts are of different moments.
-        if journal.head(run_id) == record.sequence:
-            return state
+        return RunState.from_projection(record, journal.tasks(run_id), journal.events(run_id, types=LANDMARKS))
 
 
 def read_created(journal: Journal, run_id: str) -> RunCreated:

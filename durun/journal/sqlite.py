@@ -48,6 +48,7 @@ class SqliteJournal:
         self._writer = writer
         self._heads: dict[str, int] = {}
         self._version = -1
+        self._moment: sqlite3.Connection | None = None
 
     def __enter__(self) -> SqliteJournal:
         return self
@@ -65,9 +66,23 @@ class SqliteJournal:
         self._heads[run_id] = last = self._writing().append(run_id, expected, events, at, unless)
         return last
 
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """See `Journal.one_moment`. By a connection of its own, not to be in the writer's way."""
+        with self._translated():
+            self._moment = self._reader()
+            if self._moment is not None:
+                self._moment.execute(QUERIES["begin_read"])
+        try:
+            yield
+        finally:
+            moment, self._moment = self._moment, None
+            if moment is not None:
+                moment.close()
+
     def head(self, run_id: str) -> int:
         """See `Journal.head`. Asked again and again it costs microseconds: only others' commits make it look."""
-        if self._writer is not None:
+        if self._writer is not None and self._moment is None:
             self._forget_old()
             known = self._heads.get(run_id)
             if known is not None:
@@ -75,7 +90,8 @@ class SqliteJournal:
         row = self._one("head", (run_id,))
         if row is None:
             raise lookup.unknown(run_id)
-        self._heads[run_id] = row[0]
+        if self._moment is None:
+            self._heads[run_id] = row[0]
         return int(row[0])
 
     def record(self, run_id: str) -> RunRecord:
@@ -222,6 +238,8 @@ class SqliteJournal:
     def _all(self, name: str, values: Any) -> list[Any]:
         """Every row of a named query, fetched: no statement stays open to hold the file."""
         with self._translated():
+            if self._moment is not None:
+                return self._moment.execute(QUERIES[name], values).fetchall()
             if self._writer is not None:
                 return self._writer.connection().execute(QUERIES[name], values).fetchall()
             connection = self._reader()

@@ -14,6 +14,7 @@ import pytest
 
 from durun.errors import JournalDamaged, NoSuchRun, StorageFailed, Unsafe
 from durun.journal.api import RunQuery, SequenceConflict
+from durun.journal.reading import read_state
 from durun.journal.sqlite import SqliteJournal, open_journal
 from durun.model import event as ev
 
@@ -343,3 +344,25 @@ def test_a_copy_of_the_files_is_a_journal(path: Path, tmp_path: Path, created: e
     with open_journal(copy) as journal:
         assert journal.find("@last") == "r"
         journal.check("r")
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_the_state_of_a_run_is_read_though_it_is_written_all_the_while(
+    path: Path, created: ev.RunCreated, monkeypatch: pytest.MonkeyPatch, read_only: bool
+) -> None:
+    """A run at work appends faster than it is read: whoever asks about it, or cancels it, needs no lull."""
+    filled(path, created)
+    with open_journal(path) as busy, open_journal(path, read_only=read_only) as journal:
+        read = SqliteJournal.tasks
+
+        def meanwhile(self: SqliteJournal, run_id: str) -> object:
+            busy.append("r", busy.head("r"), [interrupted("meanwhile")], 3.0)
+            found = read(self, run_id)
+            busy.append("r", busy.head("r"), [interrupted("meanwhile")], 4.0)
+            return found
+
+        monkeypatch.setattr(SqliteJournal, "tasks", meanwhile)
+        assert read_state(journal, "r").record.sequence == 6
+        assert journal.head("r") == 8
+        assert read_state(journal, "r").record.sequence == 8
+        assert journal.head("r") == 10
