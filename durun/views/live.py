@@ -18,7 +18,7 @@ from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.views.channel import Channel
 from durun.views.frame import size_of
-from durun.views.live_rows import Rows
+from durun.views.live_rows import Rows, summed_up
 from durun.views.observer import Result
 from durun.views.paint import Piece, columns, fitting, painted
 from durun.views.summary import closing
@@ -134,7 +134,8 @@ class LiveView:
         width -= 1
         steps = self._tally.steps
         shown = _most_telling(list(steps.values()), max(3, height - 4))
-        rows = [self._rows.row(step, steps, self._state, self._now, width) for step in shown]
+        moment = self._rows.moment(steps, self._state, self._now, width)
+        rows = [self._rows.row(step, moment) for step in shown]
         lines = columns(rows, width, self._colour)
         if left := [steps[name].standing for name in steps.keys() - {step.id for step in shown}]:
             told = counts_text((status, left.count(status)) for status in MARKS)
@@ -142,7 +143,7 @@ class LiveView:
         if at_work:
             if self._told > _TOLD:
                 lines.append(fit(f"  last: {self._last}", width))
-            summed = fitting(self._rows.summed_up(steps, self._state, self._now), width - 2)
+            summed = fitting(summed_up(moment), width - 2)
             lines.append(painted([Piece("  "), *summed], self._colour))
         return lines
 

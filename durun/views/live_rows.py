@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from durun.model.plan import Plan
 from durun.model.state import RunState
 from durun.model.status import TaskStatus
 from durun.model.task import TaskKey
+from durun.model.tuples import NamedTuple
 from durun.views.pace import Pace
 from durun.views.paint import DIM, STYLES, Piece, Row
 from durun.views.tally import MARKS, StepTally
@@ -26,6 +27,17 @@ _SOON = 600.0
 """Seconds; of what takes longer, the hour at which it ends is told."""
 
 
+class Moment(NamedTuple):
+    """What is shown now. `busy`: the fan-outs in which something runs; `full`: as many tasks run as may."""
+
+    steps: Mapping[str, StepTally]
+    state: RunState
+    now: float
+    width: int
+    busy: Collection[str]
+    full: bool
+
+
 class Rows:
     """Makes a row of a step. `max_parallel` of the run and what each step comes after are told from the plan."""
 
@@ -34,61 +46,67 @@ class Rows:
         self._pace = Pace()
         self._before = dict(_siblings(plan))
 
-    def row(self, step: StepTally, steps: dict[str, StepTally], state: RunState, now: float, width: int) -> Row:
-        """The row of a step; `steps` are all of them."""
+    def moment(self, steps: Mapping[str, StepTally], state: RunState, now: float, width: int) -> Moment:
+        """What the rows of one picture are made of."""
+        at_work = [step for step in steps.values() if step.counts["running"]]
+        busy = {step.fan for step in at_work if step.fan is not None}
+        full = sum(step.counts["running"] for step in at_work) >= self._plan.max_parallel
+        return Moment(steps, state, now, width, busy, full)
+
+    def row(self, step: StepTally, moment: Moment) -> Row:
+        """The row of a step."""
         standing = step.standing
         if standing == "pending" and step.held:
             standing = "waiting"
+        elif standing == "pending" and _at_work(step, moment):
+            standing = "running"
         mark = Piece(MARKS[standing], STYLES[standing])
         name = Piece(harmless(step.id), DIM if standing in ("pending", "skipped") else "")
         if step.fan is not None and (step.resolved or step.total == 0):
-            return Row(mark, name, self._fan(step, state, now, width), self._time(step, now, width))
-        told = self._one(step, steps, state, now)
-        return Row(mark, name, [[Piece(told, STYLES[standing])]], "" if step.held else self._time(step, now, width))
+            return Row(mark, name, self._fan(step, moment), self._time(step, moment))
+        told = self._one(step, moment)
+        return Row(mark, name, [[Piece(told, STYLES[standing])]], "" if step.held else self._time(step, moment))
 
     def _final(self, name: str) -> bool:
         return name in self._plan.nodes and self._plan.nodes[name].final
 
-    def _time(self, step: StepTally, now: float, width: int) -> str:
+    def _time(self, step: StepTally, moment: Moment) -> str:
         """How long it has taken; of a fan-out at work, how long it will yet take."""
-        left = self._pace.left(step, now)
+        at_work, now, width = _at_work(step, moment), moment.now, moment.width
+        left = self._pace.left(step, now) if at_work else None
         if left is not None:
             hour = f", {day_time(now + left, now)}" if left >= _SOON and width >= _WIDE else ""
             return f"~{_roughly(left)}{' left' if width >= _NARROW else ''}{hour}"
         if step.began_at is None:
             return ""
-        return duration((now if step.counts["running"] else step.ended_at or now) - step.began_at)
+        return duration((now if at_work else step.ended_at or now) - step.began_at)
 
-    def _one(self, step: StepTally, steps: dict[str, StepTally], state: RunState, now: float) -> str:
+    def _one(self, step: StepTally, moment: Moment) -> str:
         """In words, where a step stands that is one task, or a fan-out whose targets are not known."""
         held = next(iter(step.held.items()), None)
-        round_ = state.record.round if self._final(step.id) else 0
+        round_ = moment.state.record.round if self._final(step.id) else 0
         key = held[0] if held is not None else TaskKey(step.fan or step.id, None, round_)
-        task, standing = state.tasks.get(key), step.standing
+        task, standing = moment.state.tasks.get(key), step.standing
         if task is None:
-            return self._ahead(step, steps)
+            return self._ahead(step, moment)
         if held is not None:
-            return held_text(task, self._plan.node(step.id), held[1], now)
+            return held_text(task, self._plan.node(step.id), held[1], moment.now)
         if task.probe is not None:
             return PROBES[task.probe.purpose]
         if standing == "running" and len(task.attempts) > 1:
             return f"running, attempt {len(task.attempts)}"
-        return self._ahead(step, steps) if standing == "pending" else spoken(standing)
+        return self._ahead(step, moment) if standing == "pending" else spoken(standing)
 
-    def _ahead(self, step: StepTally, steps: dict[str, StepTally]) -> str:
+    def _ahead(self, step: StepTally, moment: Moment) -> str:
         """Why nothing has happened to it: what it comes after, unless it stands right above it; or no slot is free."""
         around = self._around(step.id)
         needs = [need for name in around for need in self._plan.nodes[name].needs]
-        open_ = [need for need in needs if any(_open(steps[leaf]) for leaf in self._plan.leaves(need))]
+        open_ = [need for need in needs if any(_open(moment.steps[leaf]) for leaf in self._plan.leaves(need))]
         if not {self._before.get(name) for name in around}.issuperset(open_):
             return f"pending, after {', '.join(open_)}"
-        if not open_ and not self._final(step.id) and self.full(steps):
+        if not open_ and not self._final(step.id) and moment.full:
             return "waits for a free slot"
         return "pending"
-
-    def full(self, steps: dict[str, StepTally]) -> bool:
-        """Whether as many tasks are running as may."""
-        return sum(step.counts["running"] for step in steps.values()) >= self._plan.max_parallel
 
     def _around(self, name: str) -> list[str]:
         names = []
@@ -98,21 +116,20 @@ class Rows:
             at = self._plan.nodes[at].parent
         return names
 
-    def _fan(self, step: StepTally, state: RunState, now: float, width: int) -> Sequence[Sequence[Piece]]:
+    def _fan(self, step: StepTally, moment: Moment) -> Sequence[Sequence[Piece]]:
         """A bar, and beside it the counts, what is waited for, how fast it goes, the wave."""
         if not step.total:
             return [[Piece("no targets", DIM)]]
-        told = [_bar(step, next(length for least, length in _BARS if width >= least))]
-        told += [
-            [Piece(f"{step.counts[status]} {spoken(status)}", STYLES[status])]
-            for status in _TOLD
-            if step.counts[status]
-        ]
-        if (held := next(iter(step.held.items()), None)) is not None and held[0] in state.tasks:
-            text = held_text(state.tasks[held[0]], self._plan.node(step.id), held[1], now)
+        told = [_bar(step, next(length for least, length in _BARS if moment.width >= least))]
+        counts = [(status, step.counts[status]) for status in _TOLD if step.counts[status]]
+        told += [[Piece(f"{count} {spoken(status)}", STYLES[status])] for status, count in counts]
+        tasks = moment.state.tasks
+        if (held := next(iter(step.held.items()), None)) is not None and held[0] in tasks:
+            text = held_text(tasks[held[0]], self._plan.node(step.id), held[1], moment.now)
             name = f"{one_line(held[0].target)}: " if held[0].target is not None else ""
             told.append([Piece(f"{name}{text}", STYLES["waiting"])])
-        told += [[Piece(text, DIM)] for text in (self._wave(step), _per_time(self._pace.rate(step, now))) if text]
+        rate = self._pace.rate(step, moment.now) if _at_work(step, moment) else None
+        told += [[Piece(text, DIM)] for text in (self._wave(step), _per_time(rate)) if text]
         return told
 
     def _wave(self, step: StepTally) -> str:
@@ -126,18 +143,23 @@ class Rows:
         over = min(step.done + step.wrong, step.total - 1)
         return f"wave {bisect_right(starts, over)} of {len(starts)}"
 
-    def summed_up(self, steps: dict[str, StepTally], state: RunState, now: float) -> list[list[Piece]]:
-        """How far the whole run is."""
-        record = state.record
-        running = sum(step.counts["running"] for step in steps.values())
-        over = sum(step.done + step.wrong for step in steps.values())
-        total = sum(step.total for step in steps.values())
-        told = [duration(now - record.created_at), f"{over} of {counted(total, 'task')}"]
-        if record.status == "rolling_back":
-            told.append("rolling back")
-        if running:
-            told.append(f"{running} running{' (max_parallel)' if self.full(steps) else ''}")
-        return [[Piece(text, DIM)] for text in told]
+
+def summed_up(moment: Moment) -> list[list[Piece]]:
+    """How far the whole run is."""
+    record, steps = moment.state.record, moment.steps.values()
+    running = sum(step.counts["running"] for step in steps)
+    over, total = sum(step.done + step.wrong for step in steps), sum(step.total for step in steps)
+    told = [duration(moment.now - record.created_at), f"{over} of {counted(total, 'task')}"]
+    if record.status == "rolling_back":
+        told.append("rolling back")
+    if running:
+        told.append(f"{running} running{' (max_parallel)' if moment.full else ''}")
+    return [[Piece(text, DIM)] for text in told]
+
+
+def _at_work(step: StepTally, moment: Moment) -> bool:
+    """Whether it runs; one of a fan-out that is not over, and has begun, goes on as long as anything there does."""
+    return step.counts["running"] > 0 or (step.fan in moment.busy and _open(step) and step.began_at is not None)
 
 
 def _bar(step: StepTally, length: int) -> list[Piece]:

@@ -23,8 +23,8 @@ class Pace:
         self._looks: dict[str, deque[tuple[float, int]]] = {}
 
     def rate(self, step: StepTally, now: float) -> float | None:
-        """How many of its tasks end in a second; None while that can't be told."""
-        if step.fan is None or not step.counts["running"]:
+        """How many tasks of a step that is at work end in a second; None while that can't be told."""
+        if step.fan is None:
             return None
         over = step.done + step.wrong
         looks = self._looks.setdefault(step.id, deque([(now, over)]))
