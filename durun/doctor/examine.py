@@ -11,6 +11,7 @@ from durun.model.check import Check
 
 CHECKS: Mapping[str, Callable[[Here], Check]] = {
     "state_directory": state.directory,
+    "room": state.room,
     "permissions": state.permissions,
     "journal": state.journal,
     "sharing": sharing.sharing,

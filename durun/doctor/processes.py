@@ -6,6 +6,7 @@ import resource
 
 from durun.doctor.here import Here
 from durun.engine.local.scope import scope_available
+from durun.errors import Unsafe
 from durun.model.check import Check
 from durun.secrets.cores import forbid_core_dumps
 
@@ -15,7 +16,8 @@ def core_dumps(here: Here) -> Check:
     forbid_core_dumps()
     if resource.getrlimit(resource.RLIMIT_CORE)[0] <= 1:
         return Check("core_dumps", "ok", "processes that handle secrets leave none")
-    return Check("core_dumps", "fail", "they can't be turned off: a crash could write secrets to the disk", "", 13)
+    message = "they can't be turned off: a crash could write secrets to the disk"
+    return Check("core_dumps", "fail", message, "before durun: ulimit -c 0", Unsafe.exit_code)
 
 
 def sessions(here: Here) -> Check:

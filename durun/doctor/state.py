@@ -15,18 +15,46 @@ from durun.journal.place import require_safe
 from durun.model.check import Check
 from durun.sharing.places import shared
 
+_ROOM = 100 * 2**20
+_FILES = 1000
+"""Bytes and files; a run of a few steps needs some 100 kB, and a handful of files for each attempt."""
+
 
 def directory(here: Here) -> Check:
     """Its owner's alone, writable, on a disk of this machine; or not there yet, and it can be made."""
     home = here.config.home
     if home.exists():
         require_safe(here.config.journal_path)
+        if (odd := _odd(home)) is not None:
+            raise Unsafe(f"{odd} is not what durun made there", f"move it away: mv {odd} {odd}.odd")
         mode = stat.S_IMODE(home.stat().st_mode)
         return Check("state_directory", "ok", f"{home} (mode {mode:04o}, on a disk of this machine)")
     above = next(folder for folder in home.parents if folder.exists())
     if not os.access(above, os.W_OK | os.X_OK):
         raise StorageFailed(f"{home} is not there, and can't be made in {above}", "set DURUN_HOME to a folder of yours")
     return Check("state_directory", "ok", f"{home} is not there yet: the first run makes it")
+
+
+def room(here: Here) -> Check:
+    """There is some left on its disk: where there is none, no step is started."""
+    folder = next(folder for folder in (here.config.home, *here.config.home.parents) if folder.exists())
+    found = os.statvfs(folder)
+    free = found.f_bavail * found.f_frsize
+    told = f"{free / 2**20:,.0f} MiB are free where the state directory is"
+    if free < _ROOM:
+        return Check("room", "warn", told, "make room there; `durun prune --older-than 90d` removes old runs")
+    if found.f_files and found.f_favail < _FILES:
+        return Check("room", "warn", f"{told}, and room for {found.f_favail} more files only", "remove files there")
+    return Check("room", "ok", told)
+
+
+def _odd(home: Path) -> Path | None:
+    """The first thing in the state directory that is of another kind than it must be."""
+    for name, right in (("journal.db", Path.is_file), ("journal.lock", Path.is_file), ("runs", Path.is_dir)):
+        path = home / name
+        if path.exists() and not right(path):
+            return path
+    return None
 
 
 def permissions(here: Here) -> Check:
@@ -83,4 +111,10 @@ def journal(here: Here) -> Check:
         )
     if health is None:
         return Check("journal", "ok", "there is none yet: the first run makes it")
-    return Check("journal", "ok", f"{path} is whole (SQLite {health.sqlite}, mode {health.mode})")
+    told = f"{path} is whole (SQLite {health.sqlite}, mode {health.mode})"
+    if health.mode != "WAL":
+        slow = f"{told}: so whoever reads and whoever writes wait for each other"
+        return Check(
+            "journal", "warn", slow, "durun doctor --fix; where that changes nothing, the disk can't do better"
+        )
+    return Check("journal", "ok", told)

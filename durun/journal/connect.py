@@ -187,8 +187,17 @@ def _migrate(connection: sqlite3.Connection) -> None:
     for number, script in migrations():
         if number > version:
             for statement in _statements(script):
-                connection.execute(statement)
+                _change(connection, statement, version)
     connection.execute(QUERIES["commit"])
+
+
+def _change(connection: sqlite3.Connection, statement: str, version: int) -> None:
+    try:
+        connection.execute(statement)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        raise JournalDamaged(f"the journal has not the tables of its version {version}: {error}", _RESTORE) from error
 
 
 def newest_tables() -> list[tuple[str, ...]]:

@@ -11,6 +11,8 @@ import sqlite3
 
 def glance(home: str, name: str, **values: str) -> list[tuple[str, ...]]:
     """The rows of a statement in `glance.sql`; none where there is nothing to be read."""
+    if not os.path.isfile(f"{home}/journal.db"):  # noqa: PTH113  (and a pipe would be waited for)
+        return []
     try:
         connection = sqlite3.connect(f"file:{_quoted(home)}/journal.db?mode=ro", uri=True, timeout=0.2)
     except sqlite3.Error:

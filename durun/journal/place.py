@@ -99,6 +99,8 @@ def require_private(path: Path) -> None:
         if not path.is_dir():
             raise Unsafe(f"{path} is a symbolic link", "put the journal itself there")
         found = path.stat()
+    if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
+        raise Unsafe(f"{path} is neither a file nor a folder", f"move it away: mv {path} {path}.odd")
     wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
     if found.st_uid != os.geteuid():
         raise _belongs_to(path, found.st_uid)

@@ -40,7 +40,7 @@ def test_programs_get_one_object(durun, home):
     found = json.loads(durun("doctor", "--json").out)
     assert found["schema"] == 1
     assert {"name", "status", "message", "hint"} == set(found["checks"][0])
-    assert [check["name"] for check in found["checks"]][:3] == ["state_directory", "permissions", "journal"]
+    assert [check["name"] for check in found["checks"]][:4] == ["state_directory", "room", "permissions", "journal"]
 
 
 def test_what_is_safe_is_mended_when_asked(durun, home, recorded):

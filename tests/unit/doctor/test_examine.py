@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +15,9 @@ from durun.config import Config
 from durun.doctor import processes, secrecy
 from durun.doctor.examine import CHECKS, examine
 from durun.doctor.here import Here
-from durun.errors import Unsafe
+from durun.doctor.mend import mend
+from durun.errors import JournalDamaged, Unsafe
+from durun.journal.glance import glance
 from durun.journal.place import NETWORK
 from durun.journal.sqlite import open_journal
 from durun.model.check import Check
@@ -46,7 +50,7 @@ def seen():
 def test_each_check_has_the_name_that_it_is_listed_under(used):
     found = examine(used)
     assert [check.name for check in found] == list(CHECKS)
-    assert all(check.hint for check in found if check.status == "warn")
+    assert all(check.hint for check in found if check.status != "ok")
 
 
 def test_where_nothing_has_been_run_nothing_is_wrong_and_nothing_is_made(here, keyring):
@@ -208,3 +212,54 @@ os._exit(9)
     assert (found.status, found.exit_code) == ("warn", 0)
     assert found.message.startswith("a commit was cut short")
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["journal.lock", "runs"])
+def test_what_is_of_another_kind_than_it_must_be(used, seen, name):
+    path = used.config.home / name
+    path.unlink(missing_ok=True)
+    path.touch() if name == "runs" else path.mkdir()
+    path.chmod(0o600)
+    found = seen(used, "state_directory")
+    assert (found.status, found.exit_code, found.hint) == ("fail", 13, f"move it away: mv {path} {path}.odd")
+
+
+def test_a_pipe_in_the_place_of_the_journal_is_not_waited_for(used, seen):
+    path = used.config.journal_path
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    assert seen(used, "journal").message == f"{path} is neither a file nor a folder"
+    assert glance(str(used.config.home), "runs", begun="") == []
+
+
+def test_a_journal_that_is_not_in_wal_mode_and_a_mend_that_sets_it(used, seen):
+    connection = sqlite3.connect(used.config.journal_path)
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    found = seen(used, "journal")
+    assert (found.status, found.exit_code) == ("warn", 0)
+    assert ", mode DELETE): so whoever reads and whoever writes wait for each other" in found.message
+    assert mend(used, examine(used))
+    assert seen(used, "journal").message.endswith(", mode WAL)")
+
+
+def test_a_journal_with_the_tables_of_another_version_is_damaged_and_left_alone(used, seen):
+    connection = sqlite3.connect(used.config.journal_path)
+    connection.execute("PRAGMA user_version = 4")
+    connection.close()
+    assert seen(used, "journal").status == "warn"  # of an older durun, for all that can be seen
+    before = used.config.journal_path.read_bytes()
+    with pytest.raises(JournalDamaged, match="has not the tables of its version 4"):
+        mend(used, examine(used))
+    assert used.config.journal_path.read_bytes() == before
+
+
+def test_a_disk_on_which_little_is_left(here, seen, monkeypatch):
+    assert seen(here, "room").status == "ok"
+    scarce = os.statvfs("/")
+    little = SimpleNamespace(f_bavail=10, f_frsize=4096, f_files=scarce.f_files, f_favail=scarce.f_favail)
+    monkeypatch.setattr(os, "statvfs", lambda _: little)
+    found = seen(here, "room")
+    assert (found.status, found.message) == ("warn", "0 MiB are free where the state directory is")
+    little.f_bavail, little.f_files, little.f_favail = 10**6, 1000, 3
+    assert seen(here, "room").message.endswith("and room for 3 more files only")
