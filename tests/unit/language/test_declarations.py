@@ -18,7 +18,7 @@ WRONG = {
     "a bad name": ("My-In: {type: string}", 3, "`My-In` isn't a name of a-z, 0-9 and _", "write `my_in`"),
     "a text as input": ("i: string", 6, "`i` must be an input or empty", ""),
     "a bad pattern": ("i: {pattern: '['}", 16, "`pattern` isn't a regular expression", ""),
-    "a pattern that is no text": ("i: {pattern: [x], default: x}", 16, "`pattern` isn't JSON Schema", ""),
+    "a pattern that is no text": ("i: {pattern: [x], default: x}", 7, "`pattern` isn't JSON Schema", ""),
     "a deep bad pattern": ("i: {type: array, items: {pattern: '('}}", 37, "`pattern` isn't a regular expression", ""),
     "a bad keyword": ("i: {minLength: -1}", 18, "`minLength` isn't JSON Schema", ""),
     "a deep bad keyword": ("i: {type: array, items: {type: strin}}", 34, "`type` isn't JSON Schema", ""),
