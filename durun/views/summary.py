@@ -117,6 +117,8 @@ def closing(
     lines += (f"  {line}" for line in troubles(tasks))
     if status == "waiting":
         lines += (f"  {line}" for line in asked_lines(tasks))
+    if status == "in_doubt" and record.cancel_requested:
+        lines.append("  cancel was asked for: when every doubt is settled, it ends cancelled")
     lines += (f"  {line}" for line in (*stands(state), *open_privileges(state)))
     lines = [wrapped(line, width) for line in lines]
     lines += outputs(record.outputs)
