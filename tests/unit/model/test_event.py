@@ -52,7 +52,7 @@ EXAMPLES = [
         steps=["a", "b"],
         finally_steps=[],
     ),
-    ev.PluginsChanged(changes=["a 1 became a 2"], plugins={"a.b": {"name": "a.b"}}, by=BY),
+    ev.PluginsChanged(changes=["a 1 became a 2"], plugins={"a.b": {"package": "a", "version": "2"}}, by=BY),
     ev.RoundStarted(round=2, by=BY),
     ev.TargetsResolved(
         step="a", targets=(Target("t", {"name": "t"}), Target("u", "u")), tasks=2, round=1, skipped=True, approval="ok"
