@@ -67,6 +67,7 @@ class MemoryEngine:
             digest=runbook.digest,
             text=runbook.text,
             included=runbook.included,
+            plugins=runbook.plugins,
             file=request.source.file,
             place=request.source.place,
             inputs=request.inputs,

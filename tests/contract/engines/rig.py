@@ -32,7 +32,7 @@ from durun.engine.local.hands import Hands
 from durun.journal.api import Journal, RunQuery
 from durun.journal.memory import MemoryJournal
 from durun.journal.sqlite import open_journal
-from durun.language.load import load
+from durun.language.load import load, no_plugins
 from durun.model.clock import SystemClock
 from durun.model.event import Event, Stamped, encode, type_of
 from durun.model.task import TaskKey, TaskState
@@ -123,6 +123,7 @@ class Rig:
         self.witness = Witness()
         self.engine = Posted(engine(self.journal))  # type: ignore[arg-type]
         self.run = ""
+        self.plugin = no_plugins
 
     def _new_journal(self) -> Journal:
         self._opened.append(self._open())
@@ -145,7 +146,8 @@ class Rig:
         place = self.world.folder if isinstance(self.world, LocalWorld) else "/nowhere"
         text = self.world.text(steps)
         texts = {name: self.world.text(inner) for name, inner in (included or {}).items()}
-        return Source(load(text.encode(), "trial.yaml", included=texts).runbook, "trial.yaml", str(place))
+        loaded = load(text.encode(), "trial.yaml", included=texts, plugin=self.plugin)
+        return Source(loaded.runbook, "trial.yaml", str(place))
 
     def start(self, steps: str, included: Mapping[str, str] | None = None, **more: Any) -> Outcome:
         request = StartRequest(self.source(steps, included), more.pop("inputs", {}), BY, **more)

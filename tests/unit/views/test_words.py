@@ -18,6 +18,7 @@ SAMPLES = {
     "found": 2.0, "cause": "failed",
     "event": "failed", "notifiers": [0], "notifier": 0, "ok": False,
     "exit_code": 1, "by": {}, "inputs": {}, "surroundings": {}, "names": ["A"], "changes": ["b"], "targets": [],
+    "plugins": {},
 }  # fmt: skip
 
 
