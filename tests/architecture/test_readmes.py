@@ -122,8 +122,8 @@ def table_of_events() -> str:
     """Every event: its name, the first words of its contract, and what JSON tells of it alone."""
     rows = []
     for kind in get_args(Event):
-        lists = {"targets", "standing"}
-        line = event_line("", Stamped(1, 0.0, kind(*(() if name in lists else None for name in kind._fields))))
+        none: dict[str, object] = {"targets": (), "standing": (), "plugins": {}}
+        line = event_line("", Stamped(1, 0.0, kind(*map(none.get, kind._fields))))
         says = " ".join((kind.__doc__ or "").partition("\n\n")[0].split())
         own = [name for name in line if name not in {*OF_EVERY_EVENT, "step", "target", "attempt"}]
         rows.append(f"| `{line['event']}` | {says} | {', '.join(f'`{name}`' for name in own)} |\n")
