@@ -59,7 +59,7 @@ def stage(name: str, server: Web, tmp_path: Path, request: pytest.FixtureRequest
             set_up(made, name, request)
             yield made
             return
-        if any(not Path("/usr/bin", program).exists() for program in PROGRAMS):
+        if any(shutil.which(program) is None for program in PROGRAMS):
             pytest.skip("no keyring here")
         (tmp_path / "keyring").mkdir()
         with start_keyring(tmp_path / "keyring") as keyring:
