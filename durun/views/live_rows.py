@@ -77,7 +77,7 @@ class Rows:
         if left is not None:
             hour = f", {day_time(now + left, now)}" if left >= _SOON and width >= _WIDE else ""
             return f"~{_roughly(left)}{' left' if width >= _NARROW else ''}{hour}"
-        if step.began_at is None:
+        if step.began_at is None or step.standing == "skipped":
             return ""
         return duration((now if at_work else step.ended_at or now) - step.began_at)
 

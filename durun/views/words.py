@@ -96,7 +96,7 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
             # One that is tried again has not gone wrong yet: cron need not tell of it.
             again = task is not None and task.status in ("pending", "running")
             failed = "failed" if again else "FAILED"
-            return Line(f"{name} {failed}: {one_line(event.reason)}{_took(task)}", wrong=not again)
+            return Line(f"{name} {failed}: {one_line(event.reason)}{_after(task)}", wrong=not again)
         case ev.TaskRetried():
             when = "" if event.fresh or task is None else f" at {clock_time(event.due)}"
             return Line(f"{name} is tried again{when}{_which(task)}")
@@ -141,8 +141,16 @@ def _which(task: TaskState | None) -> str:
     return f" (attempt {task.failures + 1})" if task is not None and task.status == "pending" else ""
 
 
+def _after(task: TaskState | None) -> str:
+    return f" (after {took})" if (took := _lasted(task)) else ""
+
+
 def _took(task: TaskState | None) -> str:
+    return f" in {took}" if (took := _lasted(task)) else ""
+
+
+def _lasted(task: TaskState | None) -> str:
     attempt = task.attempt if task else None
     if attempt is None or attempt.ended_at is None:
         return ""
-    return f" in {duration(attempt.ended_at - attempt.started_at)}"
+    return duration(attempt.ended_at - attempt.started_at)

@@ -392,7 +392,7 @@ def test_a_rollback_has_a_bar_and_what_is_read_is_broken_between_words(bench: Be
     assert any(re.match("↺ each +━+ 2/2  2 rolled back ", line) for line in lines)
     assert "bad FAILED: there is no route to the host that it wants," in lines
     assert re.match(
-        r"  and so it can do nothing in \d",
+        r"  and so it can do nothing \(after \d",
         lines[lines.index("bad FAILED: there is no route to the host that it wants,") + 1],
     )
     assert "  bad failed: there is no route to the host that it wants," in lines

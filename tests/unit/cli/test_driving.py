@@ -144,14 +144,14 @@ def test_a_failed_run_says_what_to_type(durun, engine, book):
     engine.outcome = "failed"
     ran = durun("run", str(book))
     assert ran.code == 1
-    assert "00:00:00 dump FAILED: exit code 7 in 0.0s" in ran.out
+    assert "00:00:00 dump FAILED: exit code 7 (after 0.0s)" in ran.out
     assert ran.out.endswith("  next: durun logs run-1 dump\n        durun resume run-1\n")
 
 
 def test_quiet_says_nothing_about_what_went_well(durun, engine, book):
     assert durun("run", str(book), "-q") == (0, "", "")
     engine.outcome = "failed"
-    assert durun("run", str(book), "-q").out.splitlines()[0] == "00:00:00 dump FAILED: exit code 7 in 0.0s"
+    assert durun("run", str(book), "-q").out.splitlines()[0] == "00:00:00 dump FAILED: exit code 7 (after 0.0s)"
 
 
 @pytest.mark.parametrize(("outcome", "code"), [("succeeded", 0), ("failed", 1), ("in_doubt", 3)])

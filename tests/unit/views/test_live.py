@@ -83,7 +83,7 @@ def test_failures_stay_above_the_picture(paper, story, started):
     view, tale = LiveView(paper, -1), story("dump")
     tale.begin(view)
     tale.tell(view, started("dump"), ev.TaskFailed(step="dump", code="exit", reason="exit code 7\x1b[2J"))
-    assert paper.text.splitlines()[-1] == "dump FAILED: exit code 7␛[2J in 1.0s"
+    assert paper.text.splitlines()[-1] == "dump FAILED: exit code 7␛[2J (after 1.0s)"
 
 
 def test_more_steps_than_lines_keep_those_that_matter(paper, story, started):
@@ -228,6 +228,19 @@ def test_no_line_is_wider_than_the_terminal_and_the_last_is_seen(paper, story, s
     assert len(lines) < size[1]
     assert max(map(len, lines)) < size[0]
     assert "3 running" in lines[-1]
+
+
+def test_of_a_fan_out_that_does_not_get_on_no_end_is_expected(paper, story, started):
+    keys = [f"host-{number}" for number in range(20)]
+    view, tale = LiveView(paper, -1), story("patch", fans=("patch",))
+    tale.begin(view)
+    tale.tell(view, ev.TargetsResolved(step="patch", targets=[Target(key, key) for key in keys], tasks=len(keys)))
+    tale.tell(view, *(started("patch", key) for key in keys))
+    for key in keys[:19]:
+        tale.tell(view, ev.TaskSucceeded(step="patch", target=key, how="ran"))
+    assert plain(paper.picture[0]).endswith(" 19/20  1 running  1.0/s ~1.0s left")
+    view.tick(tale.now + 6)
+    assert plain(paper.picture[0]).endswith(" 19/20  1 running 44s")
 
 
 def test_after_the_shell_had_the_terminal_the_picture_is_painted_anew(paper, story, started):

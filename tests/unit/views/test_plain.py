@@ -51,8 +51,8 @@ def test_a_failure_that_is_tried_again_is_not_wrong_yet(paper, story, started):
         tale.tell(view, started("flaky"), failed, ev.TaskRetried(step="flaky", due=tale.now + 9))
     assert paper.text == ""
     assert loud._channel.text.splitlines()[2:] == [
-        "00:00:02 flaky failed: exit code 7 in 1.0s",
+        "00:00:02 flaky failed: exit code 7 (after 1.0s)",
         "00:00:03 flaky is tried again at 00:00:09 (attempt 2)",
     ]
     tale.tell(loud, started("flaky", attempt=2), ev.TaskFailed(step="flaky", code="exit", reason="exit code 8"))
-    assert loud._channel.text.splitlines()[-1] == "00:00:05 flaky FAILED: exit code 8 in 1.0s"
+    assert loud._channel.text.splitlines()[-1] == "00:00:05 flaky FAILED: exit code 8 (after 1.0s)"
