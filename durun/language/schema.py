@@ -354,6 +354,8 @@ def _shown(value: Json) -> str:
         return "a mapping" if isinstance(value, dict) else "a list"
     if value == "":
         return "an empty text"
+    if isinstance(value, str) and re.fullmatch(r"true|false|null|-?[0-9]+(\.[0-9]+)?", value):
+        return f'the text "{_short(value)}"'  # else it looks like what is wanted
     return _short(harmless(value) if isinstance(value, str) else json.dumps(value))
 
 

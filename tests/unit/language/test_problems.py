@@ -101,6 +101,8 @@ WRONG_STEPS = {
     "a number as text": (STEP + "  description: 12\n", 6, 16, "`description` must be a text, not 12", '"12"'),
     "a text as list": (STEP + "  needs: b\n", 6, 10, "`needs` must be a list of ids, not b", "write [b]"),
     "a text as boolean": (STEP + "  continue_on_error: yes\n", 6, 22, "must be true or false, not yes", ""),
+    "a quoted boolean": (STEP + '  redact: "true"\n', 6, 11, 'must be true or false, not the text "true"', ""),
+    "a quoted number": (STEP + '  ok_exit_codes: ["0"]\n', 6, 19, 'from 0 to 255, not the text "0"', ""),
     "a number as duration": (STEP + "  timeout: 5\n", 6, 12, "`timeout` must be a duration", "write 5s for seconds"),
     "a bad duration": (STEP + "  timeout: 5 min\n", 6, 12, "`timeout` must be a duration", ""),
     "no duration at all": (STEP + "  timeout: 0s\n", 6, 12, "`timeout` must be longer than nothing", ""),
