@@ -52,11 +52,13 @@ def show_error(error: DurunError, as_json: bool) -> int:
         more = {"report": listed} if listed else {}
         _write(dump(shape(error.code, error.message, error.hint, **more)))
         return error.exit_code
+    from durun.views.text import harmless  # what was typed, and names of files, are not to be obeyed by a terminal
+
     text = f"{listed.rstrip()}\n" if listed else ""
     text += f"durun: {error.message}\n"
     if error.hint:
         text += "".join(f"  {'hint: ' if first else '      '}{line}\n" for first, line in _numbered(error.hint))
-    _write(text)
+    _write(harmless(text))
     return error.exit_code
 
 

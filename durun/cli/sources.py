@@ -43,7 +43,12 @@ def describe(name: str) -> Plugin:
 
 def is_file(word: str) -> bool:
     """Whether the word means a runbook's file rather than a run."""
-    return "/" in word or word.endswith((".yaml", ".yml")) or Path(word).is_file()
+    if "/" in word or word.endswith((".yaml", ".yml")):
+        return True
+    try:
+        return Path(word).is_file()
+    except OSError:  # no name of a file at all, such as one that is too long
+        return False
 
 
 def file_of(created: RunCreated) -> Path:

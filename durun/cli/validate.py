@@ -12,6 +12,7 @@ from durun.errors import DurunError, InvalidRunbook
 from durun.language.load import load, read_file
 from durun.model.values import Json
 from durun.views.json import dump
+from durun.views.text import harmless
 
 
 def command(
@@ -24,7 +25,7 @@ def command(
     if as_json:
         sys.stdout.write(dump({"schema": 1, "valid": valid, "files": checked}))
     else:
-        sys.stdout.write("".join(map(_text, checked)))
+        sys.stdout.write(harmless("".join(map(_text, checked))))
     return 0 if valid else InvalidRunbook.exit_code
 
 

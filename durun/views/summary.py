@@ -14,6 +14,7 @@ from durun.views.text import (
     counted,
     counts_text,
     duration,
+    harmless,
     local_time,
     one_line,
     spoken,
@@ -176,7 +177,7 @@ def seals(sealed: Mapping[str, Json]) -> list[str]:
 
 def following(commands: Iterable[str]) -> list[str]:
     """The next commands as they are shown."""
-    return [f"  {'next:' if number == 0 else '     '} {command}" for number, command in enumerate(commands)]
+    return [f"  {'next:' if number == 0 else '     '} {harmless(command)}" for number, command in enumerate(commands)]
 
 
 def ran_for(record: RunRecord, now: float) -> float:

@@ -165,3 +165,12 @@ def test_a_file_may_be_named_by_bytes_that_are_no_text(operator):
     shutil.copy(operator.place / "runbook.yaml", operator.place / name)
     operator("run", name)
     operator("history")
+
+
+@pytest.mark.parametrize("command", ["show", "graph", "run", "validate", "new"])
+@pytest.mark.parametrize("word", ["\x1b[2Jx.yaml", "\u202ex.yaml", "x" * 5000], ids=["escape", "bidi", "too long"])
+def test_what_was_typed_is_not_obeyed_by_a_terminal(operator, command, word):
+    said = operator(command, word, code=2)
+    shown = said.out + said.err
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
