@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from durun.config import Config, load_config
 from durun.journal.api import Journal
@@ -18,6 +18,7 @@ from durun.model.people import conclusion
 from durun.model.state import RunState
 from durun.model.status import DRIVEN, RunStatus
 from durun.model.task import RunRecord, Waiting
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from durun.errors import Unsafe
 from durun.model.people import GROUP
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
 

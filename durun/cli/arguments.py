@@ -7,9 +7,10 @@ takes as long to load as Python itself and has the last word: a test holds the t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from durun.errors import UsageError
+from durun.model.tuples import NamedTuple
 
 
 class Option(NamedTuple):

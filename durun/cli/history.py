@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option
@@ -17,6 +17,7 @@ from durun.errors import UsageError
 from durun.journal.api import RunQuery
 from durun.model.status import DRIVEN, NOTABLE, RUN_STATUSES, RunStatus
 from durun.model.task import RunRecord
+from durun.model.tuples import NamedTuple
 from durun.views.history import Listed, history_json, history_text
 from durun.views.json import dump
 from durun.views.text import spoken

@@ -35,8 +35,8 @@ def last_words(app: App, run_id: str, tasks: Iterable[tuple[TaskKey, TaskState]]
         written |= {key: asked[key][1].folder for key, task in bad if not task.attempts and key in asked}
     if not written:
         return {}
-    from durun.engine.local.folder import attempt_folder
     from durun.engine.local.logs import last_line
+    from durun.engine.local.names import attempt_folder
 
     run = app.config.run_folder(run_id)
     found = {

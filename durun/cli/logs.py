@@ -6,7 +6,7 @@ import select
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option, RunArgument, TargetOption
@@ -14,12 +14,13 @@ from durun.cli.chosen import choose_tasks
 from durun.cli.pick import find_run
 from durun.cli.probes import newest_probes
 from durun.cli.screen import note
-from durun.engine.local.folder import attempt_folder, log_path
 from durun.engine.local.logs import LogRecord, read_log_from
+from durun.engine.local.names import attempt_folder, log_path
 from durun.errors import UsageError
 from durun.model.event import ProbeStarted
 from durun.model.status import DRIVEN
 from durun.model.task import Attempt, TaskKey, TaskState
+from durun.model.tuples import NamedTuple
 from durun.views.logs import JsonLogs, LogText, LogView
 from durun.views.text import local_time
 

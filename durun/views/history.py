@@ -7,10 +7,10 @@ in a column where there is room for it, else on lines of its own; on a narrow on
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from durun.model.status import RunStatus
 from durun.model.task import RunRecord
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 from durun.views.json import run_line
 from durun.views.summary import all_counts, ran_for

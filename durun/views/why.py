@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import NamedTuple
 
 from durun.model.clock import to_iso
 from durun.model.people import conclusion, wanted
 from durun.model.status import DRIVEN, RunStatus, TaskStatus
 from durun.model.task import ROLLBACK, RunRecord, TaskKey, TaskState, Waiting
+from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 from durun.views.text import counted, one_line, spoken, task_name
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from durun.model import event as ev
 from durun.model.event import Event, TaskEvent, key_of
 from durun.model.people import NO, name_of
 from durun.model.task import TaskState, Waiting
+from durun.model.tuples import NamedTuple
 from durun.views.people import said_text, waits_for
 from durun.views.text import clock_time, counted, duration, local_time, one_line, task_name
 

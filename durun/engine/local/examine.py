@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from durun.engine.local.folder import attempt_folder, lock_path, make_folder, make_gate, read_gate, sync_results
+from durun.engine.local.folder import lock_path, make_folder, make_gate, read_gate, sync_results
+from durun.engine.local.names import attempt_folder
 from durun.engine.local.place import Place
 from durun.engine.local.procs import UNREADABLE, Origin, Process, Table, boot_id, control_group, look_around, members
 from durun.engine.local.procs import pid_namespace as our_pid_namespace

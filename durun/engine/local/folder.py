@@ -14,6 +14,7 @@ import os
 import stat
 from pathlib import Path
 
+from durun.engine.local.names import attempt_folder, log_path
 from durun.engine.local.records import (
     EXIT_AT,
     PROCESS_AT,
@@ -35,19 +36,9 @@ STOP = "stop"
 """The file in the run's folder that tells a supervisor without runner to stop what runs."""
 
 
-def attempt_folder(run_folder: Path, number: int) -> Path:
-    """The folder of the attempt with this folder number."""
-    return Path(f"{run_folder}/attempts/{number}")
-
-
 def make_attempts(run_folder: Path) -> None:
     """Make the folder of all attempts, before the run is recorded: only then does its absence mean a loss."""
     attempt_folder(run_folder, 0).parent.mkdir(mode=0o700, exist_ok=True)
-
-
-def log_path(folder: Path) -> str:
-    """Where the attempt's stdout and stderr are kept; absent if it wrote nothing."""
-    return f"{folder}/log"
 
 
 def output_path(folder: Path) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from durun.engine.ledger import Ledger
 from durun.engine.local.asking import TARGETS_CAP, Asker
-from durun.engine.local.folder import attempt_folder, read_gate
+from durun.engine.local.folder import read_gate
+from durun.engine.local.names import attempt_folder
 from durun.engine.local.outbox import Flight
 from durun.engine.local.polling import Poller
 from durun.engine.local.prepare import Preparer

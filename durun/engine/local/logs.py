@@ -5,14 +5,14 @@ A line may still be in the making, or be cut off by a crash: only lines with the
 
 from __future__ import annotations
 
-import base64
 import json
 import os
+from binascii import a2b_base64
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from durun.engine.local.folder import log_path
+from durun.engine.local.names import log_path
+from durun.model.tuples import NamedTuple
 
 _END = 1 << 14
 """Bytes at the end of a log that are looked at for its last line."""
@@ -79,5 +79,6 @@ def last_line(folder: Path, stream: str) -> str:
 
 def _parse(line: bytes) -> LogRecord:
     data = json.loads(line)
-    content = base64.b64decode(data["base64"]) if "base64" in data else data["text"].encode()
-    return LogRecord(data["at"], data["stream"], content)
+    return LogRecord(
+        data["at"], data["stream"], data["text"].encode() if "text" in data else a2b_base64(data["base64"])
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from durun.engine.local.files import remove_folder
-from durun.engine.local.folder import attempt_folder
+from durun.engine.local.names import attempt_folder
 from durun.engine.local.prepare import Launch
 from durun.engine.local.wire import Collect, Order, StartOrder, StopOrder
 from durun.model.task import Purpose, TaskKey

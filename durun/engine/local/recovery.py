@@ -13,8 +13,8 @@ from pathlib import Path
 
 from durun.engine.ledger import Ledger
 from durun.engine.local.examine import Alive, NeverBegan, Orphaned, Recorded, Unknown, examine, supervisor_pid
-from durun.engine.local.folder import attempt_folder
 from durun.engine.local.landing import Landing
+from durun.engine.local.names import attempt_folder
 from durun.engine.local.outbox import Flight
 from durun.engine.local.place import Place
 from durun.engine.local.procs import exists

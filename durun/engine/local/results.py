@@ -11,8 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from durun.engine.local.folder import attempt_folder, evidence_path, manifest_path, output_path, stdout_path
+from durun.engine.local.folder import evidence_path, manifest_path, output_path, stdout_path
 from durun.engine.local.logs import read_stream
+from durun.engine.local.names import attempt_folder
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.records import ExitRecord
 from durun.engine.polling import Given

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from durun.durable import sync_folder
-from durun.engine.local.folder import attempt_folder, log_path, read_gate
+from durun.engine.local.folder import read_gate
+from durun.engine.local.names import attempt_folder, log_path
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.results import Outputs, Results, logged_stdout
 from durun.engine.local.secrecy import LocalSecrecy, keeps

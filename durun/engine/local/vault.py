@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from durun.durable import sync_folder, write_durably
-from durun.engine.local.folder import attempt_folder, seal_context, sealed_path
+from durun.engine.local.folder import seal_context, sealed_path
+from durun.engine.local.names import attempt_folder
 from durun.errors import SecretUnavailable, StorageFailed
 from durun.model.values import Json
 from durun.secrets.seal import Unsealable, seal, unseal

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from durun.engine.local import hands as hands_module
-from durun.engine.local.folder import attempt_folder, make_attempts, read_gate
+from durun.engine.local.folder import make_attempts, read_gate
 from durun.engine.local.hands import Hands
 from durun.engine.local.logs import read_log, read_stream
+from durun.engine.local.names import attempt_folder
 from durun.engine.local.records import MainProcess
 from durun.engine.local.wire import Ended, Gone, Opened, StartOrder, StopOrder
 from durun.journal.memory import MemoryJournal

@@ -29,7 +29,10 @@ def test_the_supervisor_loads_the_standard_library_and_its_formats_only():
     told = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
     loaded = told.stdout.split()
     ours = {name for name in loaded if name.startswith("durun.")}
-    formats = {f"durun.engine.local.{name}" for name in ("folder", "procs", "records", "scope", "secret_files", "wire")}
+    formats = {
+        f"durun.engine.local.{name}"
+        for name in ("folder", "names", "procs", "records", "scope", "secret_files", "wire")
+    }
     assert {name for name in ours if ".supervisor" not in name} == {"durun.engine", "durun.engine.local", *formats}
     assert not set(loaded) & set(EXPENSIVE)
 

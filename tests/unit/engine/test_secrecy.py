@@ -15,8 +15,9 @@ from durun.config import Config
 from durun.durable import write_durably
 from durun.engine.ledger import Ledger
 from durun.engine.local.discretion import open_secrecy
-from durun.engine.local.folder import log_path, seal_context, sealed_path
+from durun.engine.local.folder import seal_context, sealed_path
 from durun.engine.local.logs import read_log
+from durun.engine.local.names import log_path
 from durun.engine.local.prepare import Launch, Preparer
 from durun.engine.local.sealed_results import SealedResults
 from durun.engine.local.secrecy import LocalSecrecy

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from durun.engine.local import folder as folders
+from durun.engine.local.names import log_path
 from durun.engine.local.procs import Origin, Process, look
 from durun.engine.local.records import EndReason, ExitRecord, MainProcess
 from durun.engine.local.secret_files import remove_secret_files, write_secret_files
@@ -221,7 +222,7 @@ def _log_of(order: StartOrder, folder: Path, cleaner: Callable[[], Cleaner] | No
     key = bytes.fromhex(discretion.digest_key) if discretion is not None else b""
     if discretion is not None and discretion.held:
         return HeldLog(key, take_stdout=discretion.stdout, keep_stderr=not order.redact)
-    return AttemptLog(folders.log_path(folder), order.output_cap, not order.redact, cleaner, key)
+    return AttemptLog(log_path(folder), order.output_cap, not order.redact, cleaner, key)
 
 
 def _look(pid: int) -> Process | None:

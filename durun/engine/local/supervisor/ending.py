@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from durun.engine.local.folder import (
-    attempt_folder,
     gate_path,
     output_path,
     seal_context,
@@ -22,6 +21,7 @@ from durun.engine.local.folder import (
     sync_results,
     write_exit,
 )
+from durun.engine.local.names import attempt_folder
 from durun.engine.local.records import ExitRecord
 from durun.engine.local.supervisor.child import Child
 from durun.engine.local.supervisor.held import HeldLog

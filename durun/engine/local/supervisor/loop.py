@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from durun.engine.local import folder as folders
 from durun.engine.local import wire
+from durun.engine.local.names import attempt_folder
 from durun.engine.local.procs import Table, look_around
 from durun.engine.local.records import EndReason, ExitRecord
 from durun.engine.local.supervisor.child import Child
@@ -155,7 +156,7 @@ class Supervisor:
         self._channel.send([wire.Opened(os.getpid(), self._opening.scope)])
 
     def _start(self, order: wire.StartOrder, opening: Opening) -> None:
-        folder = folders.attempt_folder(opening.run_folder, order.folder)
+        folder = attempt_folder(opening.run_folder, order.folder)
         try:
             folders.make_folder(folder)
             gate = folders.make_gate(folder, opening.gate(order.nonce))
