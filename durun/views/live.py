@@ -29,6 +29,9 @@ from durun.views.words import line_of
 _EVERY, _SOON = 0.2, 0.05
 """Seconds between two pictures, at least; and where more than one of many targets has moved on."""
 
+_NARROWEST = 20
+"""Columns of a picture, however few the terminal has."""
+
 _TOLD = 20
 """How many failures are printed one by one; after that the counts must do."""
 
@@ -86,7 +89,7 @@ class LiveView:
     def _tell(self, text: str) -> None:
         self._told += 1
         self._last = text
-        text = wrapped(text, size_of(self._descriptor)[0] - 1, 2)
+        text = wrapped(text, self._size()[0], 2)
         if self._told < _TOLD:
             self._channel.write(f"{text}\n")
         elif self._told == _TOLD and self._state is not None:
@@ -94,7 +97,7 @@ class LiveView:
 
     def said(self, notice: str) -> None:
         """A notice stays above the picture. Before the run has begun, it says what is waited for."""
-        self._channel.write(f"{wrapped(one_line(notice), size_of(self._descriptor)[0] - 1, 2)}\n")
+        self._channel.write(f"{wrapped(one_line(notice), self._size()[0], 2)}\n")
 
     def tick(self, now: float) -> None:
         """Let the clocks in the picture go on."""
@@ -121,17 +124,20 @@ class LiveView:
         lines = list(picture)
         result = self._result
         if result is not None and result.state is not None:
-            width = size_of(self._descriptor)[0] - 1
-            lines += closing(result.state, result.status, exit_code, result.head, width)
+            lines += closing(result.state, result.status, exit_code, result.head, self._size()[0])
         self._channel.write("".join(f"{line}\n" for line in lines))
         self._channel.close()
+
+    def _size(self) -> tuple[int, int]:
+        """Columns and rows to write in: the last column stays free, for there some terminals break the line."""
+        columns, rows = size_of(self._descriptor)
+        return max(_NARROWEST, columns - 1), rows
 
     def _picture(self, at_work: bool = True) -> list[str]:
         if self._tally is None or self._rows is None or self._state is None:
             waits = self._waits_since is not None and at_work
             return [f"◷ waiting  {duration(self._now - (self._waits_since or 0))}"] if waits else []
-        width, height = size_of(self._descriptor)
-        width -= 1
+        width, height = self._size()
         steps = self._tally.steps
         shown = _most_telling(list(steps.values()), max(3, height - 4))
         moment = self._rows.moment(steps, self._state, self._now, width)

@@ -230,6 +230,18 @@ def test_no_line_is_wider_than_the_terminal_and_the_last_is_seen(paper, story, s
     assert "3 running" in lines[-1]
 
 
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (19, 4)])
+def test_a_terminal_for_which_it_is_too_large_ends_no_run(paper, story, started, monkeypatch, size):
+    monkeypatch.setattr("durun.views.live.size_of", lambda descriptor: size)
+    view, tale = LiveView(paper, -1), story("one_step", "another", fans=("another",))
+    tale.begin(view)
+    tale.tell(view, started("one_step"), ev.TaskFailed(step="one_step", code="exit", reason="x" * 300))
+    view.said("a notice that is longer than any line there is")
+    assert [len(plain(line)) <= 20 for line in paper.picture] == [True] * 3
+    view.close(1)
+    assert "FAILED" in paper.text
+
+
 def test_of_a_fan_out_that_does_not_get_on_no_end_is_expected(paper, story, started):
     keys = [f"host-{number}" for number in range(20)]
     view, tale = LiveView(paper, -1), story("patch", fans=("patch",))
