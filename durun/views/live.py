@@ -52,6 +52,7 @@ class LiveView:
         self._last = ""
         self._begun = False
         self._waits_since: float | None = None
+        self._driven_since: float | None = None
         self._result: Result | None = None
         self._handlers: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
@@ -83,6 +84,7 @@ class LiveView:
             if line.wrong:
                 self._tell(line.text)
         if events:
+            self._driven_since = self._driven_since or events[0].at
             alone = any(isinstance(event, TaskEvent) and event.target is None for _, _, event in events)
             self._paint_when_due(events[-1].at, _SOON if alone else _EVERY)
 
@@ -149,7 +151,7 @@ class LiveView:
         if at_work:
             if self._told > _TOLD:
                 lines.append(fit(f"  last: {self._last}", width))
-            summed = fitting(summed_up(moment), width - 2)
+            summed = fitting(summed_up(moment, self._driven_since or self._now), width - 2)
             lines.append(painted([Piece("  "), *summed], self._colour))
         return lines
 

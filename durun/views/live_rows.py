@@ -144,12 +144,12 @@ class Rows:
         return f"wave {bisect_right(starts, over)} of {len(starts)}"
 
 
-def summed_up(moment: Moment) -> list[list[Piece]]:
-    """How far the whole run is."""
+def summed_up(moment: Moment, since: float) -> list[list[Piece]]:
+    """How far the whole run is, and how long it has been driven now."""
     record, steps = moment.state.record, moment.steps.values()
     running = sum(step.counts["running"] for step in steps)
     over, total = sum(step.done + step.wrong for step in steps), sum(step.total for step in steps)
-    told = [duration(moment.now - record.created_at), f"{over} of {counted(total, 'task')}"]
+    told = [duration(moment.now - since), f"{over} of {counted(total, 'task')}"]
     if record.status == "rolling_back":
         told.append("rolling back")
     if running:

@@ -60,7 +60,7 @@ def test_steps_are_listed_with_their_states(paper, story, started):
         "✔ dump  succeeded 1.0s",
         "▶ copy  running   0.0s",
         "· check pending",
-        "  3.0s  1 of 3 tasks  1 running",
+        "  2.0s  1 of 3 tasks  1 running",
     ]
 
 
@@ -168,7 +168,7 @@ def test_what_waits_says_for_whom_and_until_when(paper, story, zone):
         "◷ pause     waits until 01:00, 59m 55s left",
         "◷ ready     is asked whether it is so",
         "◷ by_hand   waits for somebody to do it, since 00:00",
-        "  5.0s  0 of 5 tasks",
+        "  4.0s  0 of 5 tasks",
     ]
 
 
@@ -193,7 +193,7 @@ def test_a_pending_step_says_what_it_comes_after_and_that_no_slot_is_free(paper,
     assert [plain(line) for line in paper.picture[2:]] == [
         "· three waits for a free slot",
         "· last  pending, after one, three",
-        "  2.0s  0 of 4 tasks  2 running (max_parallel)",
+        "  1.0s  0 of 4 tasks  2 running (max_parallel)",
     ]
 
 
