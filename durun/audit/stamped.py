@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from durun.audit.trust import read_at_most
 from durun.errors import JournalDamaged, StorageFailed, UsageError
 from durun.journal.register import Entry, damaged
 from durun.model.clock import to_iso
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from durun.stamps.tokens import Authorities
 
 _OF_ANOTHER = "it was changed, or what it stamps was: put back what was there"
+_MAX = 16 * 1024 * 1024
 _UNKNOWN = "if another authority gave it, give its certificates: --tsa-ca FILE"
 
 
@@ -37,7 +39,7 @@ def read_vouching(file: str) -> Vouching:
     if not tokens.available():
         raise UsageError("timestamps can't be proved here", tokens.MISSING)
     try:
-        return Vouching(tokens.read_authorities(Path(file).read_bytes()))
+        return Vouching(tokens.read_authorities(read_at_most(Path(file), _MAX)))
     except OSError as error:
         hint = "name the PEM file with the authority's certificates"
         raise UsageError(f"{file} can't be read: {error.strerror}", hint) from None

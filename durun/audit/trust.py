@@ -32,6 +32,20 @@ class Keys(NamedTuple):
             raise JournalDamaged(f"the signature of {what} does not fit", "it was changed after it was signed")
 
 
+_MAX_KEY = 1024 * 1024
+_MAX_HEADS = 256 * 1024 * 1024
+"""Bytes of a file in which heads stand, which may be a log of the system."""
+
+
+def read_at_most(path: Path, most: int) -> bytes:
+    """What is in the file, which may be a pipe. Raises UsageError if that is more, OSError."""
+    with path.open("rb") as file:
+        found = file.read(most + 1)
+    if len(found) > most:
+        raise UsageError(f"{path} is larger than {most // 1024 // 1024} MiB", "give what is wanted of it")
+    return found
+
+
 def read_keys(files: Iterable[str]) -> Keys:
     """The keys in PEM files. Raises UsageError."""
     public = [_read_key(Path(name)) for name in files]
@@ -40,7 +54,7 @@ def read_keys(files: Iterable[str]) -> Keys:
 
 def _read_key(path: Path) -> bytes:
     try:
-        return from_pem(path.read_bytes())
+        return from_pem(read_at_most(path, _MAX_KEY))
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}", "name the PEM file of a public key") from None
     except ValueError:
@@ -56,7 +70,7 @@ def read_heads(words: Iterable[str]) -> list[str]:
             heads.append(word.lower())
             continue
         try:
-            found = _HEAD.findall(Path(word).read_text(encoding="utf-8", errors="replace"))
+            found = _HEAD.findall(read_at_most(Path(word), _MAX_HEADS).decode("utf-8", "replace"))
         except OSError as error:
             problem = f"{word} is no head, and no file: {error.strerror}"
             raise UsageError(problem, "give a head (64 hex digits), or a file that has some") from None

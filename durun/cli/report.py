@@ -87,7 +87,13 @@ def _controls(app: App, since: str | None, as_csv: bool, as_json: bool) -> str:
 
 
 def _write(path: Path, page: bytes) -> None:
-    """Whole or not at all, and for the owner's eyes only."""
+    """Whole or not at all, and for the owner's eyes only. A device, a pipe and a link are written to, not replaced."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        try:
+            path.write_bytes(page)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        return
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

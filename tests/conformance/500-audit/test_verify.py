@@ -87,6 +87,7 @@ def test_a_head_of_another_journal_is_not_found(operator):
     [
         (["--head", "nowhere"], "nowhere is no head, and no file: No such file or directory"),
         (["--head", "runbook.yaml"], "there is no head in runbook.yaml"),
+        (["--key", "/dev/zero"], "/dev/zero is larger than 1 MiB"),
         (["--key", "runbook.yaml"], "runbook.yaml is not the public half of an Ed25519 key as PEM"),
         (["--key", "nowhere"], "nowhere can't be read: No such file or directory"),
     ],
