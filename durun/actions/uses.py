@@ -32,5 +32,6 @@ def prepare_check(spec: Value, shell: Shell, context: Context) -> Work:
 def _process(do: Literal["run", "verify"], spec: Value, context: Context) -> Process:
     given = context.fitting_plugin(spec["uses"], context.render(spec["with"]))
     argv = (sys.executable, "-P", "-m", "durun.plugins.worker")
-    order = json.dumps({"do": do, "uses": spec["uses"], "with": given, "gives": spec["gives"]}, sort_keys=True)
+    told = {"do": do, "uses": spec["uses"], "with": given, "secret": spec["secret"], "gives": spec["gives"]}
+    order = json.dumps(told, sort_keys=True)
     return Process(argv=argv, stdin=order, inherit=_SEEN)

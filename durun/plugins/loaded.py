@@ -48,10 +48,15 @@ def told(error: BaseException) -> str:
     """An exception in one line, with where in the plugin it was raised."""
     text = " ".join(str(error).split())
     said = f"{type(error).__name__}: {text[:_MOST]}".rstrip(": ")
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_theirs(frame.filename)]
     if isinstance(error, SyntaxError) and error.filename:
         return f"{said} ({error.filename}:{error.lineno})" if f"({Path(error.filename).name}," not in text else said
-    return f"{said} ({frames[-1].filename}:{frames[-1].lineno})" if frames else said
+    return said + where(error)
+
+
+def where(error: BaseException) -> str:
+    """Where in the plugin an exception was raised, to stand behind it; empty if nobody can tell."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_theirs(frame.filename)]
+    return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
 
 
 def _is_theirs(file: str) -> bool:

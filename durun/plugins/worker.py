@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -22,11 +22,13 @@ from durun.model.retry import AMBIGUOUS, FOR_GOOD, NOTHING_HAPPENED
 from durun.model.values import Json
 from durun.plugins.api import Action, Call, Done, Failed, InDoubt, NotDone, NothingHappened, Unknown
 from durun.plugins.installed import find_action
-from durun.plugins.loaded import Unusable, load_action, told
+from durun.plugins.loaded import Unusable, load_action, where
 
 DONE, NOT_DONE, UNKNOWN = 0, 1, 2
 """The exit codes of a question."""
 FAILED: Final = 1
+_MOST: Final = 64 << 10
+"""Characters of a reason."""
 
 
 class End(NamedTuple):
@@ -51,6 +53,7 @@ def main() -> int:
         return _tell(End(UNKNOWN if asked["do"] == "verify" else NOTHING_HAPPENED, str(error)))
     call = _call(asked["with"])
     end = _asked(action, call) if asked["do"] == "verify" else _done(action, call)
+    end = end._replace(why=_masked(end.why, _texts(asked["with"], asked["secret"])))
     return _tell(end if asked["gives"] else end._replace(outputs={}))
 
 
@@ -100,7 +103,7 @@ def _done(action: Action, call: Call) -> End:
         return End(AMBIGUOUS, _why(error))
     except BaseException as error:
         traceback.print_exc()
-        return End(FAILED, told(error))
+        return End(FAILED, _unforeseen(error))
     return _given(action, given, "")
 
 
@@ -109,7 +112,7 @@ def _asked(action: Action, call: Call) -> End:
         answer: Any = action.verify(call)
     except BaseException as error:
         traceback.print_exc()
-        return End(UNKNOWN, told(error))
+        return End(UNKNOWN, _unforeseen(error))
     match answer:
         case Done(outputs, why):
             end = _given(action, outputs, why)
@@ -139,8 +142,31 @@ def _given(action: Action, given: Any, why: str) -> End:
     return End(DONE, why, given)
 
 
-def _why(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _unforeseen(error: BaseException) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}{f': {text}' if text else ''}{where(error)}"
+
+
+def _why(error: BaseException) -> str:
+    return str(error).strip() or type(error).__name__
+
+
+def _texts(given: Json, places: Sequence[Sequence[str | int]]) -> Iterator[str]:
+    """The texts in secret places of what was given, and at what is left of a place all of them."""
+    if isinstance(given, str):
+        yield from [given] if any(not place for place in places) else []
+    elif isinstance(given, Mapping | list):
+        for key, entry in given.items() if isinstance(given, Mapping) else enumerate(given):
+            yield from _texts(entry, [place[1:] for place in places if not place or place[0] == key])
+
+
+def _masked(why: str, secrets: Iterable[str]) -> str:
+    """Without the secrets that were given, which an error may have quoted; also those that are too short to be found
+    in a stream."""
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        for form in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]) if secret else ():
+            why = why.replace(form, "***")
+    return why if len(why) <= _MOST else "it says too much to be shown"
 
 
 def _tell(end: End) -> int:
@@ -148,7 +174,8 @@ def _tell(end: End) -> int:
     if end.code:
         _log(f"durun: {end.why}")
     lines = [_output(name, value) for name, value in end.outputs.items()]
-    lines += [f"DURUN_REASON={' '.join(end.why.split())}\n"] if end.why else []
+    # As it is: what is still secret in it is looked for before it is put on one line.
+    lines += [_output("DURUN_REASON", end.why)] if end.why else []
     try:
         with Path(os.environ["DURUN_OUTPUT"]).open("ab", buffering=0) as file:
             rest = memoryview("".join(lines).encode("utf-8", "replace"))

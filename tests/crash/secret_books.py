@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import random
 import sys
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crash_harness import Bench
+
+from packages import install
 
 STEP = Path(__file__).with_name("secret_step.py")
 
@@ -78,6 +81,9 @@ def make(bench: Bench, dice: Dice) -> Trial:
         # One newline at the end is not part of a value.
         place.write_bytes(f"{values[name]}\n".encode())
         place.chmod(0o600)
+    site = install(bench.folder / "site", _PLUGIN)
+    if str(site) not in bench.env["PYTHONPATH"]:
+        bench.env["PYTHONPATH"] += f"{os.pathsep}{site}"
     book = bench.book / "trial.yaml"
     book.write_text(_HEAD.format(memories=_memories(bench, dice)) + _steps(dice))
     return Trial(str(book), env, {"one": values["one"], "two": values["two"]}, values)
@@ -87,6 +93,31 @@ def _memories(bench: Bench, dice: Dice) -> str:
     places = {"EFFECTS": bench.effects_file, "GOT": bench.folder / "got", "MADE": bench.folder / "made"}
     return json.dumps({**{name: str(place) for name, place in places.items()}, "SEED": tag(dice)})
 
+
+_PLUGIN = """\
+import base64, json
+from durun.plugins import *
+
+class Ticket(Action):
+    schema = {"properties": {"given": {"type": "object", "writeOnly": True}, "does": {"type": "string"}}}
+    outputs = {"token": Output(secret=True)}
+
+    def run(self, call):
+        given = call.with_["given"]
+        print(given, json.dumps(given), *given.values(), sep="\\n", flush=True)
+        call.log(base64.b64encode(given["file"].encode()).decode() + call.env["S_env"])
+        match call.with_["does"]:
+            case "failed":
+                raise Failed(f"no {given['one']}, no {given['tiny']}")
+            case "doubt":
+                raise InDoubt(json.dumps(given))
+            case "error":
+                raise ValueError(given["file"], call.env["S_env"])
+        return {"token": f"made of {given['one']}"}
+
+    def verify(self, call):
+        return Unknown(f"who knows {call.with_['given']} {call.env['S_env']}")
+"""
 
 _HEAD = """\
 durun: 1
@@ -159,6 +190,16 @@ def _steps(dice: Dice) -> str:
       timeout: 1s
     continue_on_error: true
 {_ALL}""",
+        f"""\
+  - id: plugged
+    uses: shop.ticket
+    with:
+      does: {dice.choice(["failed", "doubt", "error", "gives"])}
+      given: {{one: "${{{{ inputs.one }}}}", file: "${{{{ secrets.file }}}}", tiny: "${{{{ secrets.tiny }}}}"}}
+    env: {{S_env: "${{{{ secrets.env }}}}"}}
+    continue_on_error: true
+    on_in_doubt: fail
+""",
         f"""\
   - id: tiny
     run: {_run("show")}

@@ -81,8 +81,12 @@ class SealedResults(Results):
         return {**(told or {}), **self._show(folder, parts, likely, keep=keep)} or None
 
     def said(self, folder: int) -> str:
-        """It came with the outputs; see `Results`."""
-        return said_reason(_part(self._secrecy.vault.written(folder), "output"))
+        """It came with the outputs; see `Results`.
+
+        What is secret is taken out of it before it is put on one line and cut: nobody would know it again.
+        """
+        written = _part(self._secrecy.vault.written(folder), "output").decode("utf-8", "replace")
+        return said_reason(self._secrecy.scrub(written).encode())
 
     def given(self, key: TaskKey, folder: int, limit: int) -> Given:
         """What was held back is sealed; see `Results`."""

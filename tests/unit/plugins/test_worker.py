@@ -49,7 +49,7 @@ def act(tmp_path: Path) -> Act:
         run: str = GOOD, verify: str = 'return Unknown("?")', do: str = "run", stdin: str | None = None, **order: Any
     ) -> Ended:
         site = install(tmp_path / "site", HEAD % (run, verify))
-        asked = {"do": do, "uses": "shop.ticket", "with": {"a": 1}, "gives": True, **order}
+        asked = {"do": do, "uses": "shop.ticket", "with": {"a": 1}, "secret": [], "gives": True, **order}
         output = tmp_path / "output"
         output.unlink(missing_ok=True)
         env = {
@@ -111,7 +111,7 @@ def test_outputs_come_as_they_are(act: Act, text: str) -> None:
 def test_every_end_has_a_code_and_a_reason(act: Act, run: str, code: int, reason: str) -> None:
     ended = act(run)
     assert ended.code == code and ended.reason.startswith(reason)
-    assert f"durun: {reason}" in ended.err
+    assert f"durun: {reason}" in " ".join(ended.err.split())
 
 
 def test_where_an_error_came_from_is_in_the_log(act: Act) -> None:
@@ -166,3 +166,23 @@ def test_an_order_that_breaks_off_is_none(act: Act) -> None:
 def test_what_was_done_and_can_t_be_told_is_a_doubt(act: Act, tmp_path: Path) -> None:
     assert act(f'os.mkdir("output"); {GOOD}').code == 76
     (tmp_path / "output").rmdir()
+
+
+@pytest.mark.fault(32)
+@pytest.mark.parametrize(
+    "run",
+    [
+        "raise Failed(f\"no such token {call.with_['t']}\")",
+        "raise ValueError(call.with_['t'])",
+        "raise InDoubt(repr(call.with_))",
+        "import json; raise Failed(json.dumps(call.with_))",
+        "raise KeyError(call.with_['deep'][0]['x'])",
+    ],
+)
+@pytest.mark.parametrize("secret", ["z9", "tab\tand\nline", "qu'o\"te\\", "x" * 2000])
+def test_a_secret_that_an_error_quotes_is_not_told(act: Act, run: str, secret: str) -> None:
+    given = {"t": secret, "deep": [{"x": secret}], "open": "seen"}
+    ended = act(run, **{"with": given, "secret": [["t"], ["deep", 0]]})
+    assert "***" in ended.written and ended.code in (1, 76)
+    for form in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], secret.split()[0]):
+        assert form not in ended.reason and form not in ended.written
