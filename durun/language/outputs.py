@@ -104,7 +104,7 @@ def likely_values(declared: Mapping[str, Output], output_file: bytes, stdout: by
     problems: list[str] = []
     written = _read_file(output_file, problems)
     found: list[Json] = [value for name, value in written.items() if name in secret]
-    if problems or written.keys() - declared.keys():
+    if problems or written.keys() - declared.keys() - {REASON, STATUS}:
         lines = output_file.decode("utf-8", "replace").split("\n")
         left = [line.strip() for line in lines if _split(line)[0] not in declared]
         found += [text for line in left for text in {line, line.rstrip("=")} if len(text) >= _TELLING]
