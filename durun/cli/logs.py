@@ -144,6 +144,8 @@ class Reader:
         if key not in self._probes:
             return []
         at, event = self._probes[key]
+        if event.purpose == "targets" and task.status != "failed":
+            return []  # only where there are none is it told what was to list them
         at_work = task.probe is not None or task.status == "waiting"
         asked = Attempt(1, event.folder, "", event.session, at, "", "", status="running" if at_work else "succeeded")
         own = event.purpose in ("poll", "targets")

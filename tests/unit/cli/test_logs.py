@@ -159,6 +159,16 @@ def test_what_was_to_list_targets_and_could_not_is_shown(durun, recorded):
     assert durun("history").out.endswith("patch: the targets can't be listed: exit code 3: inventory: refused\n")
 
 
+def test_a_list_of_targets_that_was_had_is_no_output_of_the_step(durun, recorded):
+    asked = ev.ProbeStarted(step="patch", purpose="targets", folder=1, nonce="n", session=1)
+    fan = ev.TargetsResolved(step="patch", targets=[ev.Target("web1", "web1")], tasks=1)
+    done = ev.TaskSucceeded(step="patch", target="web1", how="ran", exit_code=0)
+    recorded("aaaa", recorded.created(), session(), asked, fan, started("patch", "web1", folder=2), done)
+    recorded.log("aaaa", 1, line('["web1"]\n'))
+    recorded.log("aaaa", 2, line("patched\n"))
+    assert durun("logs", "aaaa").out == durun("logs", "aaaa", "patch").out == "patched\n"
+
+
 def test_following_loses_nothing_to_a_retry(recorded, home):
     """The end of an attempt, and one that came and went between two looks, are shown too."""
     from durun.app import open_app
