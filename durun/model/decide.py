@@ -278,9 +278,16 @@ def _at_rest(progress: Progress, cancelling: bool) -> list[Command]:
     if progress.reaping:
         return [Leave()]
     end = _end_of(progress, cancelling)
+    if isinstance(end, BeginRollback) and (left := [*_waiting(progress)]):
+        return left  # what is rolled back waits for nothing any more
     if progress.rolling_back or progress.final or not isinstance(end, BeginFinally | End):
         return [end]
     return _close_all(progress, f"the run has {end.status}", early=end.status != "succeeded") or [end]
+
+
+def _waiting(progress: Progress) -> Iterator[Command]:
+    tasks = progress.state.tasks.items()
+    return (StopWaiting(key) for key, task in tasks if task.status == "waiting" and not key.round)
 
 
 def _end_of(progress: Progress, cancelling: bool) -> Command:

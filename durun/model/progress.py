@@ -287,7 +287,9 @@ class Progress:
             self.waits.pop(part.key, None)
 
     def may_go_on(self, key: TaskKey) -> bool:
-        """Whether nothing around an open task has failed, is in doubt, or has ended."""
+        """Whether nothing around an open task has failed, is in doubt or has ended, and privileges can be closed."""
+        if self.undo.closing and self.undo.wrong:
+            return False
         return all(around.inner_severity == FINE and not around.has_closed(name) for around, name in self._path[key])
 
     def _refresh(self, part: TaskPart) -> None:

@@ -103,6 +103,24 @@ def test_one_that_can_not_be_closed_makes_the_run_failed_and_a_resume_tries_it_a
     assert closed(rig)
 
 
+@pytest.mark.parametrize(
+    "beside",
+    ["wait_for: {run: [ACT, ask], every: 1h}", "wait: 1h", "approval: {message: go?, approvers: [ada]}"],
+)
+@pytest.mark.parametrize("park", [False, True])
+def test_one_that_can_not_be_closed_is_a_failure_beside_which_nobody_waits(
+    rig: Rig, does: Any, beside: str, park: bool
+) -> None:
+    rig.world.will("open@rollback.close", does(1), does(0))
+    rig.world.will("beside.ask", does(1))
+    text = book().replace("  - {id: after, run: [ACT, run]}\n", f"  - {{id: beside, needs: [], {beside}}}\n")
+    outcome = rig.start(text, park=park)
+    assert (outcome.status, outcome.exit_code) == ("failed", 1)
+    assert rig.statuses()["beside"] == "waiting"
+    assert rig.resume(park=True).status == "waiting"
+    assert closed(rig)
+
+
 def test_when_its_time_is_over_the_run_does_not_go_on_without_it(rig: Rig, does: Any) -> None:
     rig.world.will("open.run", does(0))
     outcome = rig.start(book("50ms", "{id: between, wait: 300ms}"))

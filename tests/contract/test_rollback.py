@@ -283,3 +283,29 @@ def test_a_wait_is_given_up_for_a_rollback(rig: Rig) -> None:
     assert rig.start(text, park=True).status == "waiting"
     assert rig.rollback().status == "rolled_back"
     assert rig.statuses() == {"a": "rolled_back", "a@rollback": "succeeded", "pause": "cancelled"}
+
+
+def test_what_a_run_waited_for_that_is_rolled_back_is_cancelled(rig: Rig, does: Any) -> None:
+    rig.world.will("bad.run", does(7))
+    outcome = rig.start(
+        """
+on_failure: rollback
+steps:
+  - {id: a, run: [ACT, run], rollback: {run: [ACT, undo]}}
+  - {id: pause, needs: [a], wait: 1h}
+  - {id: ok, needs: [a], approval: {message: go?, approvers: [ada]}}
+  - {id: bad, needs: [a], run: [ACT, run]}
+"""
+    )
+    assert (outcome.status, outcome.exit_code) == ("rolled_back", 1)
+    assert {step: rig.statuses()[step] for step in ("pause", "ok")} == {"pause": "cancelled", "ok": "cancelled"}
+    assert rig.task("pause").reason == "stopped by a rollback"
+
+
+def test_what_a_run_waits_for_that_failed_goes_on_with_it(rig: Rig, does: Any) -> None:
+    rig.world.will("bad.run", does(7), does(0))
+    steps = "  - {id: pause, needs: [], wait: 300ms}\n  - {id: bad, needs: [], run: [ACT, run]}\n"
+    assert rig.start("steps:\n" + steps).status == "failed"
+    until = rig.task("pause").waiting
+    assert until is not None and rig.statuses()["pause"] == "waiting"
+    assert rig.resume().status == "succeeded"

@@ -98,7 +98,7 @@ class Performer:
                 if not self._is_another(key):
                     emit(overdue(key, self._ledger.state.tasks[key]))
             case todo.StopWaiting():
-                why = "rollback" if self._ledger.state.record.rollback_requested else "cancel"
+                why = "cancel" if self._ledger.state.record.cancel_requested else "rollback"
                 emit(TaskCancelled(**key._asdict(), reason=f"stopped by a {why}"))
 
     def _is_another(self, key: TaskKey) -> bool:

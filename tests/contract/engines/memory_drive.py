@@ -241,7 +241,8 @@ class Drive:
             case do.Deny(_, code, reason):
                 emit(ev.TaskFailed(**key._asdict(), code=code, reason=reason, retryable=False))
             case do.StopWaiting():
-                emit(ev.TaskCancelled(**key._asdict(), reason="stopped by a cancel"))
+                why = "cancel" if self._ledger.state.record.cancel_requested else "rollback"
+                emit(ev.TaskCancelled(**key._asdict(), reason=f"stopped by a {why}"))
 
     def _guarded(self, key: TaskKey, perform: Any, code: str = "expression") -> None:
         try:

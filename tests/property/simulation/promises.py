@@ -168,7 +168,9 @@ class Promises:
             and key not in self._polls
             and self._ready(key, now)
         ]
-        for key in ready if ready and not oracle.stopped else ():
+        if not ready or oracle.stopped or (not oracle.final and oracle.stuck_closings()):
+            return
+        for key in ready:
             promise(key in over or not oracle.goes_on(key), f"{key} waits on after {self._until[key]}")
 
     def _ready(self, key: TaskKey, now: float) -> bool:
@@ -239,6 +241,8 @@ class Promises:
             promise(
                 doubts if command.status == "in_doubt" else open_waits and not oracle.stopped, f"{command} for nothing"
             )
+            stuck = command.status == "waiting" and not oracle.final and oracle.stuck_closings()
+            promise(not stuck, f"{command} beside a privilege that can't be closed")
             self._check_asked(state) if command.status == "in_doubt" else None
             return
         record = state.record
@@ -247,6 +251,8 @@ class Promises:
             bad = any(view.severity for view in views) or oracle.stuck_closings() or oracle.wanted_again()
             failed = self.plan.roll_back and not self._cancelled and bad
             promise(not oracle.final and (self._undo or failed), f"{command}, and nobody wants it")
+            waits = [key for key, task in state.tasks.items() if task.status == "waiting" and not key.round]
+            promise(not waits, f"{command} while something waits: {waits}")
             return
         promise(oracle.final or not self._undo, f"{command} instead of a rollback")
         promise(not doubts, f"{command} with a doubt")
