@@ -39,7 +39,7 @@ def _check(path: str) -> dict[str, Json]:
 
 
 def _in_two_lines(error: DurunError) -> str:
-    return f"{error.message}\n" + (f"  hint: {error.hint}\n" if error.hint else "")
+    return f"durun: {error.message}\n" + (f"  hint: {error.hint}\n" if error.hint else "")
 
 
 def _text(entry: dict[str, Json]) -> str:

@@ -101,7 +101,7 @@ def test_no_runbook_of_quite_another_name_is_proposed(durun, tmp_path, monkeypat
     assert told(durun("run", "nul.yaml"))[2] == "did you mean `nul.yml`?"
     assert told(durun("run", str(tmp_path)))[1:] == (f"{tmp_path} is a folder", "there is nul.yml")
     ran = durun("validate", "x.yaml")
-    assert (ran.code, ran.out) == (2, "there is no file x.yaml\n  hint: there is nul.yml\n")
+    assert (ran.code, ran.out) == (2, "durun: there is no file x.yaml\n  hint: there is nul.yml\n")
 
 
 @pytest.mark.parametrize(
