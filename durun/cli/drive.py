@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from durun.app import App
 from durun.cli.exit_codes import INTERRUPTED, standing_code
 from durun.engine.api import Observer, Outcome
 from durun.errors import DurunError
-from durun.model.task import RunRecord
+from durun.model.state import RunState
+from durun.model.task import RunRecord, TaskKey
 from durun.secrets.known import scrub
 from durun.views.channel import Channel
 from durun.views.json_lines import JsonLines
@@ -28,11 +30,22 @@ def choose_view(app: App, as_json: bool, quiet: bool) -> View:
 
         return JsonLines(Channel(descriptor, "utf-8", SpooledBacklog(app.config.home), scrub))
     channel = Channel(descriptor, encoding, scrub=scrub)
+    words = partial(_last_words, app)
     if quiet or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") in ("", "dumb") or not _has_marks(encoding):
-        return PlainView(channel, quiet)
+        return PlainView(channel, quiet, words)
     from durun.views.live import LiveView
 
-    return LiveView(channel, descriptor)
+    return LiveView(channel, descriptor, words)
+
+
+def _last_words(app: App, state: RunState) -> Mapping[TaskKey, str]:
+    """What the steps that did not go well said last; loaded only where there is such a one."""
+    from durun.cli.last_words import last_words
+
+    try:
+        return last_words(app, state.record.id, state.tasks.items())
+    except (DurunError, OSError):
+        return {}  # how the run ended is told all the same
 
 
 def _has_marks(encoding: str) -> bool:

@@ -40,7 +40,9 @@ def last_words(app: App, run_id: str, tasks: Iterable[tuple[TaskKey, TaskState]]
 
     run = app.config.run_folder(run_id)
     found = {
-        key: last_line(attempt_folder(run, folder), "stderr")[:_LONGEST] for key, folder in written.items() if folder
+        key: last_line(attempt_folder(run, folder), "stderr").replace(f"{run}/scripts/", "")[:_LONGEST]
+        for key, folder in written.items()
+        if folder
     }
     return {key: line for key, line in found.items() if line}
 

@@ -21,7 +21,7 @@ from durun.views.frame import size_of
 from durun.views.live_rows import Rows, summed_up
 from durun.views.observer import Result
 from durun.views.paint import Piece, columns, fitting, painted
-from durun.views.summary import closing
+from durun.views.summary import LastWords, closing
 from durun.views.tally import MARKS, StepTally, Tally
 from durun.views.text import counted, counts_text, duration, fit, one_line, wrapped
 from durun.views.words import line_of
@@ -39,8 +39,9 @@ _TOLD = 20
 class LiveView:
     """A picture of the run that is painted over and over; at the end it stays, with a summary below."""
 
-    def __init__(self, channel: Channel, descriptor: int) -> None:
+    def __init__(self, channel: Channel, descriptor: int, last_words: LastWords | None = None) -> None:
         self._channel = channel
+        self._last_words = last_words
         self._descriptor = descriptor
         self._colour = not os.environ.get("NO_COLOR")
         self._tally: Tally | None = None
@@ -126,7 +127,8 @@ class LiveView:
         lines = list(picture)
         result = self._result
         if result is not None and result.state is not None:
-            lines += closing(result.state, result.status, exit_code, result.head, self._size()[0])
+            width = self._size()[0]
+            lines += closing(result.state, result.status, exit_code, result.head, width, self._last_words)
         self._channel.write("".join(f"{line}\n" for line in lines))
         self._channel.close()
 

@@ -10,7 +10,7 @@ from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.views.channel import Channel
 from durun.views.observer import Result
-from durun.views.summary import closing
+from durun.views.summary import LastWords, closing
 from durun.views.text import local_time, one_line
 from durun.views.words import line_of
 
@@ -18,9 +18,10 @@ from durun.views.words import line_of
 class PlainView:
     """Lines for a run. `quiet`: only what went wrong, and how the run ended unless it succeeded."""
 
-    def __init__(self, channel: Channel, quiet: bool = False) -> None:
+    def __init__(self, channel: Channel, quiet: bool = False, last_words: LastWords | None = None) -> None:
         self._channel = channel
         self._quiet = quiet
+        self._last_words = last_words
         self._begun = False
         self._day = ""
         self._result: Result | None = None
@@ -64,6 +65,6 @@ class PlainView:
         result = self._result
         if result is not None and result.state is not None and not (self._quiet and result.exit_code == 0):
             state = result.state
-            lines = closing(state, result.status, exit_code, result.head)
+            lines = closing(state, result.status, exit_code, result.head, last_words=self._last_words)
             self._channel.write("".join(f"{line}\n" for line in lines))
         self._channel.close()

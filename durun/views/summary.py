@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from shlex import quote
 
 from durun.model.state import RunState
@@ -23,6 +23,8 @@ from durun.views.text import (
     wrapped,
 )
 
+LastWords = Callable[[RunState], Mapping[TaskKey, str]]
+"""Tells what the steps that did not go well said last."""
 SHOWN = 10
 """How many failures or doubts are listed one by one."""
 
@@ -54,23 +56,26 @@ def all_counts(record: RunRecord) -> dict[TaskStatus, int]:
     return {status: found.get(status, 0) for status in TASK_STATUSES}
 
 
-def troubles(tasks: Mapping[TaskKey, TaskState], limit: int = SHOWN) -> list[str]:
-    """The doubts and failures, one a line, at most `limit` of each kind."""
+def troubles(
+    tasks: Mapping[TaskKey, TaskState], limit: int = SHOWN, said: Mapping[TaskKey, str] | None = None
+) -> list[str]:
+    """The doubts and failures, one a line, at most `limit` of each kind. `said`: what their steps said last."""
     lines: list[str] = []
     for status in BAD:
         found = [(key, task) for key, task in tasks.items() if task.status == status]
-        lines += (trouble(key, task) for key, task in found[:limit])
+        lines += (trouble(key, task, (said or {}).get(key, "")) for key, task in found[:limit])
         if len(found) > limit:
             lines.append(f"… and {len(found) - limit} more {spoken(status)}")
     return lines
 
 
-def trouble(key: TaskKey, task: TaskState) -> str:
-    """`step[target] in doubt: why`."""
+def trouble(key: TaskKey, task: TaskState, said: str = "") -> str:
+    """`step[target] in doubt: why: the last line that it wrote`."""
     reason = one_line(task.reason)
     told = task.pid is None or f"process {task.pid}" in reason
     alive = "" if told else f" (its process {task.pid} lives on)"
-    return f"{task_name(key)} {spoken(task.status)}{f': {reason}' if reason else ''}{alive}"
+    words = "".join(f": {one_line(text)}" for text in (reason, said) if text)
+    return f"{task_name(key)} {spoken(task.status)}{words}{alive}"
 
 
 def next_commands(run_id: str, status: RunStatus, tasks: Mapping[TaskKey, TaskState]) -> list[str]:
@@ -105,7 +110,12 @@ def _task_words(key: TaskKey) -> str:
 
 
 def closing(
-    state: RunState, status: RunStatus, exit_code: int | None = None, head: str = "", width: int | None = None
+    state: RunState,
+    status: RunStatus,
+    exit_code: int | None = None,
+    head: str = "",
+    width: int | None = None,
+    last_words: LastWords | None = None,
 ) -> list[str]:
     """The lines at the end: what happened, what is wrong or stands, the outputs, the head to keep, what is next.
 
@@ -115,7 +125,8 @@ def closing(
     lines = [headline(record, status)]
     if record.reason and status not in ("succeeded", "in_doubt"):
         lines.append(f"  {one_line(record.reason)}")
-    lines += (f"  {line}" for line in troubles(tasks))
+    wrong = any(state.record.counts.get(one) for one in ("failed", "in_doubt"))
+    lines += (f"  {line}" for line in troubles(tasks, said=last_words(state) if last_words and wrong else None))
     if status == "waiting":
         lines += (f"  {line}" for line in asked_lines(tasks))
     if status == "in_doubt" and record.cancel_requested:

@@ -194,3 +194,21 @@ def test_without_a_command_what_is_unfinished_is_told_with_what_to_type(durun, r
     assert durun().err.endswith("  …            durun history\n")
     (home / "journal.db").write_bytes(b"ruined" * 1000)
     assert durun().err.endswith(" and go on.\n")
+
+
+@pytest.mark.parametrize("options", [(), ("--quiet",)], ids=["plain", "quiet"])
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo 'no database shop' >&2; exit 3", "exit code 3: no database shop"),
+        ("echo $NOBODY_SET_THIS", "exit code 1: dump.run.sh: line 1: NOBODY_SET_THIS: unbound variable"),
+        ("exit 3", "exit code 3"),
+    ],
+)
+def test_the_end_of_a_run_says_what_a_failed_step_said_last(durun_process, tmp_path, options, script, said):
+    book = tmp_path / "backup.yaml"
+    book.write_text(f"durun: 1\nname: backup\nsteps:\n  - id: dump\n    run: {script}\n")
+    process = durun_process("run", str(book), *options, stdout=subprocess.PIPE)
+    shown = process.communicate()[0].decode()
+    assert process.returncode == 1
+    assert f"\n  dump failed: {said}\n" in shown
