@@ -28,7 +28,7 @@ def command(
 ) -> int:
     """Show one run: steps, targets, attempts, outputs, what it waits for and why."""
     with open_app(read_only=True) as app:
-        if app.config.is_anothers and _elsewhere(app, run, as_json):
+        if app.config.is_anothers and not events and _elsewhere(app, run, as_json):
             return 0
         run_id = find_run(app, run)
         if events:

@@ -205,7 +205,9 @@ def test_what_is_asked_is_shown_to_the_group_alone(world: World, runs: Runs) -> 
     path = next(iter((runs.home / "requests").iterdir()))
     assert world.carol.does(["cat", str(path)]).returncode == 0
     assert world.carol.does(["cat", str(runs.home / "journal.db")]).returncode != 0
-    assert world.carol.durun(runs.home, "history").returncode == 13
+    for command in (("logs", run), ("show", run, "--events"), ("report", "--controls")):
+        refused = world.carol.durun(runs.home, *command)
+        assert (refused.returncode, refused.stdout) == (13, ""), command
     nothing = world.carol.durun(runs.home, "approve", "nosuch")
     assert nothing.returncode == 2
     assert run in nothing.stderr
