@@ -8,6 +8,7 @@ A runbook names it by the entry point: `uses: vendor.create_ticket`, with its va
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
@@ -82,7 +83,7 @@ class InDoubt(Exception):
     """Nobody can tell from here whether it had its effect, as when a request was sent and no answer came."""
 
 
-class Action:
+class Action(ABC):
     """What a plugin does for a step. Made once in each process, without arguments.
 
     Each call has a process of its own, with nobody to ask anything. What is printed stands in the step's log. The
@@ -99,13 +100,13 @@ class Action:
     idempotent: ClassVar[bool] = False
     """Done twice with the same idempotency key, it has one effect. A step may say otherwise."""
 
+    @abstractmethod
     def run(self, call: Call) -> Mapping[str, Json]:
         """Do it, and give a value for each declared output.
 
         Raises Failed, NothingHappened or InDoubt. Any other exception fails the step, as if a command had ended with
         exit code 1: who catches a timeout of a request that was sent should raise InDoubt.
         """
-        raise NotImplementedError
 
     def verify(self, call: Call) -> Answer:  # noqa: ARG002  (for those who can tell)
         """Look whether what an earlier attempt with the same key was to do is done; change nothing.

@@ -125,7 +125,7 @@ def site(tmp_path, monkeypatch):
 
 
 def test_plugins_are_listed_with_their_packages(durun, home, site):
-    install(site, "from durun.plugins import Action\nclass Ticket(Action): schema = {}\n")
+    install(site, "from durun.plugins import Action\nclass Ticket(Action):\n schema = {}\n def run(self, call): ...\n")
     assert "ok    plugins          actions: shop.ticket (durun-shop 1.0)\n" in durun("doctor").out
 
 

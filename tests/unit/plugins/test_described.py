@@ -19,6 +19,8 @@ class Ticket(Action):
     schema = {"properties": {"a": {"type": "string", "writeOnly": True}}}
     outputs = {"n": Output("integer"), "key": Output(secret=True)}
     idempotent = True
+    def run(self, call):
+        return {}
     def verify(self, call):
         return Done()
 """
@@ -74,6 +76,7 @@ def test_an_instance_will_do(site: Path) -> None:
         ("Ticket = 3", "durun_shop:Ticket is no durun.plugins.Action, it is of type int"),
         ("class Ticket: schema = {}", "is no durun.plugins.Action, it is of type type"),
         (GOOD + "    def __init__(self, x): ...", "durun_shop:Ticket can't be made: TypeError: "),
+        (GOOD.replace("def run", "def ruin"), "durun_shop:Ticket can't be made: TypeError: Can't instantiate abstract"),
         (GOOD.replace("schema =", "scheme ="), "Ticket has no `schema`, a mapping"),
         (GOOD.replace('"string"', '"strin"'), "the schema of Ticket is wrong at properties.a.type"),
         (GOOD.replace('{"properties"', '{"type": "array", "properties"'), "must be of type object"),
