@@ -37,6 +37,7 @@ def advise(reader: Reader, runbook: Runbook, folder: str | None) -> None:
         _advise_secrets(reader, runbook)
     if any(not one.required and not one.has_default for one in runbook.inputs.values()):
         _advise_inputs(reader, runbook)
+    _advise_skipped(reader, runbook)
     _advise_kept(reader, runbook)
     _advise_rollback(reader, runbook)
 
@@ -71,6 +72,25 @@ def _advise_inputs(reader: Reader, runbook: Runbook) -> None:
         if declared is not None and name not in asked and not (declared.required or declared.has_default):
             hint = f"give the input `required: true` or a `default`, or write `inputs.{name} | default(…)`"
             reader.warn(f"the input `{name}` may be left out, and then this fails", at, hint, f"inputs.{name}")
+
+
+def _advise_skipped(reader: Reader, runbook: Runbook) -> None:
+    """What a step gives that may be skipped, read by one that is not under an `if` itself."""
+    asking = {path: step.id for path, step in steps_with_paths(runbook) if step.condition is not None}
+    if not asking:
+        return
+    for place in places(runbook):
+        if any(place.path[: len(path)] == path for path in asking):
+            continue
+        found = references(place.expression)
+        if any(one.optional for one in found):
+            continue
+        for name in sorted(
+            str(one.path[1]) for one in found if one.path[0] == "steps" and one.path[2:3] == ("outputs",)
+        ):
+            if name in asking.values():
+                message = f"`{name}` may be skipped, and then it has no outputs"
+                reader.warn(message, place.path, "write `| default(…)` behind it", f"steps.{name}.")
 
 
 def _advise_secrets(reader: Reader, runbook: Runbook) -> None:

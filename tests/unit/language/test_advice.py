@@ -100,6 +100,19 @@ def test_an_input_that_may_be_left_out(warnings):
     ]
 
 
+def test_an_output_of_a_step_that_may_be_skipped(warnings):
+    text = (
+        "inputs: {a: {type: boolean, default: true}}\nsteps:\n"
+        "- {id: one, if: inputs.a, run: x, outputs: {o: {}}}\n"
+        "- {id: two, run: [echo, '${{ steps.one.outputs.o }}']}\n"
+        "- {id: three, if: inputs.a, run: [echo, '${{ steps.one.outputs.o }}']}\n"
+        "- {id: four, run: [echo, \"${{ steps.one.outputs.o | default('none') }}\", '${{ steps.one.status }}']}\n"
+        "outputs: {o: '${{ steps.one.outputs.o }}'}\n"
+    )
+    hint = "`one` may be skipped, and then it has no outputs (write `| default(…)` behind it)"
+    assert warnings(text) == [f"book.yaml:6:30: {hint}", f"book.yaml:9:19: {hint}"]
+
+
 def test_a_plain_value_that_is_kept(warnings):
     put = "{id: b, secret: {put: {service: s, username: u, value: %s}}}"
     text = "steps: [{id: a, generate: {token: {}}}, " + put + "]\n"
