@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from durun.model.status import TASK_STATUSES, RunStatus, TaskStatus
-from durun.views.paint import STYLES
 from durun.views.text import spoken
+
+STYLES: dict[TaskStatus, str] = {
+    "pending": "dim",
+    "skipped": "dim",
+    "waiting": "yellow",
+    "running": "cyan",
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "yellow",
+    "in_doubt": "bold magenta",
+    "rolled_back": "dim",
+}
+"""Of each status the style, in rich's words."""
 
 _LIKE: dict[RunStatus | TaskStatus, TaskStatus] = {
     **{status: status for status in TASK_STATUSES},
@@ -20,7 +32,11 @@ def with_status(line: str, status: RunStatus | TaskStatus, start: int) -> str:
     word = spoken(status)
     if not line.startswith(word, start):
         return line
-    return f"{line[:start]}\x1b[{STYLES[_LIKE[status]]}m{word}\x1b[0m{line[start + len(word) :]}"
+    from rich.color import ColorSystem
+    from rich.style import Style
+
+    painted = Style.parse(STYLES[_LIKE[status]]).render(word, color_system=ColorSystem.STANDARD)
+    return f"{line[:start]}{painted}{line[start + len(word) :]}"
 
 
 def with_first_status(line: str) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
+from rich.text import Text
+
 from durun.model.event import Stamped, TaskEvent, key_of
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook
@@ -20,7 +22,7 @@ from durun.views.channel import Channel
 from durun.views.frame import size_of
 from durun.views.live_rows import Rows, summed_up
 from durun.views.observer import Result
-from durun.views.paint import Piece, columns, fitting, painted
+from durun.views.paint import columns, fitting, painted
 from durun.views.summary import LastWords, closing
 from durun.views.tally import MARKS, StepTally, Tally
 from durun.views.text import counted, counts_text, duration, fit, one_line, wrapped
@@ -154,7 +156,7 @@ class LiveView:
             if self._told > _TOLD:
                 lines.append(fit(f"  last: {self._last}", width))
             summed = fitting(summed_up(moment, self._driven_since or self._now), width - 2)
-            lines.append(painted([Piece("  "), *summed], self._colour))
+            lines.append(painted(Text.assemble("  ", summed), self._colour))
         return lines
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 
+from rich.text import Text
+
 from durun.model.plan import Plan
 from durun.model.state import RunState
 from durun.model.status import TaskStatus
 from durun.model.task import TaskKey
 from durun.model.tuples import NamedTuple
 from durun.views.pace import Pace
-from durun.views.paint import DIM, STYLES, Piece, Row
+from durun.views.paint import DIM, STYLES, Row
 from durun.views.tally import MARKS, StepTally
 from durun.views.text import counted, duration, harmless, one_line, spoken
 from durun.views.waits import day_time, held_text
@@ -60,12 +62,12 @@ class Rows:
             standing = "waiting"
         elif standing == "pending" and _at_work(step, moment):
             standing = "running"
-        mark = Piece(MARKS[standing], STYLES[standing])
-        name = Piece(harmless(step.id), DIM if standing in ("pending", "skipped") else "")
+        mark = Text(MARKS[standing], STYLES[standing])
+        name = Text(harmless(step.id), DIM if standing in ("pending", "skipped") else "")
         if step.fan is not None and (step.resolved or step.total == 0):
             return Row(mark, name, self._fan(step, moment), self._time(step, moment))
         told = self._one(step, moment)
-        return Row(mark, name, [[Piece(told, STYLES[standing])]], "" if step.held else self._time(step, moment))
+        return Row(mark, name, [Text(told, STYLES[standing])], "" if step.held else self._time(step, moment))
 
     def _final(self, name: str) -> bool:
         return name in self._plan.nodes and self._plan.nodes[name].final
@@ -116,20 +118,20 @@ class Rows:
             at = self._plan.nodes[at].parent
         return names
 
-    def _fan(self, step: StepTally, moment: Moment) -> Sequence[Sequence[Piece]]:
+    def _fan(self, step: StepTally, moment: Moment) -> Sequence[Text]:
         """A bar, and beside it the counts, what is waited for, how fast it goes, the wave."""
         if not step.total:
-            return [[Piece("no targets", DIM)]]
+            return [Text("no targets", DIM)]
         told = [_bar(step, next(length for least, length in _BARS if moment.width >= least))]
         counts = [(status, step.counts[status]) for status in _TOLD if step.counts[status]]
-        told += [[Piece(f"{count} {spoken(status)}", STYLES[status])] for status, count in counts]
+        told += [Text(f"{count} {spoken(status)}", STYLES[status]) for status, count in counts]
         tasks = moment.state.tasks
         if (held := next(iter(step.held.items()), None)) is not None and held[0] in tasks:
             text = held_text(tasks[held[0]], self._plan.node(step.id), held[1], moment.now)
             name = f"{one_line(held[0].target)}: " if held[0].target is not None else ""
-            told.append([Piece(f"{name}{text}", STYLES["waiting"])])
+            told.append(Text(f"{name}{text}", STYLES["waiting"]))
         rate = self._pace.rate(step, moment.now) if _at_work(step, moment) else None
-        told += [[Piece(text, DIM)] for text in (self._wave(step), _per_time(rate)) if text]
+        told += [Text(text, DIM) for text in (self._wave(step), _per_time(rate)) if text]
         return told
 
     def _wave(self, step: StepTally) -> str:
@@ -144,7 +146,7 @@ class Rows:
         return f"wave {bisect_right(starts, over)} of {len(starts)}"
 
 
-def summed_up(moment: Moment, since: float) -> list[list[Piece]]:
+def summed_up(moment: Moment, since: float) -> list[Text]:
     """How far the whole run is, and how long it has been driven now."""
     record, steps = moment.state.record, moment.steps.values()
     running = sum(step.counts["running"] for step in steps)
@@ -154,7 +156,7 @@ def summed_up(moment: Moment, since: float) -> list[list[Piece]]:
         told.append("rolling back")
     if running:
         told.append(f"{running} running{' (max_parallel)' if moment.full else ''}")
-    return [[Piece(text, DIM)] for text in told]
+    return [Text(text, DIM) for text in told]
 
 
 def _at_work(step: StepTally, moment: Moment) -> bool:
@@ -162,16 +164,16 @@ def _at_work(step: StepTally, moment: Moment) -> bool:
     return step.counts["running"] > 0 or (step.fan in moment.busy and _open(step) and step.began_at is not None)
 
 
-def _bar(step: StepTally, length: int) -> list[Piece]:
+def _bar(step: StepTally, length: int) -> Text:
     good = step.done * length // step.total
     bad = min(length - good, -(-step.wrong * length // step.total))
     rest = length - good - bad
-    return [
-        Piece("━" * good, STYLES["succeeded"]),
-        Piece("━" * bad, STYLES["failed"]),
-        Piece("─" * rest, DIM),
-        Piece(f" {step.done}/{step.total}"),
-    ]
+    return Text.assemble(
+        ("━" * good, STYLES["succeeded"]),
+        ("━" * bad, STYLES["failed"]),
+        ("─" * rest, DIM),
+        f" {step.done}/{step.total}",
+    )
 
 
 def _open(step: StepTally) -> bool:

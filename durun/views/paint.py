@@ -1,92 +1,82 @@
-"""Text with colours, in columns that fit into a terminal."""
+"""Text with colours, in columns that fit into a terminal. rich has the colours, and knows how wide a text is.
+
+Its tables are not used here: a picture is painted up to five times a second beside a run, and what there is no room for
+is left out by what it tells, not by its column.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from durun.model.status import TaskStatus
-from durun.views.text import fit, pad, width_of
+from rich.cells import cell_len
+from rich.color import ColorSystem
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
 
-STYLES: dict[TaskStatus, str] = {
-    "pending": "2",
-    "skipped": "2",
-    "waiting": "33",
-    "running": "36",
-    "succeeded": "32",
-    "failed": "31",
-    "cancelled": "33",
-    "in_doubt": "1;35",
-    "rolled_back": "2",
-}
-"""Of each status the colour, as a terminal is told (SGR)."""
+from durun.model.tuples import NamedTuple
+from durun.views.colours import STYLES as NAMES
 
-DIM = "2"
+STYLES = {status: Style.parse(name) for status, name in NAMES.items()}
+"""Of each status the style."""
+
+DIM = Style(dim=True)
 
 _WORTH = 16
 """Columns of a text that is cut which still say something."""
 
-
-class Piece(NamedTuple):
-    """Some text in one style; an empty style is the terminal's own."""
-
-    text: str
-    style: str = ""
+_CONSOLE = Console(file=None, force_terminal=True, width=80, legacy_windows=False)
+"""What rich asks for names of styles; nothing is written to it."""
 
 
 class Row(NamedTuple):
     """A line about a step: its mark, its name, what is told of it (the most telling first), and on the right a time."""
 
-    mark: Piece
-    name: Piece
-    told: Sequence[Sequence[Piece]]
+    mark: Text
+    name: Text
+    told: Sequence[Text]
     right: str = ""
 
 
 def columns(rows: Sequence[Row], width: int, colour: bool) -> list[str]:
     """The rows one below the other, none wider than `width`. What there is no room for is left out, the last first."""
-    names = min(max((width_of(row.name.text) for row in rows), default=0), max(8, width // 3))
-    rights = max((len(row.right) for row in rows), default=0)
+    names = min(max((row.name.cell_len for row in rows), default=0), max(8, width // 3))
+    rights = max((cell_len(row.right) for row in rows), default=0)
     room = width - 3 - names
     told = [fitting(row.told, room - (rights + 1 if row.right else 0)) for row in rows]
-    middle = max((_width(pieces) for row, pieces in zip(rows, told, strict=True) if row.right), default=0)
+    middle = max((text.cell_len for row, text in zip(rows, told, strict=True) if row.right), default=0)
     lines = []
-    for row, pieces in zip(rows, told, strict=True):
-        name = Piece(pad(fit(row.name.text, names), names), row.name.style)
-        space = middle - _width(pieces) + 1 + rights - len(row.right)
-        right = [Piece(" " * space), Piece(row.right, DIM)] if row.right else []
-        lines.append(painted([row.mark, Piece(" "), name, Piece(" "), *pieces, *right], colour))
+    for row, text in zip(rows, told, strict=True):
+        space = middle - text.cell_len + 1 + rights - cell_len(row.right)
+        right = Text.assemble(" " * space, (row.right, DIM)) if row.right else Text()
+        lines.append(painted(Text.assemble(row.mark, " ", _cut(row.name, names, pad=True), " ", text, right), colour))
     return lines
 
 
-def painted(pieces: Iterable[Piece], colour: bool) -> str:
-    """The pieces as one line, with no blanks at its end."""
-    line = "".join(f"\x1b[{style}m{text}\x1b[0m" if colour and style and text else text for text, style in pieces)
-    return line.rstrip()
+def painted(line: Text, colour: bool) -> str:
+    """The line as a terminal is told it, with no blanks at its end."""
+    line.rstrip()
+    if not colour:
+        return line.plain
+    pieces = ((text, style) for text, style, _ in line.render(_CONSOLE))
+    return "".join(style.render(text, color_system=ColorSystem.STANDARD) if style else text for text, style in pieces)
 
 
-def fitting(told: Sequence[Sequence[Piece]], room: int) -> list[Piece]:
+def fitting(told: Sequence[Text], room: int) -> Text:
     """As many of the parts as there is room for, two blanks apart; one is cut if it is the first, or much is left."""
-    kept: list[Piece] = []
+    kept = Text()
     for part in told:
-        apart = [Piece("  ")] if kept else []
-        left = room - _width(kept) - _width(apart)
-        if _width(part) <= left:
-            kept += [*apart, *part]
+        apart = "  " if kept else ""
+        left = room - kept.cell_len - len(apart)
+        if part.cell_len <= left:
+            kept = Text.assemble(kept, apart, part)
         elif not kept or left >= _WORTH:
-            return [*kept, *apart, *_cut(part, left)]
+            return Text.assemble(kept, apart, _cut(part, left))
     return kept
 
 
-def _cut(part: Sequence[Piece], room: int) -> list[Piece]:
-    kept: list[Piece] = []
-    for text, style in part:
-        left = room - _width(kept)
-        kept.append(Piece(fit(text, left), style))
-        if width_of(text) > left:
-            break
-    return kept
-
-
-def _width(pieces: Iterable[Piece]) -> int:
-    return sum(width_of(piece.text) for piece in pieces)
+def _cut(text: Text, room: int, pad: bool = False) -> Text:
+    """A copy that takes no more columns, with an ellipsis where it was longer."""
+    text = text.copy()
+    text.truncate(max(0, room), overflow="ellipsis", pad=pad)
+    return text
