@@ -64,6 +64,16 @@ def test_version_loads_no_parser_of_arguments(tmp_path):
     assert not tops(loaded_by(tmp_path / "state", "--version")) & {"typer", "click", "argparse", "rich", "sqlite3"}
 
 
+def test_the_installed_command_itself_loads_nothing_more(tmp_path):
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    argv = [sys.executable, "-P", "-S", "-X", "importtime", str(ROOT / "durun" / "cli" / "durun"), "--version"]
+    ran = subprocess.run(argv, env=env, capture_output=True, text=True)
+    assert ran.returncode == 0 and ran.stdout.startswith("durun "), ran.stderr[-2000:]
+    loaded = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
+    assert "durun.__main__" in loaded
+    assert not loaded & (HEAVY | {"re", "typing", "json", "pathlib", "subprocess", "argparse", "sqlite3"})
+
+
 def test_a_tab_loads_next_to_nothing(a_run):
     modules = tops(loaded_by(a_run, "__complete", "show", ""))
     assert not modules & (HEAVY | {"typing", "json", "pathlib", "subprocess", "urllib"})
