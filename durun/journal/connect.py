@@ -14,8 +14,11 @@ from durun.errors import DurunError, JournalDamaged, StorageFailed, Unsafe
 from durun.journal import place
 from durun.journal.queries import QUERIES, migrations
 
-VERSION = 6
-"""The version of the schema that this durun writes: the number of the newest migration."""
+VERSION = 7
+"""The version of the journal that this durun writes: the number of the newest migration.
+
+It is raised, too, when an event or a state gets another field: an older durun must refuse what it can't read.
+"""
 
 BUSY_MS = 10_000
 _LATER = "see to the disk, then `durun resume` goes on"
