@@ -27,7 +27,7 @@ def main() -> None:
     """Record, unless the version that is recorded would get another shape."""
     now, then = shapes(), json.loads(RECORD.read_text()) if RECORD.exists() else {"version": 0}
     if now["version"] == then["version"] and now != then:
-        raise SystemExit("another shape wants another version: add a migration, and raise VERSION in journal/connect.py")
+        raise SystemExit("another shape wants another version: add a migration, and raise VERSION")
     RECORD.write_text(json.dumps(now, indent=1) + "\n")
 
 
