@@ -111,7 +111,8 @@ def journal(here: Here) -> Check:
         )
     if health is None:
         return Check("journal", "ok", "there is none yet: the first run makes it")
-    told = f"{path} is whole (SQLite {health.sqlite}, mode {health.mode})"
+    held = f"runs: {health.runs}, events: {health.events}"
+    told = f"{path} is whole, {held} (SQLite {health.sqlite}, mode {health.mode})"
     if health.mode != "WAL":
         slow = f"{told}: so whoever reads and whoever writes wait for each other"
         return Check(

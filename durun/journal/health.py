@@ -1,4 +1,7 @@
-"""A look at the journal's file as such, without changing anything, not even what a killed process left."""
+"""A look at the journal's file as such, without changing anything, not even what a killed process left.
+
+Nobody waits for it but whoever asks the doctor, so sqlite-utils may take its tenth of a second to load.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,12 @@ from durun.model.tuples import NamedTuple
 
 
 class Health(NamedTuple):
-    """The version of the SQLite library, and the journal mode of the file (`WAL`, `DELETE` …)."""
+    """The version of the SQLite library, the journal mode of the file (`WAL`, `DELETE` …), and how much is in it."""
 
     sqlite: str
     mode: str
+    runs: int
+    events: int
 
 
 def look(path: Path) -> Health | None:
@@ -26,9 +31,12 @@ def look(path: Path) -> Health | None:
     connection = connect_reader(path)
     if connection is None:
         return None
+    from sqlite_utils import Database
+
     try:
         found = connection.execute(QUERIES["quick_check"]).fetchone()[0]
-        mode = connection.execute(QUERIES["journal_mode"]).fetchone()[0]
+        file = Database(connection, recursive_triggers=False, execute_plugins=False)
+        mode, runs, events = file.journal_mode, file["run"].count, file["event"].count
     except sqlite3.Error as error:
         meant = meaning(error, path)
         if meant is None:
@@ -38,4 +46,4 @@ def look(path: Path) -> Health | None:
         connection.close()
     if found != "ok":
         raise JournalDamaged(f"the journal {path} is damaged: {found}", "restore it from a copy")
-    return Health(sqlite3.sqlite_version, mode.upper())
+    return Health(sqlite3.sqlite_version, mode.upper(), runs, events)

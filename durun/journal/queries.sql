@@ -30,9 +30,6 @@ PRAGMA foreign_key_check;
 -- name: tables
 SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name;
 
--- name: journal_mode
-PRAGMA journal_mode;
-
 -- name: checkpoint
 PRAGMA wal_checkpoint(PASSIVE);
 

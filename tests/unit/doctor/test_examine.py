@@ -69,7 +69,7 @@ def test_a_state_directory_in_use(used, seen):
     assert seen(used, "state_directory").message == f"{home} (mode 0700, on a disk of this machine)"
     journal = seen(used, "journal")
     assert journal.status == "ok"
-    assert journal.message.startswith(f"{used.config.journal_path} is whole (SQLite 3.")
+    assert journal.message.startswith(f"{used.config.journal_path} is whole, runs: 0, events: 0 (SQLite 3.")
     assert journal.message.endswith(", mode WAL)")
 
 
