@@ -354,7 +354,8 @@ def test_targets_that_become_known_later_are_approved_once_more_before_one_is_be
         rig.say("fan", "approve", by=ADA)
     rig.say("fan", "approve", by=EVE)
     assert rig.resume(fresh=False).exit_code == 0
-    assert rig.world.calls() == ["find.find", "fan.h1.run", "fan.h2.run", "after.run"]
+    first, *fan, last = rig.world.calls()
+    assert (first, sorted(fan), last) == ("find.find", ["fan.h1.run", "fan.h2.run"], "after.run")
     assert rig.journal.record(rig.run).total == 6
 
 

@@ -209,24 +209,6 @@ def test_why_a_run_is_to_be_stopped_is_what_was_said_last(run: Any, ledger: Ledg
     assert ledger.cancel_reason() == "really"
 
 
-def test_a_state_is_never_read_half_before_and_half_after_somebody_elses_commit(run: Any) -> None:
-    run.doubtful("a")
-    journal = run.journal
-    read = journal.tasks
-    words = [ev.TaskSettled(step="a", resolution="done", reason="looked", by={})]
-
-    def tasks(run_id: str) -> Any:
-        if words:
-            foreign(run, words.pop())
-        return read(run_id)
-
-    journal.tasks = tasks
-    state = read_state(journal, "r1")
-    assert state.record.sequence == journal.head("r1")
-    assert state.record.counts == {"succeeded": 1}
-    assert state.tasks[TaskKey("a")].status == "succeeded"
-
-
 # -- what is only kept in mind ----------------------------------------------------------------------------------
 
 A = TaskKey("a")

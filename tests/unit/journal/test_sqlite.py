@@ -17,6 +17,7 @@ from durun.journal.api import RunQuery, SequenceConflict
 from durun.journal.reading import read_state
 from durun.journal.sqlite import SqliteJournal, open_journal
 from durun.model import event as ev
+from durun.model.task import TaskKey
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -366,3 +367,23 @@ def test_the_state_of_a_run_is_read_though_it_is_written_all_the_while(
         assert journal.head("r") == 8
         assert read_state(journal, "r").record.sequence == 8
         assert journal.head("r") == 10
+
+
+def test_a_state_is_never_half_before_and_half_after_somebody_elses_commit(
+    path: Path, created: ev.RunCreated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path, created)
+    with open_journal(path) as busy, open_journal(path) as journal:
+        read = SqliteJournal.tasks
+
+        def meanwhile(self: SqliteJournal, run_id: str) -> object:
+            busy.append("r", busy.head("r"), [ev.TaskSkipped(step="late", reason="not needed")], 3.0)
+            return read(self, run_id)
+
+        before = read_state(journal, "r")
+        with monkeypatch.context() as patch:
+            patch.setattr(SqliteJournal, "tasks", meanwhile)
+            assert read_state(journal, "r") == before
+        after = read_state(journal, "r")
+        assert after.record.sequence == before.record.sequence + 1
+        assert after.tasks.keys() - before.tasks.keys() == {TaskKey("late")}
