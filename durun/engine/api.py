@@ -1,4 +1,4 @@
-"""The seam of the engines: six verbs, and who watches. The contract suite is `tests/contract/test_engine.py`.
+"""The seam of the engines: six verbs, and who watches. The contract suite is `tests/contract/`.
 
 Everything that crosses it is plain data, so that a distributed engine can stand behind it as well.
 """
