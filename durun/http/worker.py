@@ -9,21 +9,18 @@ with them what is to be said of its end. The exit codes are those of `durun.http
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import signal
 import sys
 import time
-from pathlib import Path
-from typing import Any
 
 import httpx
 
 from durun.http.exchange import Answer, Exchange
 from durun.http.order import NotARequest, Order, read_order
 from durun.http.verdict import Verdict, of_impossible, told_status, without_query
-from durun.model.retry import AMBIGUOUS, NOTHING_HAPPENED
+from durun.model.retry import NOTHING_HAPPENED
+from durun.working import asked, leave, tell
 
 TIME = 60.0
 """Seconds for all of it, where the step has no timeout."""
@@ -34,23 +31,20 @@ _PRIVATE = re.compile(r"cookie|auth|token|secret|key|session|signature|password"
 def main() -> int:
     """Do what stdin says; returns the exit code."""
     until = time.monotonic() + float(os.environ.get("DURUN_TIMEOUT", TIME))
-    # Stopped, it ends by the signal: how far it came, nobody can tell.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    given = asked()
+    if given is None:
+        return NOTHING_HAPPENED
     try:
-        asked: dict[str, Any] = json.load(sys.stdin)
-    except ValueError:
-        return NOTHING_HAPPENED  # Who started it was killed.
-    try:
-        order = read_order(asked)
+        order = read_order(given)
     except NotARequest as error:
-        return _tell(of_impossible(asked.get("asks") is not None, str(error)), {})
+        return _tell(of_impossible(given.get("asks") is not None, str(error)), {})
     exchange = Exchange(order, os.environ.get("DURUN_IDEMPOTENCY_KEY", ""), until, _say, _write)
     verdict = exchange.run()
     response = exchange.response
     if response is None or (verdict.code and order.asks is None):
         return _tell(verdict, {})
-    given = _given(order, response)
-    return _tell(verdict, given if order.asks is None else {**given, "DURUN_STATUS": str(response.status_code)})
+    outputs = _outputs(order, response)
+    return _tell(verdict, outputs if order.asks is None else {**outputs, "DURUN_STATUS": str(response.status_code)})
 
 
 def _write(chunk: bytes) -> None:
@@ -74,7 +68,7 @@ def _shown(name: str, value: str) -> str:
     return without_query(value) if name.lower() in ("location", "content-location") else value
 
 
-def _given(order: Order, response: httpx.Response) -> dict[str, str]:
+def _outputs(order: Order, response: httpx.Response) -> dict[str, str]:
     """The outputs that come from the status and the headers; one whose header is missing is missing."""
     given = {}
     for name, source in order.gives.items():
@@ -84,22 +78,13 @@ def _given(order: Order, response: httpx.Response) -> dict[str, str]:
     return given
 
 
-def _tell(verdict: Verdict, given: dict[str, str]) -> int:
-    """Tell durun what it must know; the exit code. What was done, but can't be told whole, is a doubt."""
+def _tell(verdict: Verdict, outputs: dict[str, str]) -> int:
+    """Tell durun what it must know; the exit code."""
     if verdict.code:
         sys.stderr.write(f"durun: {verdict.reason}\n")
-    lines = [*(f"{name}={value}" for name, value in given.items()), f"DURUN_REASON={verdict.reason}"]
-    try:
-        with Path(os.environ["DURUN_OUTPUT"]).open("ab", buffering=0) as file:
-            file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-    except OSError as error:
-        sys.stderr.write(f"durun: {error.filename}: {error.strerror}\n")
-        return AMBIGUOUS if given and not verdict.code else verdict.code
-    return verdict.code
+    lines = [*(f"{name}={value}" for name, value in outputs.items()), f"DURUN_REASON={verdict.reason}"]
+    return tell(verdict.code, "".join(f"{line}\n" for line in lines), bool(outputs))
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stderr.flush()
-    # Not by `sys.exit`: that waits for a thread that may still look up a name.
-    os._exit(code)
+    leave(main())

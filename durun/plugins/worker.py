@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from durun.model.values import Json
 from durun.plugins.api import Action, Call, Done, Failed, InDoubt, NotDone, NothingHappened, Unknown
 from durun.plugins.installed import find_action
 from durun.plugins.loaded import Unusable, load_action, where
+from durun.working import asked, leave, tell
 
 DONE, NOT_DONE, UNKNOWN = 0, 1, 2
 """The exit codes of a question."""
@@ -41,20 +41,17 @@ class End(NamedTuple):
 
 def main() -> int:
     """Do what stdin says; returns the exit code."""
-    # Stopped, it ends by the signal: how far it came, nobody can tell.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    order = asked()
+    if order is None:
+        return NOTHING_HAPPENED
     try:
-        asked: dict[str, Any] = json.load(sys.stdin)
-    except ValueError:
-        return NOTHING_HAPPENED  # Who started it was killed.
-    try:
-        action = _action(asked["uses"])
+        action = _action(order["uses"])
     except Unusable as error:
-        return _tell(End(UNKNOWN if asked["do"] == "verify" else NOTHING_HAPPENED, str(error)))
-    call = _call(asked["with"])
-    end = _asked(action, call) if asked["do"] == "verify" else _done(action, call)
-    end = end._replace(why=_masked(end.why, _texts(asked["with"], asked["secret"])))
-    return _tell(end if asked["gives"] else end._replace(outputs={}))
+        return _tell(End(UNKNOWN if order["do"] == "verify" else NOTHING_HAPPENED, str(error)))
+    call = _call(order["with"])
+    end = _asked(action, call) if order["do"] == "verify" else _done(action, call)
+    end = end._replace(why=_masked(end.why, _texts(order["with"], order["secret"])))
+    return _tell(end if order["gives"] else end._replace(outputs={}))
 
 
 def _action(name: str) -> Action:
@@ -170,21 +167,13 @@ def _masked(why: str, secrets: Iterable[str]) -> str:
 
 
 def _tell(end: End) -> int:
-    """Tell durun what it must know; the exit code. What was done, but can't be told whole, is a doubt."""
+    """Tell durun what it must know; the exit code."""
     if end.code:
         _log(f"durun: {end.why}")
     lines = [_output(name, value) for name, value in end.outputs.items()]
     # As it is: what is still secret in it is looked for before it is put on one line.
     lines += [_output("DURUN_REASON", end.why)] if end.why else []
-    try:
-        with Path(os.environ["DURUN_OUTPUT"]).open("ab", buffering=0) as file:
-            rest = memoryview("".join(lines).encode("utf-8", "replace"))
-            while rest:
-                rest = rest[file.write(rest) :]
-    except OSError as error:
-        _log(f"durun: {error.filename}: {error.strerror}")
-        return AMBIGUOUS if end.outputs and not end.code else end.code
-    return end.code
+    return tell(end.code, "".join(lines), bool(end.outputs))
 
 
 def _output(name: str, value: Json) -> str:
@@ -194,8 +183,4 @@ def _output(name: str, value: Json) -> str:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Not by `sys.exit`: that would wait for threads that a plugin has left behind.
-    os._exit(code)
+    leave(main())

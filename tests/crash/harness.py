@@ -29,6 +29,11 @@ ROOT = Path(__file__).resolve().parents[2]
 CRASHPOINT = Path(__file__).resolve().with_name("crashpoint.py")
 PATIENCE = 40.0
 
+_RUNNER = [f"{point}.{when}" for point in ("append", "send", "reply", "land") for when in ("before", "after")]
+_SUPERVISOR = ["gate.before", "link.after", "spawn.before", "process.after", "exit.before", "exit.after", "ended.after"]
+POINTS_OF_A_STEP = [*(f"runner {point}" for point in _RUNNER), *(f"supervisor {point}" for point in _SUPERVISOR)]
+"""Where durun is killed around a step that a worker does: all that matter to its effect, each at every hit."""
+
 MARK = """
 env:
   MARK: 'echo "$DURUN_STEP_ID${DURUN_TARGET_KEY+/$DURUN_TARGET_KEY}" >> "$EFFECTS"'

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from crash_harness import Bench, wait_until
+from crash_harness import POINTS_OF_A_STEP, Bench, wait_until
 
 from daemons.web import Exchange, Web, web
 
@@ -144,22 +144,8 @@ def test_a_cancel_in_the_middle_is_a_doubt(bench: Bench, server: Web, late: Late
     assert list(server.keys().values()) == [1]
 
 
-RUNNER_POINTS = [f"{point}.{when}" for point in ("append", "send", "reply", "land") for when in ("before", "after")]
-SUPERVISOR_POINTS = [
-    "gate.before",
-    "link.after",
-    "spawn.before",
-    "process.after",
-    "exit.before",
-    "exit.after",
-    "ended.after",
-]
-
-
 @pytest.mark.fault(1, 2, 3, 4, 8, 9)
-@pytest.mark.parametrize(
-    "at", [*(f"runner {point}" for point in RUNNER_POINTS), *(f"supervisor {point}" for point in SUPERVISOR_POINTS)]
-)
+@pytest.mark.parametrize("at", POINTS_OF_A_STEP)
 def test_killed_anywhere_it_is_asked_once(bench: Bench, at: str) -> None:
     """Every hit of the point. A doubt is ended as an operator would: by what the server says."""
     hit, sprung = 0, True

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, wait_until
+from crash_harness import POINTS_OF_A_STEP, Bench, wait_until
 
 from packages import install
 
@@ -166,22 +166,8 @@ def test_a_timeout_is_a_doubt_that_the_plugin_ends(bench: Bench, shop: Shop) -> 
     assert (bench.task("change")["how"], list(shop.keys().values())) == ("verified", [1])
 
 
-RUNNER_POINTS = [f"{point}.{when}" for point in ("append", "send", "reply", "land") for when in ("before", "after")]
-SUPERVISOR_POINTS = [
-    "gate.before",
-    "link.after",
-    "spawn.before",
-    "process.after",
-    "exit.before",
-    "exit.after",
-    "ended.after",
-]
-
-
 @pytest.mark.fault(1, 2, 3, 4, 8, 9)
-@pytest.mark.parametrize(
-    "at", [*(f"runner {point}" for point in RUNNER_POINTS), *(f"supervisor {point}" for point in SUPERVISOR_POINTS)]
-)
+@pytest.mark.parametrize("at", POINTS_OF_A_STEP)
 def test_killed_anywhere_it_is_done_once_and_nobody_is_asked(bench: Bench, at: str) -> None:
     """Every hit of the point. Its own `verify` ends each doubt, once what it left behind has ended."""
     hit, sprung = 0, True
