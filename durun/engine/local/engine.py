@@ -177,6 +177,7 @@ class LocalEngine:
         lock.acquire()
         try:
             state = read_state(self._journal, request.run_id)
+            plan = self._stored_plan(state)  # a resume may have changed it until now
             runbook, then = stored_runbook(state), state.created.surroundings
             now = take_down(runbook, fingerprint_key(self._config.home), os.environ)
             refuse_differences(then, now, state.accepted, request.run_id)
