@@ -13,9 +13,6 @@ from durun.actions.api import Context, Process, Work
 from durun.model.runbook import Shell
 from durun.model.values import Value
 
-NOT_DONE = 1
-"""The exit code of the question when it is not done; 0 is done, any other: it can't be told."""
-
 _SEEN = ("PYTHONPATH",)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from durun.app import App
 from durun.cli.last_words import last_words
@@ -23,21 +24,24 @@ def explain(app: App, record: RunRecord, status: RunStatus, notable: Tasks, show
 
 def _yours(app: App, run_id: str, tasks: Tasks) -> list[TaskKey]:
     """Those of the tasks that wait for people, and about which the caller's word would count now."""
-    return theirs(tasks, lambda: app.created(run_id).by, app.clock.now())
+    return theirs(tasks, cache(lambda: app.created(run_id).by), app.clock.now())
 
 
 def theirs(tasks: Tasks, requester: Callable[[], Mapping[str, Json]], now: float) -> list[TaskKey]:
     """Of the tasks that wait for people, those about which the caller's word would count at this time."""
     asked = [(key, task.waiting) for key, task in tasks if task.waiting is not None and task.waiting.asked is not None]
-    return [key for key, waiting in asked if _may_say(waiting, requester, now)]
+    who = cache(whoami)
+    return [key for key, waiting in asked if _may_say(waiting, who, requester, now)]
 
 
-def _may_say(waiting: Waiting, requester: Callable[[], Mapping[str, Json]], now: float) -> bool:
+def _may_say(
+    waiting: Waiting, who: Callable[[], Mapping[str, Json]], requester: Callable[[], Mapping[str, Json]], now: float
+) -> bool:
     if conclusion(waiting, now) is not None:
         return False
     if waiting.kind == "manual":
         return True
-    by = whoami()
+    by = who()
     names = answers_to(person(by), waiting.asked["approvers"])
     claim = Claim("approve", by, names, waiting.asked["nonce"], waiting.asked["digest"])
     return not rule(waiting, claim, requester(), now).why

@@ -84,11 +84,11 @@ def unsent(events: Iterable[Event]) -> Iterator[Unsent]:
     asked = [event for event in found if isinstance(event, Notified)]
     told = {(event.key, event.notifier) for event in asked if event.ok}
     failures = Counter((event.key, event.notifier) for event in asked)
-    due = [Unsent(event, place, 0) for event in found if isinstance(event, NotifyDue) for place in event.notifiers]
-    for one in due:
-        about = one.due.key, one.notifier
+    due = ((event, place) for event in found if isinstance(event, NotifyDue) for place in event.notifiers)
+    for event, place in due:
+        about = event.key, place
         if about not in told and failures[about] <= len(AGAIN):
-            yield one._replace(failures=failures[about])
+            yield Unsent(event, place, failures[about])
 
 
 def unsent_of(journal: Journal, run_id: str) -> list[Unsent]:

@@ -79,8 +79,9 @@ def _advise_skipped(reader: Reader, runbook: Runbook) -> None:
     asking = {path: step.id for path, step in steps_with_paths(runbook) if step.condition is not None}
     if not asking:
         return
+    skipped = set(asking.values())
     for place in places(runbook):
-        if any(place.path[: len(path)] == path for path in asking):
+        if any(place.path[:end] in asking for end in range(1, len(place.path) + 1)):
             continue
         found = references(place.expression)
         if any(one.optional for one in found):
@@ -88,7 +89,7 @@ def _advise_skipped(reader: Reader, runbook: Runbook) -> None:
         for name in sorted(
             str(one.path[1]) for one in found if one.path[0] == "steps" and one.path[2:3] == ("outputs",)
         ):
-            if name in asking.values():
+            if name in skipped:
                 message = f"`{name}` may be skipped, and then it has no outputs"
                 reader.warn(message, place.path, "write `| default(…)` behind it", f"steps.{name}.")
 

@@ -29,9 +29,8 @@ def problems_with(name: str, value: Json, declared: Input) -> Iterator[str]:
         return
     if _plainly_right(declared.schema, value):
         return
-    errors = validator(json.dumps(declared.schema)).iter_errors(value)
-    # Where in the value something is wrong would tell a part of it.
-    yield from sorted({in_words(error, placed=not declared.secret) for error in errors})
+    # Where in a secret something is wrong would tell a part of it.
+    yield from faults(declared.schema, value, placed=not declared.secret)
 
 
 def _unkeepable(value: Json) -> str:
@@ -59,9 +58,9 @@ def _plainly_right(schema: Mapping[str, Json], value: Json) -> bool:
     return type(value) is _PLAIN[wanted]
 
 
-def faults(schema: Mapping[str, Json], value: Json) -> list[str]:
-    """What is wrong with a value that a JSON Schema is about, in words. Never tells the value."""
-    return sorted({in_words(error) for error in validator(json.dumps(schema)).iter_errors(value)})
+def faults(schema: Mapping[str, Json], value: Json, *, placed: bool = True) -> list[str]:
+    """What is wrong with a value that a JSON Schema is about, in words; `placed`: also where. Never tells the value."""
+    return sorted({in_words(error, placed=placed) for error in validator(json.dumps(schema)).iter_errors(value)})
 
 
 @lru_cache(maxsize=256)

@@ -64,6 +64,6 @@ def _how(code: int, wrong: bytes) -> str:
 
 
 def _refused(group: str, name: str, why: str) -> CannotStart:
-    found = next((one for one in installed(group) if one.name == name), None)
+    found = next(iter(installed(group, name)), None)
     package = found.code if found is not None else "?"
     return CannotStart(f"{name}, of {package}, can't be used: {why}", f"see to the package {package.partition(' ')[0]}")

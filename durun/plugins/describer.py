@@ -52,12 +52,11 @@ def _described(name: str) -> dict[str, Json]:
 
 
 def _loaded(group: str, name: str) -> dict[str, Json]:
-    for found in installed(group):
-        if found.name == name:
-            try:
-                load(found)
-            except Unusable as error:
-                raise _refused(found, str(error)) from None
+    for found in installed(group, name):
+        try:
+            load(found)
+        except Unusable as error:
+            raise _refused(found, str(error)) from None
     return {}
 
 

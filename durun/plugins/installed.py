@@ -29,10 +29,10 @@ class Found(NamedTuple):
         return code_of(self.package, self.version)
 
 
-def installed(group: str) -> list[Found]:
-    """All plugins of a group, by name."""
+def installed(group: str, name: str | None = None) -> list[Found]:
+    """All plugins of a group, by name; or those of one name, without reading what other packages say of themselves."""
     found = {}
-    for entry in entry_points(group=group):
+    for entry in entry_points(group=group) if name is None else entry_points(group=group, name=name):
         package = entry.dist.name if entry.dist is not None else "?"
         version = entry.dist.version if entry.dist is not None else "?"
         # A folder may be on the path twice.
@@ -50,10 +50,10 @@ def brought_twice(found: Iterable[Found]) -> dict[str, list[str]]:
 
 def find_action(name: str) -> Found:
     """The action of this name. Raises CannotStart if no package brings it, or more than one."""
-    known = installed(ACTIONS)
-    found = [one for one in known if one.name == name]
+    found = installed(ACTIONS, name)
     if not found:
-        raise CannotStart(f"no package that is installed brings an action `{name}`", _others(name, known))
+        others = _others(name, installed(ACTIONS))
+        raise CannotStart(f"no package that is installed brings an action `{name}`", others)
     if len(found) > 1:
         packages = " and ".join(one.code for one in found)
         raise CannotStart(f"the action `{name}` is brought by {packages}", "uninstall all but one of them")

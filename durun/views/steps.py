@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from durun.model.state import RunState
-from durun.model.status import TASK_STATUSES, RunStatus, TaskStatus
+from durun.model.status import TASK_STATUSES, WORST_FIRST, RunStatus, TaskStatus
 from durun.model.task import TaskKey, TaskState
 from durun.model.tuples import NamedTuple
 from durun.views.summary import BAD, outputs, seals
@@ -125,10 +125,9 @@ def _step_lines(step: Step, width: int, shown: Shown) -> Iterable[str]:
     (first, task), targets = step.members[0], step.targets
     if len(step.members) == 1 and first.target is None:
         return [f"  {_task_line(step.name, width, first, task, shown)}"]
-    counts = {status: sum(task.status == status for _, task in targets) for status in TASK_STATUSES}
+    counts = Counter(task.status for _, task in targets)
     counts["pending"] += step.total - len(targets)
-    urgent = (*BAD, *_AT_WORK, "pending", "succeeded", "rolled_back")
-    worst = next((status for status in urgent if counts.get(status)), "succeeded")
+    worst = next((status for status in WORST_FIRST if counts[status] and status != "skipped"), "succeeded")
     in_order = ((status, counts[status]) for status in (*TASK_STATUSES[1:], "pending"))
     said = f"{counted(step.total, 'target')}: {counts_text(in_order)}"
     lines = [f"  {standing(worst)}{pad(step.name, width)}  {said}"]
