@@ -10,7 +10,7 @@ source "$(dirname "$0")/lib.sh"
 [[ $TARGET_COMMON_NAME =~ ^[A-Za-z0-9*._-]+$ ]] || die "'$TARGET_COMMON_NAME' is no host name (common_name of $TARGET_NAME)"
 number=${SERIAL//-/}
 [[ $number =~ ^[0-9a-f]{32}$ ]] || die "'$SERIAL' is no serial number"
-stamp=${STARTED_AT:0:19}
+stamp=${STARTED_AT%Z}           # to the millisecond: of two rotations in one second, install.sh must know the newer
 version="${stamp//[-:]/}-${number:0:16}"
 versions="$(service_directory)/versions"
 done_folder="$versions/$version"
