@@ -8,8 +8,9 @@ from durun.model.evidence import evidence_of
 from durun.model.runbook import Runbook, Step
 from durun.model.state import RunState
 from durun.model.task import TaskKey, Waiting
+from durun.views.doing import briefly
 from durun.views.people import question_lines
-from durun.views.text import counted, duration, harmless, local_time, one_line, value_text
+from durun.views.text import counted, duration, local_time, one_line, some_of, value_text
 
 _SHOWN = 20
 """How many targets of a step are named."""
@@ -55,7 +56,7 @@ def _to_run(state: RunState, runbook: Runbook, asked: TaskKey) -> Iterator[str]:
         if tasks and step.fan_out is None and all(task.status in ("succeeded", "skipped") for task in tasks):
             continue
         told = step.name or step.description
-        yield one_line(f"{step.id}: {_does(step)}{f' ({told})' if told else ''}")
+        yield one_line(f"{step.id}: {briefly(step) or 'a group'}{f' ({told})' if told else ''}")
         if step.fan_out is not None:
             yield f"  {_targets(state, step, asked.round)}"
 
@@ -64,24 +65,4 @@ def _targets(state: RunState, step: Step, round_: int) -> str:
     resolved = state.resolved.get((step.id, round_)) or state.resolved.get((step.id, 0))
     if resolved is None:
         return "targets: not known yet; it is asked again once they are"
-    names = list(resolved.index)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{counted(len(names), 'target')}: {one_line(', '.join(names[:_SHOWN]))}{more}"
-
-
-def _does(step: Step) -> str:
-    """`run pg_dump …`: the action, and the first line of what stands under it."""
-    if step.call is None:
-        return "a group"
-    spec = step.call.action.spec
-    match step.call.action.kind, spec:
-        case "run", str():
-            first = next((line for line in spec.splitlines() if line.strip()), "")
-            told = first if len(first) <= 60 else first[:60] + "…"
-            return harmless(f"run {told}")
-        case "run", tuple():
-            return harmless(f"run {' '.join(str(word) for word in spec if isinstance(word, str))}"[:64])
-        case "uses", _:
-            return f"uses {spec['uses']}"
-        case kind, _:
-            return kind
+    return f"{counted(len(resolved.index), 'target')}: {some_of(list(resolved.index), _SHOWN)}"

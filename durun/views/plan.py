@@ -9,10 +9,10 @@ from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 from durun.views.foreseen import Asked, Foresight, Missing, Used
 from durun.views.json import SCHEMA
-from durun.views.plan_steps import NAMED, some_of, steps_text
+from durun.views.plan_steps import NAMED, steps_text
 from durun.views.secrets import check_text
 from durun.views.summary import following
-from durun.views.text import counted, one_line, wrapped
+from durun.views.text import counted, one_line, some_of, wrapped
 
 
 class Subject(NamedTuple):

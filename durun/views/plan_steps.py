@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from durun.model.forecast import Forecast, Verdict
 from durun.views.foreseen import Fan, Foresight
-from durun.views.text import counted, fit, one_line, pad, spoken, width_of, wrapped
+from durun.views.text import counted, fit, one_line, pad, some_of, spoken, width_of, wrapped
 
 NAMED = 5
 """How many targets are named where many stand together."""
@@ -102,9 +102,3 @@ def _fan_line(fan: Fan, named: int) -> str:
         some = f"stops when more than {fan.max_failures} have failed"
         said.append(some if fan.max_failures else "stops at the first failure")
     return f"{fan.step}: {', '.join(said)}"
-
-
-def some_of(names: Sequence[str], most: int) -> str:
-    """`a, b, c and 7 more`."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return one_line(", ".join(names[:most])) + more

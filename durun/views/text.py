@@ -70,6 +70,12 @@ def one_line(text: str) -> str:
     return harmless(" ".join(text.split()))
 
 
+def some_of(names: Sequence[str], most: int) -> str:
+    """`a, b, c and 7 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return one_line(", ".join(names[:most])) + more
+
+
 def width_of(text: str) -> int:
     """How many columns of a terminal `text` takes."""
     if text.isascii():

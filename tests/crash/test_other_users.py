@@ -34,6 +34,14 @@ steps:
   - id: act
     run: echo "act $TICKET" >> "$DURUN_WORK/../../../effects"
     env: {TICKET: "${{ steps.approved.outputs.ticket }}"}
+  - id: tell
+    run: [printf, "%s", "${{ steps.approved.outputs.ticket }}"]
+"""
+
+WHAT_IS_TO_RUN = """
+what is to run:
+  act: echo "act $TICKET" >> "$DURUN_WORK/../../../effects"
+  tell: printf %s ${{ steps.approved.outputs.ticket }}
 """
 
 
@@ -133,7 +141,7 @@ def test_they_find_what_waits_for_them_and_see_what_it_is(world: World, runs: Ru
     for name in (run, run[:6], "@last"):
         shown = world.carol.durun(runs.home, "show", name).stdout
         assert "Shall it be done?" in shown
-        assert "what is to run:\n  act: run" in shown
+        assert WHAT_IS_TO_RUN in shown
         assert f"next: durun approve {run} approved --set ticket=…\n" in shown
     assert json.loads(world.carol.durun(runs.home, "show", run, "--json").stdout)["why"].endswith("(you may)")
     assert world.carol.durun(runs.home, "history", "--status", "failed").stdout == ""
