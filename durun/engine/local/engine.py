@@ -130,11 +130,10 @@ class LocalEngine:
 
     def signal(self, request: SettleRequest | DecideRequest, observer: Observer) -> Outcome:
         """Record a person's word: on a task in doubt, or on what a task waits for."""
-        state = read_state(self._journal, request.run_id)
         if isinstance(request, DecideRequest):
-            refuse_secrets(self._config, state, request.reason, request.fields, request.attachments)
+            self._refuse_secrets(request, request.fields, request.attachments)
             return decide(self._journal, self._clock, request)
-        refuse_secrets(self._config, state, request.reason, request.outputs)
+        self._refuse_secrets(request, request.outputs)
         append_newest(self._journal, self._clock, request.run_id, lambda state: self._settled(state, request))
         record = self._journal.record(request.run_id)
         doubts = record.counts.get("in_doubt", 0)
@@ -148,8 +147,7 @@ class LocalEngine:
         def wish(state: RunState) -> Event:
             return rollback_wished(state, request, stored_runbook(state))
 
-        if request.reason:
-            refuse_secrets(self._config, read_state(self._journal, request.run_id), request.reason)
+        self._refuse_secrets(request)
         record = self._journal.record(request.run_id)
         lock = RunLock(self._config.run_lock(record.id), self._clock)
         make_run_folder(self._config.run_folder(record.id))
@@ -194,6 +192,9 @@ class LocalEngine:
         created = state.created
         return make_plan(stored_runbook(state), created.inputs, created.surroundings["env"], state.record.id)
 
+    def _refuse_secrets(self, request: SettleRequest | DecideRequest | RollbackRequest | CancelRequest, *said: Json) -> None:
+        refuse_secrets(self._config, self._journal, request.run_id, request.reason, *said)
+
     def _settled(self, state: RunState, request: SettleRequest) -> Event:
         def seal(values: Mapping[str, Json]) -> Mapping[str, Json]:
             with self._driver.secrecy(state, stored_runbook(state)) as secrecy:
@@ -207,7 +208,7 @@ class LocalEngine:
         def begin(state: RunState) -> Beginning:
             return cancelling(state, request)
 
-        refuse_secrets(self._config, read_state(self._journal, request.run_id), request.reason)
+        self._refuse_secrets(request)
         if self._journal.record(request.run_id).status in RESUMABLE:
             # It is over, and given up on. Only if somebody is just resuming it, that process is asked.
             outcome = self._drive_if_free(request.run_id, begin, observer)

@@ -12,6 +12,8 @@ from durun.engine.local.discretion import close, early_scopes, open_secrecy
 from durun.engine.requests import stored_runbook
 from durun.engine.values import Values
 from durun.errors import UsageError
+from durun.journal.api import Journal
+from durun.journal.reading import read_state
 from durun.language.plan import make_plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
@@ -21,19 +23,20 @@ _ASKED = frozenset({"keyring", "env", "file"})
 """The providers that are asked: each gives the same value again, and nothing happens by it."""
 
 
-def refuse_secrets(config: Config, state: RunState, *said: Json) -> None:
-    """Raise UsageError if a secret of the run stands in any of this, in whatever form; StorageFailed."""
-    if holds_secret(config, state, said):
+def refuse_secrets(config: Config, journal: Journal, run_id: str, *said: Json) -> None:
+    """Raise UsageError if a secret of the run stands in any of this, in whatever form; NoSuchRun, StorageFailed.
+
+    Where nothing is said, the run is not read.
+    """
+    if any(said) and holds_secret(config, read_state(journal, run_id), said):
         raise UsageError(
-            f"a secret of run {state.record.id} stands in what you say: nothing was recorded",
+            f"a secret of run {run_id} stands in what you say: nothing was recorded",
             "say it without the secret; what is recorded stays for ever, and in clear",
         )
 
 
 def holds_secret(config: Config, state: RunState, said: Json) -> bool:
     """Whether a secret of the run stands in this, as far as its secrets can be had here. Raises StorageFailed."""
-    if not any(said):
-        return False
     runbook = stored_runbook(state)
     secrecy = open_secrecy(config, state.record.id, state.created.place, runbook)
     if secrecy is None:
