@@ -67,7 +67,7 @@ class App(NamedTuple):
 
     def runbook(self, state: RunState) -> Runbook:
         """The runbook that a run is under."""
-        from durun.engine.requests import stored_runbook
+        from durun.engine.stored import stored_runbook
 
         return stored_runbook(state)
 

@@ -137,7 +137,7 @@ def find_question(
 
 def show_and_ask(state: RunState, key: TaskKey, waiting: Waiting, word: Word, now: float) -> bool:
     """Show what it is about, and ask whether it is meant."""
-    from durun.engine.requests import stored_runbook
+    from durun.engine.stored import stored_runbook
     from durun.views.ahead import ahead_text
 
     verb = {"approve": "Approve", "reject": "Deny", "complete": "Is it done", "fail": "Can it not be done"}

@@ -18,7 +18,7 @@ from durun.cli.arguments import JsonOption, Option, QuietOption, RunArgument
 from durun.cli.pick import find_run
 from durun.cli.screen import cannot_write
 from durun.engine.local.discretion import close, open_secrecy
-from durun.engine.requests import stored_runbook
+from durun.engine.stored import stored_runbook
 from durun.errors import UsageError
 from durun.secrets.keyrings import WorkerKeyring
 from durun.secrets.keys import SigningKey

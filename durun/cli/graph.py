@@ -12,7 +12,7 @@ from durun.cli.layout import lay_out
 from durun.cli.pick import find_run
 from durun.cli.screen import width_of_terminal
 from durun.cli.sources import given_so_far, is_file, open_source
-from durun.engine.requests import stored_runbook
+from durun.engine.stored import stored_plan, stored_runbook
 from durun.errors import UsageError
 from durun.language.plan import make_plan
 from durun.views.graph import Graph, graph_dot, graph_json, graph_mermaid, graph_of, graph_text
@@ -54,5 +54,4 @@ def _of_run(reference: str) -> Graph:
         run_id = find_run(app, reference)
         state = app.state(run_id)
     runbook = stored_runbook(state)
-    plan = make_plan(runbook, state.created.inputs, state.created.surroundings["env"], run_id)
-    return graph_of(runbook, plan, state)
+    return graph_of(runbook, stored_plan(state, runbook), state)

@@ -15,7 +15,7 @@ from durun.cli.pick import find_run
 from durun.cli.screen import width_of_terminal
 from durun.cli.sources import given_so_far, is_file, open_source, scope_of
 from durun.engine.local.requirements import may_run
-from durun.engine.requests import stored_runbook
+from durun.engine.stored import stored_runbook
 from durun.errors import UsageError
 from durun.foresight.foresee import Surroundings, of_run, of_runbook
 from durun.language.concurrency import group_name

@@ -127,7 +127,7 @@ def _secret_text(name: str, *, given: bool) -> str:
 
 def _declared(app: App, run_id: str, step: str) -> Mapping[str, Output]:
     """The outputs that the step declares in the runbook of the run."""
-    from durun.engine.requests import runbook_of
+    from durun.engine.stored import runbook_of
 
     runbook = runbook_of(app.created(run_id))
     return next((found.outputs for found in runbook.every_step() if found.id == step), {})

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from durun.actions.api import Question
 from durun.engine.api import DecideRequest, Outcome
 from durun.engine.ledger import Ledger
-from durun.engine.requests import append_newest, ended
+from durun.engine.requests import append_newest, refuse_final
 from durun.errors import NotAllowed, NotCounted
 from durun.journal.api import Journal
 from durun.journal.reading import moment
@@ -25,7 +25,6 @@ from durun.model.evidence import evidence_of
 from durun.model.foresight import fans_ahead
 from durun.model.people import VERDICTS, Claim, rule
 from durun.model.state import RunState
-from durun.model.status import FINAL
 from durun.model.task import TaskKey
 from durun.model.values import Json
 
@@ -93,8 +92,7 @@ def decide(journal: Journal, clock: Clock, request: DecideRequest) -> Outcome:
 def decided(state: RunState, request: DecideRequest, now: float) -> TaskDecided | DecisionRefused:
     """What is recorded of a decision. Raises NotAllowed where nobody is asked for such a one."""
     task, record = state.tasks.get(request.task), state.record
-    if record.status in FINAL:
-        raise NotAllowed(ended(record), "there is nothing to decide")
+    refuse_final(record, "decide")
     waiting = task.waiting if task is not None else None
     if waiting is None or waiting.asked is None or request.verdict not in VERDICTS.get(waiting.kind, ()):
         status = "pending" if task is None else task.status

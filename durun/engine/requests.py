@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from durun.engine.api import CancelRequest, Observer, Outcome, RollbackRequest, SettleRequest, StartRequest
 from durun.engine.beginning import Beginning
@@ -12,7 +12,6 @@ from durun.journal.api import Journal, RunQuery, SequenceConflict
 from durun.journal.lookup import group_held, there_already
 from durun.journal.reading import moment, read_state
 from durun.language.inputs import digest_of
-from durun.language.load import load
 from durun.model.clock import Clock
 from durun.model.ending import reaped_code
 from durun.model.event import CancelRequested, Event, RollbackRequested, RunCreated, RunParked, TaskSettled
@@ -22,9 +21,6 @@ from durun.model.state import RunState
 from durun.model.status import ENDED, FINAL, RUN_STATUSES
 from durun.model.task import ROLLBACK, RunRecord
 from durun.model.values import Json
-
-if TYPE_CHECKING:
-    from durun.model.plugin import Plugin
 
 Made = TypeVar("Made", bound=Event)
 
@@ -92,22 +88,6 @@ def refuse_resume(journal: Journal, record: RunRecord) -> None:
 def _refuse_held(journal: Journal, group: str | None) -> None:
     if group is not None and (holder := journal.group_holder(group)) is not None:
         raise group_held(holder, holder.status)
-
-
-def stored_runbook(state: RunState) -> Runbook:
-    """The runbook that the run is under, as the journal has it."""
-    return runbook_of(state.created)
-
-
-def runbook_of(created: RunCreated) -> Runbook:
-    """The runbook that a run was started with, and all that it includes."""
-
-    def plugin(name: str) -> Plugin:
-        from durun.model.plugin import plugin_of  # few runs use plugins
-
-        return plugin_of(created.plugins[name])
-
-    return load(created.text.encode("utf-8"), created.file, included=created.included, plugin=plugin).runbook
 
 
 def ended(record: RunRecord) -> str:
@@ -189,7 +169,7 @@ def settled(
         status = "pending" if task is None else task.status
         doubts = [str(key) for key, other in state.tasks.items() if other.status == "in_doubt"]
         raise NotAllowed(
-            f"{request.task} is not in doubt, it is {status}",
+            f"{request.task} is not in doubt, it is {status.replace('_', ' ')}",
             f"in doubt: {', '.join(doubts)}" if doubts else "nothing in this run is in doubt",
         )
     if request.resolution != "done" and task.pid is not None and lives(task.pid):

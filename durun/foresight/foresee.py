@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from durun.engine.stored import stored_plan
 from durun.foresight.commands import missing_commands
 from durun.foresight.conditions import conditions
 from durun.foresight.people import asked_of_people
@@ -51,7 +52,7 @@ def of_run(runbook: Runbook, state: RunState, driven: bool, around: Surroundings
     """What goes on, or what a resume would do. The state is folded on."""
     created = state.created
     scope = {"inputs": created.inputs, "env": created.surroundings["env"]}
-    plan = make_plan(runbook, created.inputs, scope["env"], state.record.id)
+    plan = stored_plan(state, runbook)
     failed = {} if driven else take_up(state, plan, now)
     listed = list_targets(runbook, scope, around.place, tuple(created.only_targets))
     listed |= {step: Listed(found.index) for (step, _), found in state.resolved.items() if step in plan.nodes}

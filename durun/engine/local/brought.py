@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-from durun.engine.requests import runbook_of
+from durun.engine.stored import runbook_of
 from durun.errors import CannotStart, Changed, DurunError
 from durun.model.event import PluginsChanged
 from durun.model.plan import Plan

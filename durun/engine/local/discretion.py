@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from durun.config import Config
 from durun.engine.local.marks import mark_of, marked
 from durun.engine.local.secret_files import left_over, remove_secret_files
-from durun.engine.requests import append_newest, stored_runbook
+from durun.engine.requests import append_newest
+from durun.engine.stored import stored_runbook
 from durun.engine.values import Values
 from durun.errors import DurunError
 from durun.journal.api import Journal

@@ -43,8 +43,8 @@ from durun.engine.requests import (
     refuse_start,
     rollback_wished,
     settled,
-    stored_runbook,
 )
+from durun.engine.stored import stored_plan, stored_runbook
 from durun.errors import Busy, DurunError, NoSuchRun
 from durun.journal.api import Journal
 from durun.journal.claim import RunLock
@@ -167,7 +167,7 @@ class LocalEngine:
     def reap(self, request: ReapRequest, observer: Observer) -> Outcome:
         """Close the privileges of a run that end by now, and leave it else as it is."""
         state = read_state(self._journal, request.run_id)
-        plan = self._stored_plan(state)
+        plan = stored_plan(state, stored_runbook(state))
         if not reap_due(plan, state, self._clock.now()):
             return left_open(plan, state, observer)
         lock = RunLock(self._config.run_lock(state.record.id), self._clock)
@@ -175,8 +175,8 @@ class LocalEngine:
         lock.acquire()
         try:
             state = read_state(self._journal, request.run_id)
-            plan = self._stored_plan(state)  # a resume may have changed it until now
-            runbook, then = stored_runbook(state), state.created.surroundings
+            runbook, then = stored_runbook(state), state.created.surroundings  # a resume may have changed it by now
+            plan = stored_plan(state, runbook)
             now = take_down(runbook, fingerprint_key(self._config.home), os.environ)
             refuse_differences(then, now, state.accepted, request.run_id)
             with self._driver.secrecy(state, runbook) as secrecy:
@@ -188,11 +188,9 @@ class LocalEngine:
         finally:
             lock.release()
 
-    def _stored_plan(self, state: RunState) -> Plan:
-        created = state.created
-        return make_plan(stored_runbook(state), created.inputs, created.surroundings["env"], state.record.id)
-
-    def _refuse_secrets(self, request: SettleRequest | DecideRequest | RollbackRequest | CancelRequest, *said: Json) -> None:
+    def _refuse_secrets(
+        self, request: SettleRequest | DecideRequest | RollbackRequest | CancelRequest, *said: Json
+    ) -> None:
         refuse_secrets(self._config, self._journal, request.run_id, request.reason, *said)
 
     def _settled(self, state: RunState, request: SettleRequest) -> Event:
@@ -266,7 +264,7 @@ class LocalEngine:
     ) -> Outcome | None:
         if not state.record.counts.get("running"):
             return None
-        plan = make_plan(runbook, state.created.inputs, state.created.surroundings["env"], request.run_id)
+        plan = stored_plan(state, runbook)
         with self._driver.secrecy(state, runbook) as secrecy:
             if secrecy is not None:
                 secrecy.recall(state)
@@ -287,7 +285,7 @@ class LocalEngine:
             if state.record.status in FINAL:
                 return Outcome(run_id, state.record.status, 0)  # somebody else has just brought it to its end
             runbook = stored_runbook(state)
-            plan = make_plan(runbook, state.created.inputs, state.created.surroundings["env"], run_id)
+            plan = stored_plan(state, runbook)
             with telling_holder(self._config, self._journal), self._driver.secrecy(state, runbook) as secrecy:
                 if secrecy is not None:
                     secrecy.recall_if_possible(state)

@@ -17,10 +17,10 @@ from durun.engine.local.folder import write_script
 from durun.engine.local.surroundings import base_environment, inherited_names
 from durun.engine.notices import Unsent, body_of, message, title_of
 from durun.engine.secrecy import Secrecy, render_discreetly
+from durun.engine.stored import stored_plan
 from durun.engine.tasks import prepared
 from durun.engine.values import Values
 from durun.language.plain import to_text
-from durun.language.plan import make_plan
 from durun.model.clock import Clock
 from durun.model.runbook import SAFE_METHODS, Call, Runbook
 from durun.model.state import RunState
@@ -63,8 +63,7 @@ class Messenger:
         return self._ran(self._argv(one, call, work), env, stdin)
 
     def _scope(self) -> dict[str, Any]:
-        created = self._state.created
-        plan = make_plan(self._runbook, created.inputs, created.surroundings["env"], self._state.record.id)
+        plan = stored_plan(self._state, self._runbook)
         return Values(self._state, plan, self._runbook, self._secrecy).scope(None)
 
     def _scrubbed(self, value: Json) -> Json:

@@ -22,8 +22,9 @@ from durun.engine.local.messenger import Messenger
 from durun.engine.local.scope import enter_scope
 from durun.engine.local.signing import Signing
 from durun.engine.notices import Unsent, later, unsent_of
-from durun.engine.requests import append_newest, stored_runbook
+from durun.engine.requests import append_newest
 from durun.engine.secrecy import NO_SECRETS
+from durun.engine.stored import stored_runbook
 from durun.errors import DurunError, NoSuchRun
 from durun.journal.api import Journal
 from durun.journal.reading import read_state

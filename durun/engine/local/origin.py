@@ -13,6 +13,7 @@ from durun.engine.changes import changes_of, tasks_added
 from durun.engine.local.files import FOLDER, changed_files, copy_files, remove_folder
 from durun.engine.local.folder import make_attempts
 from durun.engine.requests import inputs_digest
+from durun.engine.stored import stored_plan
 from durun.errors import StorageFailed
 from durun.language.plan import make_plan
 from durun.model.event import RunbookChanged, RunCreated
@@ -92,9 +93,7 @@ def runbook_changed(
     folder = f"{FOLDER}-{state.record.sessions + 1}"
     then = state.created.surroundings["env"]
     env = {name: os.environ[name] for name in new.env_names if name not in then and name in os.environ}
-    known = state.created.inputs
-    before = make_plan(old, known, then, state.record.id)
-    after = make_plan(new, known, {**then, **env}, state.record.id)
+    before, after = stored_plan(state, old), make_plan(new, state.created.inputs, {**then, **env}, state.record.id)
     return RunbookChanged(
         digest=new.digest,
         text=new.text,

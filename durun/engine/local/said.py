@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from durun.config import Config
 from durun.engine.local.discretion import close, early_scopes, open_secrecy
-from durun.engine.requests import stored_runbook
+from durun.engine.stored import stored_plan, stored_runbook
 from durun.engine.values import Values
 from durun.errors import UsageError
 from durun.journal.api import Journal
 from durun.journal.reading import read_state
-from durun.language.plan import make_plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
 from durun.model.values import Json
@@ -43,7 +42,7 @@ def holds_secret(config: Config, state: RunState, said: Json) -> bool:
         return False
     try:
         secrecy.recall_if_possible(state)
-        plan = make_plan(runbook, state.created.inputs, state.created.surroundings["env"], state.record.id)
+        plan = stored_plan(state, runbook)
         secrecy.have_if_possible(early_scopes(Values(state, plan, runbook, secrecy), _asked(runbook)))
         return secrecy.exposes(said)
     finally:

@@ -33,8 +33,8 @@ from durun.engine.requests import (
     refuse_start,
     rollback_wished,
     settled,
-    stored_runbook,
 )
+from durun.engine.stored import stored_plan, stored_runbook
 from durun.errors import Busy
 from durun.journal.api import Journal
 from durun.journal.reading import read_state
@@ -107,7 +107,7 @@ class MemoryEngine:
                 for line in changed.changes:
                     observer.said(line)
                 runbook = request.change.runbook
-            plan = make_plan(runbook, state.created.inputs, {}, request.run_id)
+            plan = stored_plan(state, runbook)
             beginning = Beginning("resume", request.by, request.fresh, events, request.park)
             return self._drive(state, plan, runbook, beginning, observer)
 
@@ -129,7 +129,7 @@ class MemoryEngine:
                 state = read_state(self._journal, request.run_id)
                 event, runbook = wish(state), stored_runbook(state)
                 refuse_resume(self._journal, state.record)
-                plan = make_plan(runbook, state.created.inputs, {}, request.run_id)
+                plan = stored_plan(state, runbook)
                 beginning = Beginning("rollback", request.by, state.record.rollback_code is not None, [event])
                 return self._drive(state, plan, runbook, beginning, observer)
         except Busy:
@@ -141,7 +141,7 @@ class MemoryEngine:
         with self._world.driving(request.run_id):
             state = read_state(self._journal, request.run_id)
             runbook = stored_runbook(state)
-            plan = make_plan(runbook, state.created.inputs, {}, request.run_id)
+            plan = stored_plan(state, runbook)
             if not reap_due(plan, state, self._clock.now()):
                 return left_open(plan, state, observer)
             return self._drive(state, plan, runbook, Beginning("reap", request.by), observer)
@@ -165,7 +165,7 @@ class MemoryEngine:
                 if state.record.status in FINAL:
                     return Outcome(run_id, state.record.status, 0)  # somebody else has just brought it to its end
                 runbook = stored_runbook(state)
-                plan = make_plan(runbook, state.created.inputs, {}, run_id)
+                plan = stored_plan(state, runbook)
                 return self._drive(state, plan, runbook, begin(state), observer)
         except Busy:
             return Outcome(run_id, self._journal.record(run_id).status, 0, driver="other", holder={})
@@ -183,8 +183,8 @@ class MemoryEngine:
 
 def _changed(state: RunState, old: Runbook, request: ResumeRequest) -> ev.RunbookChanged:
     assert request.change is not None
-    new, known, run_id = request.change.runbook, state.created.inputs, state.record.id
-    before, after = make_plan(old, known, {}, run_id), make_plan(new, known, {}, run_id)
+    new = request.change.runbook
+    before, after = stored_plan(state, old), stored_plan(state, new)
     return ev.RunbookChanged(
         digest=new.digest,
         text=new.text,

@@ -202,7 +202,7 @@ class Told:
 
     def __init__(self, text: str, inputs: dict[str, Any], place: str) -> None:
         self.runbook = load(text.encode(), "book.yaml").runbook
-        self.plan = make_plan(self.runbook, inputs, {}, "r1")
+        self.plan = make_plan(self.runbook, inputs, {"REGION": "north"}, "r1")
         self.journal = MemoryJournal()
         self.clock = Stopped()
         created = ev.RunCreated(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from durun.engine.api import CancelRequest, SettleRequest
-from durun.engine.requests import append_newest, cancelled, refuse_final, settled, stored_runbook
+from durun.engine.requests import append_newest, cancelled, refuse_final, settled
 from durun.errors import NoSuchRun, NotAllowed
 from durun.model import event as ev
 from durun.model.task import TaskKey
@@ -95,7 +95,3 @@ def test_a_refusal_appends_nothing(run: Any) -> None:
     assert run.journal.head("r1") == 2
     with pytest.raises(NoSuchRun):
         append_newest(run.journal, run.clock, "r2", lambda state: ev.CancelRequested(reason="", by=BY))
-
-
-def test_the_stored_runbook_is_the_runs_own(run: Any) -> None:
-    assert stored_runbook(run.state) == run.runbook
