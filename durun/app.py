@@ -60,10 +60,10 @@ class App(NamedTuple):
             from durun.engine.local.discretion import finish_destroying
 
             finish_destroying(self.config, self.journal, self.clock)
-        if (self.config.home / "stamps").is_dir():
+        if self.config.stamps_folder.is_dir():
             from durun.engine.local.outgoing import stamp_again
 
-            stamp_again(self.config.home, self.journal, self.clock.now())
+            stamp_again(self.config, self.journal, self.clock.now())
 
     def runbook(self, state: RunState) -> Runbook:
         """The runbook that a run is under."""

@@ -1,4 +1,4 @@
-"""Where durun keeps its state, and who is asking.
+"""Where durun keeps its state, whom it has stamp heads, and who is asking.
 
 Only names of places: whether a place is safe is the journal's to say (`durun.journal.place`), when it opens it.
 """
@@ -13,6 +13,9 @@ from durun.errors import Unsafe
 from durun.model.people import GROUP
 from durun.model.tuples import NamedTuple
 from durun.model.values import Json
+
+AUTHORITY = "DURUN_TSA"
+"""The environment variable with the URL of the authority that stamps heads; without it none is asked."""
 
 
 class Config(NamedTuple):
@@ -37,6 +40,11 @@ class Config(NamedTuple):
     def errors_folder(self) -> Path:
         """Where the details of an internal error are written."""
         return self.home / "errors"
+
+    @property
+    def stamps_folder(self) -> Path:
+        """The timestamps of heads; it is there once one was asked for."""
+        return self.home / "stamps"
 
     def run_folder(self, run_id: str) -> Path:
         """The folder of a run: its copied files, its attempts, its locks."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from durun.audit.stamped import NOBODY, Vouching, prove_stamps, read_stamps, require_stamped, unstamped
 from durun.audit.trust import Keys, prove_signatures, require_covered, require_heads
+from durun.config import Config
 from durun.engine.local.files import changed_files
 from durun.errors import JournalDamaged, NoSuchRun
 from durun.evidence import wrong_with
@@ -49,7 +50,7 @@ class Place(NamedTuple):
     @property
     def stamps(self) -> Shelf:
         """The timestamps of its register."""
-        return Shelf(self.runs.with_name("stamps"))
+        return Shelf(Config(self.runs.parent).stamps_folder)
 
 
 def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str], vouching: Vouching = NOBODY) -> Proof:

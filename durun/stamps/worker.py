@@ -17,12 +17,11 @@ from pathlib import Path
 
 import httpx
 
+from durun.config import AUTHORITY
 from durun.stamps import tokens
 from durun.stamps.shelf import Shelf
 from durun.stamps.tokens import NoStamp
 
-AUTHORITY = "DURUN_TSA"
-"""The environment variable that has the URL of the authority."""
 TIMEOUT = "DURUN_TSA_TIMEOUT"
 """The environment variable that sets the seconds that it may take: at most, and by default, 30."""
 LONGEST = 30.0

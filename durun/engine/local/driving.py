@@ -104,7 +104,7 @@ class Driver:
         head = session.signing.head(outcome.run_id)
         outcome = outcome._replace(head="" if head is None else head.digest)
         if outcome.status != "interrupted":
-            if head is not None and (problem := stamp(self._config.home, head)):
+            if head is not None and (problem := stamp(self._config, head)):
                 observer.said(problem)
             announce(f"run {outcome.run_id} of {state.record.runbook} {outcome.status}: head {outcome.head}")
         self._tell(session)

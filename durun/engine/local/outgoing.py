@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from durun.config import AUTHORITY, Config
 from durun.engine.local.marks import notice_due
 from durun.engine.notices import AGAIN
 from durun.journal.api import Journal
@@ -18,8 +19,6 @@ from durun.journal.register import Entry
 
 LONGEST = 120.0
 """Seconds that pid 1 waits, for its own end ends everything."""
-AUTHORITY = "DURUN_TSA"
-"""The environment variable with the URL of the authority that stamps heads; without it none is asked."""
 HOUR = 3600.0
 
 
@@ -29,31 +28,31 @@ def tell_about(home: Path, run_id: str, now: float) -> None:
         _start("durun.engine.local.notifier", str(home), run_id)
 
 
-def stamp(home: Path, head: Entry) -> str:
+def stamp(config: Config, head: Entry) -> str:
     """Have an entry stamped, if an authority is named. Gives what the operator should know."""
     if not os.environ.get(AUTHORITY):
         return ""
     from durun.stamps.tokens import MISSING, available
 
-    _ask_for_stamp(home, head)
+    _ask_for_stamp(config, head)
     return "" if available() else f"the head gets no timestamp: {MISSING}"
 
 
-def stamp_again(home: Path, journal: Journal, now: float) -> None:
+def stamp_again(config: Config, journal: Journal, now: float) -> None:
     """Have the newest entry stamped that was to be and is not: it is asked for once an hour."""
     if not os.environ.get(AUTHORITY):
         return
     from durun.stamps.shelf import Shelf
 
     with suppress(OSError):
-        wanting = Shelf(home / "stamps").wanting()
+        wanting = Shelf(config.stamps_folder).wanting()
         if wanting is not None and not 0 <= now - wanting.asked_at < HOUR:
             for entry in journal.entries(after=wanting.entry - 1)[:1]:
-                _ask_for_stamp(home, entry)
+                _ask_for_stamp(config, entry)
 
 
-def _ask_for_stamp(home: Path, entry: Entry) -> None:
-    _start("durun.engine.local.stamping", str(home / "stamps"), entry.run, entry.body)
+def _ask_for_stamp(config: Config, entry: Entry) -> None:
+    _start("durun.engine.local.stamping", str(config.stamps_folder), entry.run, entry.body)
 
 
 def _start(module: str, *words: str) -> None:
