@@ -6,6 +6,8 @@ are a contract: see the table in `durun/README.md`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class DurunError(Exception):
     """Something went wrong that durun can name.
@@ -138,3 +140,15 @@ class Unsafe(DurunError):
 
     code = "unsafe"
     exit_code = 13
+
+
+def told(message: str, hint: str) -> str:
+    """Cause and hint as an operator sees them: lines of text, each with its end."""
+    lines = "\n        ".join(hint.splitlines())
+    return f"durun: {message}\n" + (f"  hint: {lines}\n" if lines else "")
+
+
+def meant(words: Iterable[str]) -> str:
+    """The hint that names what was probably meant; empty where nothing was."""
+    named = " or ".join(f"`{word}`" for word in words)
+    return f"did you mean {named}?" if named else ""

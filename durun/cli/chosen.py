@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from durun.errors import UsageError
+from durun.errors import UsageError, meant
 from durun.model.state import RunState
 from durun.model.task import TaskKey, TaskState
 
@@ -43,5 +43,4 @@ def near_matches(word: str, known: Collection[str]) -> str:
     """A hint that names what is nearest; nothing where nothing is near."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, sorted(known), 3, 0.5)
-    return f"did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
+    return meant(get_close_matches(word, sorted(known), 3, 0.5))

@@ -13,7 +13,7 @@ from durun.app import App, open_app
 from durun.cli.arguments import JsonOption, Option
 from durun.cli.explain import explain
 from durun.cli.screen import has_colours, note, width_of_terminal
-from durun.errors import UsageError
+from durun.errors import UsageError, meant
 from durun.journal.api import RunQuery
 from durun.model.status import DRIVEN, NOTABLE, RUN_STATUSES, RunStatus
 from durun.model.task import RunRecord
@@ -85,7 +85,7 @@ def _near_runbooks(app: App, name: str) -> str:
 
     names = list(dict.fromkeys(record.runbook for record in app.journal.runs(RunQuery(limit=_NEAR_AMONG))))
     near = [] if name in names else get_close_matches(name, names, 3, 0.5)
-    return f"; did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
+    return f"; {meant(near)}" if near else ""
 
 
 def _more(app: App, chosen: Chosen, runs: Sequence[Listed]) -> list[str]:
@@ -170,8 +170,7 @@ def _status(word: str) -> RunStatus:
         if status == asked:
             return status
     near = get_close_matches(asked, RUN_STATUSES, 1)
-    hint = f"did you mean `{near[0]}`?" if near else f"one of {', '.join(RUN_STATUSES)}"
-    raise UsageError(f"`{word}` is not a status", hint)
+    raise UsageError(f"`{word}` is not a status", meant(near) or f"one of {', '.join(RUN_STATUSES)}")
 
 
 def parse_since(text: str, now: float) -> float:

@@ -16,7 +16,7 @@ from durun.cli.probes import newest_probes
 from durun.cli.screen import note
 from durun.engine.local.logs import LogRecord, read_log_from
 from durun.engine.local.names import attempt_folder, log_path
-from durun.errors import UsageError
+from durun.errors import UsageError, told
 from durun.model.event import ProbeStarted
 from durun.model.status import DRIVEN
 from durun.model.task import Attempt, TaskKey, TaskState
@@ -86,7 +86,7 @@ def _goes_on(app: App, run_id: str, reader: Reader) -> bool:
     if not reader.told:
         reader.told = True
         how = f"durun resume {run_id} elsewhere goes on with it; Ctrl-C ends this"
-        sys.stderr.write(f"durun: nobody drives the run any more; what is written comes all the same\n  hint: {how}\n")
+        sys.stderr.write(told("nobody drives the run any more; what is written comes all the same", how))
     return True
 
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from durun.cli.arguments import Argument, Option, Parameter, option_names
 from durun.cli.commands import COMMANDS, family
-from durun.errors import UsageError
+from durun.errors import UsageError, meant
 
 _MEANT = {
     ("list", "ls", "ps", "runs", "jobs"): ("history",),
@@ -31,7 +31,7 @@ _MEANT = {
     ("version", "-v", "-V", "--versions", "--verison"): ("--version",),
 }
 """How other tools call what durun's commands do."""
-_FOREIGN = {word: meant for words, meant in _MEANT.items() for word in words}
+_FOREIGN = {word: ours for words, ours in _MEANT.items() for word in words}
 
 _OPTIONS = {
     ("--dry-run", "--check", "--noop", "-n"): "`durun plan` shows what would happen, and runs nothing",
@@ -41,7 +41,7 @@ _OPTIONS = {
     ("--id", "--run", "--run-id"): "the run stands without an option: `durun history` lists them",
     ("--limit", "--only"): "--target KEY takes some of the targets, `durun history --limit N` some of the runs",
 }
-_FOREIGN_OPTIONS = {option: meant for options, meant in _OPTIONS.items() for option in options}
+_FOREIGN_OPTIONS = {option: ours for options, ours in _OPTIONS.items() for option in options}
 
 _RUN_ID = re.compile("(?=[a-z]*[0-9])[a-z0-9]{10}")
 
@@ -51,16 +51,16 @@ def no_such_command(name: str, arguments: Sequence[str]) -> UsageError:
     said, lists = name, "durun --help lists them"
     if two := family(name):
         seconds = {command.removeprefix(f"{name} "): command for command in two}
-        meant = [seconds[word] for word in get_close_matches(arguments[0], seconds, 2, 0.6)]
+        near = [seconds[word] for word in get_close_matches(arguments[0], seconds, 2, 0.6)]
         said, lists = f"{name} {arguments[0]}", f"durun {name} --help lists them"
     elif name.startswith("-") and name not in _FOREIGN:
         behind = f"options stand behind the command: `durun {arguments[0]} {name}`" if arguments else ""
         known = bool(arguments) and (arguments[0] in COMMANDS or bool(family(arguments[0])))
         return UsageError(f"there is no option {name} before the command", behind if known else "durun --help")
     else:
-        meant = list(_meant(name))
+        near = list(_meant(name))
     what = f"option {said} before the command" if name.startswith("-") else f"command `{said}`"
-    return UsageError(f"there is no {what}", f"{did_you_mean(f'durun {word}' for word in meant)}" if meant else lists)
+    return UsageError(f"there is no {what}", meant(f"durun {word}" for word in near) or lists)
 
 
 def _meant(name: str) -> Iterable[str]:
@@ -77,7 +77,7 @@ def no_such_option(command: str, option: str, near: Iterable[str]) -> UsageError
     """The complaint about an option that the command has not."""
     near = sorted(near)
     foreign = _FOREIGN_OPTIONS.get(option, "")
-    hint = did_you_mean(near) if near else foreign
+    hint = meant(near) or foreign
     return UsageError(f"durun {command} has no option {option}", f"{hint}  durun {command} --help".strip())
 
 
@@ -115,8 +115,3 @@ def _called(parameter: Parameter) -> str:
 def _about(parameter: Parameter) -> str:
     text = parameter.declared.help.rstrip(".")
     return f"{text[:1].lower()}{text[1:]}  " if text else ""
-
-
-def did_you_mean(words: Iterable[str]) -> str:
-    """The question, with the words as they are typed."""
-    return f"did you mean {' or '.join(f'`{word}`' for word in words)}?"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from durun.config import load_config
-from durun.errors import DurunError, InvalidRunbook, StorageFailed, Unsafe, UsageError
+from durun.errors import DurunError, InvalidRunbook, StorageFailed, Unsafe, UsageError, told
 from durun.secrets.known import scrub
 
 INTERNAL_ERROR = 70
@@ -54,16 +54,9 @@ def show_error(error: DurunError, as_json: bool) -> int:
         return error.exit_code
     from durun.views.text import harmless  # what was typed, and names of files, are not to be obeyed by a terminal
 
-    text = f"{listed.rstrip()}\n" if listed else ""
-    text += f"durun: {error.message}\n"
-    if error.hint:
-        text += "".join(f"  {'hint: ' if first else '      '}{line}\n" for first, line in _numbered(error.hint))
-    _write(harmless(text))
+    report = f"{listed.rstrip()}\n" if listed else ""
+    _write(harmless(report + told(error.message, error.hint)))
     return error.exit_code
-
-
-def _numbered(hint: str) -> list[tuple[bool, str]]:
-    return [(number == 0, line) for number, line in enumerate(hint.splitlines())]
 
 
 def cannot_write(path: Path, error: OSError) -> DurunError:

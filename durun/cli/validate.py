@@ -8,7 +8,7 @@ from typing import Annotated
 
 from durun.cli.arguments import Argument, JsonOption
 from durun.cli.sources import describe
-from durun.errors import DurunError, InvalidRunbook
+from durun.errors import DurunError, InvalidRunbook, told
 from durun.language.load import load, read_file
 from durun.model.values import Json
 from durun.views.json import dump
@@ -34,12 +34,8 @@ def _check(path: str) -> dict[str, Json]:
         loaded = load(read_file(path), path, str(Path(path).absolute().parent), plugin=describe)
     except DurunError as error:
         report = error.report if isinstance(error, InvalidRunbook) else ""
-        return {"file": path, "valid": False, "report": report or _in_two_lines(error), "warnings": []}
+        return {"file": path, "valid": False, "report": report or told(error.message, error.hint), "warnings": []}
     return {"file": path, "valid": True, "report": "", "warnings": [str(warning) for warning in loaded.warnings]}
-
-
-def _in_two_lines(error: DurunError) -> str:
-    return f"durun: {error.message}\n" + (f"  hint: {error.hint}\n" if error.hint else "")
 
 
 def _text(entry: dict[str, Json]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from durun.errors import GroupHeld, NoSuchRun, NotAllowed
+from durun.errors import GroupHeld, NoSuchRun, NotAllowed, meant
 from durun.journal.api import SequenceConflict
 from durun.model.clock import to_iso
 from durun.model.status import FINAL, RunStatus
@@ -72,8 +72,7 @@ def near(reference: str, ids: Sequence[str]) -> NoSuchRun:
     close = [run_id for run_id, parts in beginnings if any(_apart(reference, part) <= allowed for part in parts)]
     if not close or not reference:
         return unknown(reference)
-    named = " or ".join(f"`{run_id}`" for run_id in close[:SHOWN])
-    return NoSuchRun(f"no run {reference}", f"did you mean {named}?")
+    return NoSuchRun(f"no run {reference}", meant(close[:SHOWN]))
 
 
 def _apart(one: str, other: str) -> int:

@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from durun.errors import meant
+
 Path = tuple[str | int, ...]
 
 WIDTH = 120
@@ -136,4 +138,4 @@ def did_you_mean(word: str, permitted: Iterable[str]) -> str:
     from difflib import get_close_matches  # only for mistakes: every start would pay for it
 
     near = get_close_matches(word.lower().replace("-", "_"), list(names), n=1, cutoff=0.6)
-    return f"did you mean `{names[near[0]]}`?" if near else ""
+    return meant(names[name] for name in near)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from durun.errors import CannotStart, InvalidRunbook, UsageError
+from durun.errors import CannotStart, InvalidRunbook, UsageError, meant
 from durun.language.diagnostics import Diagnostic, harmless, render_all
 from durun.language.loading import Loading, Report, beside
 from durun.language.text import MAX_BYTES
@@ -124,12 +124,12 @@ def _near(path: str, shown: str) -> str:
         return f"there is no folder {harmless(str(Path(shown).parent))}"
     for name in (f"{wanted.name}.yaml", f"{wanted.name}.yml"):
         if name in names:
-            return f"did you mean `{harmless(str(Path(shown).parent / name))}`?"
+            return meant([harmless(str(Path(shown).parent / name))])
     runbooks = {Path(name).stem: name for name in names if name.endswith((".yaml", ".yml"))}
     from difflib import get_close_matches  # only for mistakes: every start would pay for it
 
     if near := get_close_matches(wanted.stem, runbooks, 1, 0.7):
-        return f"did you mean `{harmless(str(Path(shown).parent / runbooks[near[0]]))}`?"
+        return meant([harmless(str(Path(shown).parent / runbooks[near[0]]))])
     return _runbooks_in(folder)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final, NamedTuple
 
-from durun.errors import CannotStart
+from durun.errors import CannotStart, meant
 from durun.model.plugin import code_of
 
 ACTIONS: Final = "durun.actions"
@@ -72,6 +72,6 @@ def _others(name: str, known: list[Found]) -> str:
     near = get_close_matches(name, names, n=1, cutoff=0.6)
     how = f"install the package that has it: {install_command('PACKAGE')}"
     if near:
-        return f"did you mean `{near[0]}`? Else {how}"
+        return f"{meant(near)} Else {how}"
     there = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
     return f"{how} (installed are: {there or 'none'})"

@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 from durun.config import load_config
-from durun.errors import DurunError
+from durun.errors import DurunError, told
 from durun.secrets.cores import forbid_core_dumps
 from durun.secrets.keyrings import WorkerKeyring
 from durun.secrets.stored import Name, Stored
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     try:
         code, said = _do(verb, asked, Stored(load_config(os.environ).home, keyring))
     except DurunError as error:
-        sys.stderr.write(f"durun: {error.message}\n  hint: {error.hint}\n")
+        sys.stderr.write(told(error.message, error.hint))
         return error.exit_code
     finally:
         keyring.close()
