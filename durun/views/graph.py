@@ -137,11 +137,19 @@ def graph_mermaid(graph: Graph) -> str:
     return "\n".join(lines) + "\n"
 
 
+_MERMAID_CODES: Mapping[int, str] = str.maketrans(
+    {"#": "#35;", "%": "#37;", "&": "&amp;", '"': "&quot;", "<": "&lt;", ">": "&gt;"}
+    | {mark: f"{mark}<wbr>" for mark in "$\\"}  # it decodes what is encoded before it looks for formulas and for `\n`
+)
+"""How a label says what Mermaid would read: entities, directives, tags, formulas, and the `\\n` of a line's end."""
+
+
 def _mermaid_nodes(graph: Graph, siblings: Sequence[str]) -> Iterator[str]:
     for name in siblings:
         node = graph.plan.nodes[name]
         # The title of a subgraph has room for one line: a second one would lie over what is in it.
-        label = _mermaid_text(("<br/>" if node.leaf else " · ").join([name, *graph.notes(name)]))
+        parts = (part.translate(_MERMAID_CODES) for part in (name, *graph.notes(name)))
+        label = ("<br/>" if node.leaf else " · ").join(parts)
         if node.leaf:
             status = graph.standing(name)
             yield f'{_safe(name)}["{label}"]{f":::{status}" if status is not None else ""}'
@@ -152,13 +160,8 @@ def _mermaid_nodes(graph: Graph, siblings: Sequence[str]) -> Iterator[str]:
 
 
 def _safe(name: str) -> str:
-    """A name that is no word of Mermaid's or of dot's (`end`, `graph`, `node`)."""
-    return "s_" + name.replace(".", "__").replace(":", "___")
-
-
-def _mermaid_text(text: str) -> str:
-    kept = text.replace("<br/>", "\0").replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    return kept.replace(">", "&gt;").replace("\0", "<br/>")
+    """A name that is no word of Mermaid's or of dot's (`end`, `graph`, `node`), nor any other step's: ids are small."""
+    return "s_" + name.replace(".", "_I_").replace(":", "_O_")
 
 
 def _ends(graph: Graph) -> list[str]:
