@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from durun.model.event import type_of
+
 if TYPE_CHECKING:
     from contract_engines.rig import Rig
 
@@ -19,6 +21,11 @@ steps:
   - {id: b, run: [ACT, run, "${{ steps.ready.outputs.n }}"]}
 """
 HOURLY = POLLED.replace("50ms", "30m")
+DAILY = POLLED.replace("50ms", "24h")
+
+
+def let_an_hour_pass_after_each_answer(rig: Rig) -> None:
+    rig.witness.at_event = lambda event: rig.pass_time(1) if type_of(event) == "probe_answered" else None
 
 
 def test_it_is_asked_until_it_holds_and_the_outputs_are_those_of_the_last_answer(rig: Rig, does: Any) -> None:
@@ -66,8 +73,8 @@ def test_fail_when_ends_it_at_once(rig: Rig, does: Any) -> None:
 
 def test_what_has_not_come_in_its_time_has_failed_after_a_last_question(rig: Rig, does: Any) -> None:
     rig.world.will("ready.ask", does(1))
-    steps = POLLED.replace("50ms", "1h").replace("timeout: 1h", "timeout: 300ms")
-    assert (rig.start(steps).exit_code, rig.task("ready").code) == (1, "timeout")
+    let_an_hour_pass_after_each_answer(rig)
+    assert (rig.start(DAILY).exit_code, rig.task("ready").code) == (1, "timeout")
     assert rig.world.calls() == ["a.run", "ready.ask", "ready.ask"]
     assert rig.task("ready").reason == "not in its time: exit code 1; asked 2 times"
     waited, failed = (rig.journal.events(rig.run, types=[kind])[0] for kind in ("task_waiting", "task_failed"))
@@ -76,7 +83,8 @@ def test_what_has_not_come_in_its_time_has_failed_after_a_last_question(rig: Rig
 
 def test_an_operators_resume_waits_anew(rig: Rig, does: Any) -> None:
     rig.world.will("ready.ask", does(1), does(1), does(0, outputs={"n": "1"}))
-    assert rig.start(POLLED.replace("50ms", "1h").replace("timeout: 1h", "timeout: 300ms")).exit_code == 1
+    let_an_hour_pass_after_each_answer(rig)
+    assert rig.start(DAILY).exit_code == 1
     assert rig.resume().exit_code == 0
     assert rig.events().count("task_waiting") == 2
 
@@ -191,11 +199,12 @@ steps:
     assert rig.world.calls() == []
 
 
-@pytest.mark.parametrize("wait", ["wait: 1s", "wait_for: {run: [ACT, ask], every: 1s, timeout: 1h}"])
+@pytest.mark.parametrize("wait", ["wait: 1h", "wait_for: {run: [ACT, ask], every: 1h, timeout: 9h}"])
 def test_what_a_changed_runbook_has_made_another_step_of_is_that_step(rig: Rig, does: Any, wait: str) -> None:
     """Its time is over, or it is asked, under the new runbook, which has it do something."""
     rig.world.will("ready.ask", does(1))
     steps = f"steps:\n  - {{id: ready, {wait}}}\n  - {{id: b, run: [ACT, run]}}\n"
     assert rig.start(steps, park=True).status == "waiting"
+    rig.pass_time(2)
     assert rig.resume(change=steps.replace(wait, "run: [ACT, work]")).status == "succeeded"
     assert [call for call in rig.world.calls() if call != "ready.ask"] == ["ready.work", "b.run"]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from daemons.process import free_port, place, start, wait_for
+from daemons.process import place, reserve_port, start, wait_for
 
 PROGRAM = Path(__file__).with_name("change_service.py")
 DIES = ("dies before", "dies after")
@@ -40,7 +40,7 @@ class Changes:
 
     def __init__(self, folder: Path, honours: bool = True) -> None:
         self.token = secrets.token_urlsafe(24)
-        self.port = free_port()
+        self.port = reserve_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         self._settings = {"token": self.token, "honours": honours, "refuses": ""}

@@ -67,7 +67,7 @@ def people(group: str, *names: str) -> Iterator[list[Person]]:
     folder = Path(tempfile.mkdtemp(prefix="durun-people-"))
     folder.chmod(0o711)
     try:
-        with _alone():
+        with alone_with_accounts():
             subprocess.run(["groupadd", group], check=True)
             for name in names:
                 home = str(folder / name)
@@ -78,18 +78,21 @@ def people(group: str, *names: str) -> Iterator[list[Person]]:
         yield found
     finally:
         shutil.rmtree(folder)
-        with _alone():
+        with alone_with_accounts():
             for name in names:
                 subprocess.run(["userdel", name], check=False, stderr=subprocess.DEVNULL)
             subprocess.run(["groupdel", group], check=False, stderr=subprocess.DEVNULL)
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone_with_accounts() -> Iterator[None]:
     """One process at a time: useradd and its like give up where another one is at work on the same files."""
-    with (Path(tempfile.gettempdir()) / "durun-people.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    etc = os.open("/etc", os.O_RDONLY)
+    try:
+        fcntl.flock(etc, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(etc)
 
 
 def _hidden(uid: int) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from daemons.process import free_port, place, start, wait_for
+from daemons.process import place, reserve_port, start, wait_for
 
 OWNER = "postgres"
 HBA = """\
@@ -58,7 +58,7 @@ class Postgres:
         self._data = folder / "data"
         self.sockets = folder / "sockets"
         self._log = folder / "log"
-        self.port = 0
+        self.port = reserve_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def create(self, like: Postgres | None = None) -> None:
@@ -77,18 +77,13 @@ class Postgres:
         (self._data / "pg_hba.conf").write_text(HBA)
 
     def start(self) -> None:
-        """Start it, on a port that was free."""
-        for _ in range(5):
-            self.port = self.port or free_port()
-            settings = {**SETTINGS, "port": str(self.port), "unix_socket_directories": str(self.sockets)}
-            given = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-            self._process = start(
-                [str(self._bin / "postgres"), "-D", str(self._data), *given], self._log, user=OWNER, stop="QUIT"
-            )
-            if wait_for(lambda: self._asked("select 1").returncode == 0, self._process):
-                return
-            self.port = 0
-        raise AssertionError(self._log.read_text())
+        """Start it, and wait until it answers."""
+        settings = {**SETTINGS, "port": str(self.port), "unix_socket_directories": str(self.sockets)}
+        given = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        self._process = start(
+            [str(self._bin / "postgres"), "-D", str(self._data), *given], self._log, user=OWNER, stop="QUIT"
+        )
+        assert wait_for(lambda: self._asked("select 1").returncode == 0, self._process), self.log()
 
     def stop(self) -> None:
         """End it at once."""

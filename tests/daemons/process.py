@@ -1,4 +1,4 @@
-"""What every daemon of the tests needs: a place that its user can reach, a free port, a process that ends with us."""
+"""What every daemon of the tests needs: a place that its user can reach, a port, a process that ends with us."""
 
 from __future__ import annotations
 
@@ -27,11 +27,19 @@ def place(prefix: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def free_port() -> int:
-    """A port of loopback that nobody has just now: whoever starts a daemon on it tries again if it was taken since."""
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return int(asked.getsockname()[1])
+_reserved: list[socket.socket] = []
+
+
+def reserve_port() -> int:
+    """A port of loopback that is kept until we end: whoever knows it may listen there, nobody gets it by chance.
+
+    Nobody listens there before, nor between two daemons. SO_REUSEADDR on both sides makes that so, and daemons set it.
+    """
+    keeper = socket.socket()
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind(("127.0.0.1", 0))
+    _reserved.append(keeper)
+    return int(keeper.getsockname()[1])
 
 
 def start(argv: list[str], log: Path, *, user: str | None = None, stop: str = "TERM") -> subprocess.Popen[bytes]:

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from daemons.process import free_port, place, start, wait_for
+from daemons.people import alone_with_accounts
+from daemons.process import place, reserve_port, start, wait_for
 
 CONFIG = """\
 ListenAddress 127.0.0.1
@@ -59,22 +60,18 @@ class Sshd:
         self._folder = folder
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = 0
+        self.port = reserve_port()
         self.host_key = ""
         self.accounts: list[Account] = []
 
     def start(self) -> None:
-        """Start it, on a port that was free."""
+        """Start it, and wait until it listens."""
         self.host_key = new_key(self._folder / "host_key")[1]
         PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
         config = self._folder / "config"
-        for _ in range(5):
-            self.port = free_port()
-            config.write_text(f"Port {self.port}\n{CONFIG.format(folder=self._folder)}")
-            self._process = start([PROGRAM, "-D", "-e", "-f", str(config)], self._log)
-            if wait_for(lambda: "Server listening on" in self.log(), self._process):
-                return
-        raise AssertionError(self.log())
+        config.write_text(f"Port {self.port}\n{CONFIG.format(folder=self._folder)}")
+        self._process = start([PROGRAM, "-D", "-e", "-f", str(config)], self._log)
+        assert wait_for(lambda: "Server listening on" in self.log(), self._process), self.log()
 
     def stop(self) -> None:
         """End it at once."""
@@ -91,7 +88,8 @@ class Sshd:
         user = f"drn{os.getpid()}x{len(self.accounts)}"
         home = self._folder / user
         # A password of "*" is none, but locks nobody out, as useradd's own "!" does.
-        subprocess.run(["useradd", "-M", "-N", "-d", str(home), "-s", "/bin/sh", "-p", "*", user], check=True)
+        with alone_with_accounts():
+            subprocess.run(["useradd", "-M", "-N", "-d", str(home), "-s", "/bin/sh", "-p", "*", user], check=True)
         folder = home / ".ssh"
         folder.mkdir(mode=0o700, parents=True)
         private, public = new_key(self._folder / f"first-key-of-{user}")
@@ -106,8 +104,9 @@ class Sshd:
 
     def remove_accounts(self) -> None:
         """Take the users away again."""
-        for account in self.accounts:
-            subprocess.run(["userdel", "-f", account.user], check=True, capture_output=True)
+        with alone_with_accounts():
+            for account in self.accounts:
+                subprocess.run(["userdel", "-f", account.user], check=True, capture_output=True)
 
     def target(self, account: Account) -> dict[str, Any]:
         """What an inventory says of an account."""

@@ -80,10 +80,10 @@ def test_a_role_whose_name_needs_quotes(postgres: Sequence[Any]) -> None:
 
 
 def test_a_server_that_cannot_be_asked_says_neither_yes_nor_no(role: Any) -> None:
-    from daemons.process import free_port
+    from daemons.process import reserve_port
 
     server, made = role
-    nowhere = {**server.target(made), "port": free_port()}
+    nowhere = {**server.target(made), "port": reserve_port()}
     assert _tell(nowhere, "verify", "new", made.password).returncode == 1
     assert _tell(nowhere, "set", "new", made.password).returncode == 75
     assert _tell(nowhere, "check", made.password).returncode == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Iterator
 from email import message_from_bytes
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from daemons.process import reserve_port
 from daemons.web import Web, web
 
 
@@ -234,9 +234,7 @@ class Mailbox:
 def mail() -> Iterator[tuple[Mailbox, int]]:
     from aiosmtpd.controller import Controller
 
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = reserve_port()
     box = Mailbox()
     controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()

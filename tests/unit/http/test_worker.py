@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from daemons.process import free_port
+from daemons.process import reserve_port
 from daemons.web import Authority, Exchange, Web, web
 
 from .conftest import KEY, POST, Send
@@ -243,7 +243,7 @@ def test_a_body_that_never_ends(send: Send, server: Web) -> None:
 
 
 def test_nobody_there_is_nothing_happened(send: Send) -> None:
-    ended = send(f"http://127.0.0.1:{free_port()}/", **POST)
+    ended = send(f"http://127.0.0.1:{reserve_port()}/", **POST)
     assert ended.code == 75 and ended.reason.startswith("can't connect")
     assert send("http://nowhere.invalid/", **POST).code == 75
 
@@ -281,7 +281,7 @@ def test_what_can_not_be_told_is_a_doubt(send: Send, server: Web, tmp_path: Path
 
 
 def test_a_server_that_comes_late_is_reached(send: Send, server: Web) -> None:
-    port = free_port()
+    port = reserve_port()
     started: list[Web] = []
     later = threading.Timer(0.6, lambda: started.append(Web(port=port)))
     later.start()
@@ -365,7 +365,7 @@ def test_no_answer_after_a_redirect(send: Send, server: Web, code: int, ends: in
 
 def test_nobody_behind_a_redirect(send: Send, server: Web) -> None:
     """After 307 nothing has happened; after 303 it has, so that nobody there is a doubt."""
-    nowhere = f"http://127.0.0.1:{free_port()}/"
+    nowhere = f"http://127.0.0.1:{reserve_port()}/"
     server.on("/307", status(307, Location=nowhere))
     server.on("/303", status(303, Location=nowhere))
     assert send(f"{server.url}/307", **{**POST, "redirects": 1}).code == 75
@@ -447,7 +447,7 @@ def test_whoever_does_not_answer_says_nothing(send: Send, server: Web) -> None:
     server.on("/cut", lambda exchange: (exchange.say(200, b"x", size=9), exchange.drop()))
     assert send(f"{server.url}/drop", **ASKS).code == 2
     assert send(f"{server.url}/cut", **ASKS).code == 2
-    assert send(f"http://127.0.0.1:{free_port()}/", **ASKS).code == 2
+    assert send(f"http://127.0.0.1:{reserve_port()}/", **ASKS).code == 2
     assert send("gopher://x", **ASKS).code == 2
 
 
