@@ -63,14 +63,14 @@ def command(
         begun = None if since is None else parse_since(since, now)
         chosen = Chosen(wanted, runbook_name, begun, limit or None, for_me)
         elsewhere = _elsewhere(app, chosen) if app.config.is_anothers else None
-        runs = _choose(app, chosen) if elsewhere is None else elsewhere
+        runs, older = _choose(app, chosen) if elsewhere is None else (elsewhere, False)
         if as_json:
             sys.stdout.write(dump(history_json(runs)))
         elif runs:
             width = width_of_terminal()
             sys.stdout.write(history_text(runs, now, width, has_colours()))
             if width is not None and elsewhere is None:
-                sys.stdout.write("".join(f"{line}\n" for line in _more(app, chosen, runs)))
+                sys.stdout.write("".join(f"{line}\n" for line in _more(app, chosen, runs, older)))
         elif for_me:
             note("nothing waits for you")
         else:
@@ -88,25 +88,23 @@ def _near_runbooks(app: App, name: str) -> str:
     return f"; {meant(near)}" if near else ""
 
 
-def _more(app: App, chosen: Chosen, runs: Sequence[Listed]) -> list[str]:
-    """What to type next: what waits for whoever asks, runs that wait and are too old to be shown, and all others."""
+def _more(app: App, chosen: Chosen, runs: Sequence[Listed], older: bool) -> list[str]:
+    """What to type next: what waits for whoever asks, `older` runs that wait and are not shown, and all others."""
     if chosen.for_me:
         return [f"next: durun show {runs[0].record.id}"]
     mine = sum(_is_theirs(run) for run in runs)
     lines = [f"{mine} of these for you to see to: durun history --for-me"] if mine else []
-    if chosen.limit is None or len(runs) < chosen.limit:
+    if not older:
         return lines
     statuses, runbook, since, _, _ = chosen
     asking = [status for status in ASKING if not statuses or status in statuses]
     shown = {run.record.id for run in runs}
-    older = list_runs(app, asking, runbook, since, None) if asking else []
-    counts = Counter(status for record, status in older if record.id not in shown)
+    waiting = list_runs(app, asking, runbook, since, None) if asking else []
+    counts = Counter(status for record, status in waiting if record.id not in shown)
     if counts:
         told = ", ".join(f"{count} {spoken(status)}" for status, count in counts.items())
         lines.append(f"not shown: {told}: durun history --status {','.join(counts)}")
-    if len(list_runs(app, statuses, runbook, since, chosen.limit + 1)) > chosen.limit:
-        lines.append("older ones: --limit 0")
-    return lines
+    return [*lines, "older ones: --limit 0"]
 
 
 def _is_theirs(run: Listed) -> bool:
@@ -114,13 +112,16 @@ def _is_theirs(run: Listed) -> bool:
     return bool(run.why.yours) or run.status == "in_doubt"
 
 
-def _choose(app: App, chosen: Chosen) -> list[Listed]:
+def _choose(app: App, chosen: Chosen) -> tuple[list[Listed], bool]:
+    """The runs, and whether there are older ones that are like them."""
     statuses, runbook, since, limit, for_me = chosen
     if not for_me:
-        return explained(app, list_runs(app, statuses, runbook, since, limit))
+        found = list_runs(app, statuses, runbook, since, None if limit is None else limit + 1)
+        return explained(app, found[:limit]), limit is not None and len(found) > limit
     asking = [status for status in ASKING if not statuses or status in statuses]
     runs = explained(app, list_runs(app, asking, runbook, since, None)) if asking else []
-    return [run for run in runs if _is_theirs(run)][:limit]
+    theirs = [run for run in runs if _is_theirs(run)]
+    return theirs[:limit], limit is not None and len(theirs) > limit
 
 
 def _elsewhere(app: App, chosen: Chosen) -> list[Listed] | None:
