@@ -88,11 +88,16 @@ def answers(run_id: str, tasks: Mapping[TaskKey, TaskState]) -> list[str]:
     if not found:
         return []
     key, waiting = found[0]
-    words = key.step if key.target is None else f"{key.step} --target {quote(key.target)}"
+    words = task_words(key)
     given = "".join(f" --set {name}=…" for name, field in waiting.asked["fields"].items() if field["required"])
     if waiting.kind == "approval":
         return [f"durun approve {run_id} {words}{given}", f'durun reject {run_id} {words} --reason "…"']
     return [f'durun complete {run_id} {words} --note "…"{given}']
+
+
+def task_words(key: TaskKey) -> str:
+    """A task as it is named in a command: `STEP --target KEY`."""
+    return key.step if key.target is None else f"{key.step} --target {quote(key.target)}"
 
 
 def question_json(waiting: Waiting) -> dict[str, Json]:

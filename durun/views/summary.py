@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from shlex import quote
 
 from durun.model.state import RunState
 from durun.model.status import DRIVEN, TASK_STATUSES, RunStatus, TaskStatus
 from durun.model.task import ROLLBACK, RunRecord, TaskKey, TaskState, undo_key
 from durun.model.values import Json
-from durun.views.people import answers, asked_lines
+from durun.views.people import answers, asked_lines, task_words
 from durun.views.text import (
     counted,
     counts_text,
@@ -87,7 +86,7 @@ def next_commands(run_id: str, status: RunStatus, tasks: Mapping[TaskKey, TaskSt
     if status == "in_doubt" and doubts:
         return [
             logs_command(run_id, doubts[0]),
-            f'durun settle {run_id} {_task_words(doubts[0])} --done|--not-done|--failed --reason "…"',
+            f'durun settle {run_id} {task_words(doubts[0])} --done|--not-done|--failed --reason "…"',
         ]
     if status in ("failed", "rollback_failed"):
         return [*([logs_command(run_id, failed[0])] if failed else []), f"durun resume {run_id}"]
@@ -102,11 +101,7 @@ def next_commands(run_id: str, status: RunStatus, tasks: Mapping[TaskKey, TaskSt
 
 def logs_command(run_id: str, key: TaskKey) -> str:
     """The command that prints what the task wrote."""
-    return f"durun logs {run_id} {_task_words(key)}"
-
-
-def _task_words(key: TaskKey) -> str:
-    return key.step if key.target is None else f"{key.step} --target {quote(key.target)}"
+    return f"durun logs {run_id} {task_words(key)}"
 
 
 def closing(
