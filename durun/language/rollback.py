@@ -43,7 +43,7 @@ def read_rollback(
     if kind == "uses":
         call, plugin = _by_plugin(reader, raw, path, step.call, timeout, shelf)
         repeatable = plugin is not None and plugin.idempotent
-        brought = own_question(call) if plugin is not None and plugin.verifies else None
+        brought = own_question(call, plugin)
     else:
         repeated = bool(raw.get("idempotent", repeatable))
         call = under(step.call, _call(reader, raw, path, step.call, timeout, repeatable=repeated))

@@ -304,7 +304,7 @@ class StepReader:
             if plugin is None:
                 self.unread.add(step.id)
             repeatable = plugin is not None and plugin.idempotent
-            brought = own_question(call) if plugin is not None and plugin.verifies else None
+            brought = own_question(call, plugin)
             step = step._replace(outputs=plugin.outputs if plugin is not None else {})
         else:
             call = read_call(reader, {"run": "", **item}, path, around.shell, around.timeout)

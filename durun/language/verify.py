@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from durun.language.calls import DEFAULT_SHELL, read_call, what_it_does
 from durun.language.diagnostics import Path
@@ -12,6 +12,9 @@ from durun.language.shelf import Shelf
 from durun.language.values import Reader
 from durun.model.runbook import SAFE_METHODS, Action, Call, Verify
 from durun.model.values import Json, Value
+
+if TYPE_CHECKING:
+    from durun.model.plugin import Plugin
 
 _WAYS: Final = frozenset({"run", "http", "uses"})
 _OF_ANSWERS: Final = frozenset({"done_on", "not_done_on", "shell", "stdin"})
@@ -60,9 +63,11 @@ def _finished(reader: Reader, raw: Mapping[str, Json], path: Path, step: Call, v
     return verify._replace(call=call, before=bool(raw.get("before")), after=bool(raw.get("after")), settle=settle)
 
 
-def own_question(step: Call) -> Verify:
-    """The question that an action from a plugin answers itself, of what it was given."""
-    return Verify(_asking(step)._replace(timeout=None), not_done_on=(1,))
+def own_question(call: Call, plugin: Plugin | None) -> Verify | None:
+    """The question that an action from a plugin answers itself, of what it was given; None: it answers none."""
+    if plugin is None or not plugin.verifies:
+        return None
+    return Verify(_asking(call)._replace(timeout=None), not_done_on=(1,))
 
 
 def under(step: Call, own: Call) -> Call:
