@@ -85,7 +85,7 @@ def _sound(reader: Reader, schema: Mapping[str, Json], path: Path) -> bool:
     for at in _references(schema, path):
         reader.problem("an input's schema can't refer to another one", at, "write it out", at_key=True)
     if len(reader.problems) == before and not _plain(schema):
-        for error in _library().meta(schema):
+        for error in _wrong_with(schema):
             where = (*path, *error.absolute_path)
             reader.problem(f"`{where[-1]}` isn't JSON Schema: {_one_line(error.message)}", where)
     return len(reader.problems) == before
@@ -113,7 +113,7 @@ def _check_default(reader: Reader, schema: Mapping[str, Json], raw: Mapping[str,
             hint = "" if "type" in raw else "say `type:`; it is string where nothing is said"
             reader.problem(f"the default isn't of type {kind}", at, hint)
         return
-    for error in _library().errors(schema, default):
+    for error in validator(json.dumps(schema)).iter_errors(default):
         reader.problem(f"the default doesn't fit: {_one_line(error.message)}", (*at, *error.absolute_path))
         return
 
@@ -160,27 +160,17 @@ def _one_line(message: str) -> str:
     return " ".join(message.split())[:300]
 
 
-class _Library:
-    """JSON Schema 2020-12, loaded only for a fragment that needs it: its import takes longer than all the rest."""
-
-    def __init__(self) -> None:
-        from jsonschema import Draft202012Validator
-
-        self._meta = Draft202012Validator(Draft202012Validator.META_SCHEMA)
-
-    def meta(self, schema: Mapping[str, Json]) -> list[Any]:
-        """What is wrong with a schema."""
-        return sorted(self._meta.iter_errors(schema), key=lambda error: list(map(str, error.absolute_path)))[:3]
-
-    def errors(self, schema: Mapping[str, Json], value: Json) -> Iterator[Any]:
-        """Why a value doesn't fit a schema."""
-        found: Iterator[Any] = validator(json.dumps(schema)).iter_errors(value)
-        return found
+def _wrong_with(schema: Mapping[str, Json]) -> list[Any]:
+    """What is no JSON Schema 2020-12 in a schema, the first few."""
+    return sorted(_of_schemas().iter_errors(schema), key=lambda error: list(map(str, error.absolute_path)))[:3]
 
 
 @lru_cache(maxsize=1)
-def _library() -> _Library:
-    return _Library()
+def _of_schemas() -> Any:
+    """Loaded only for a fragment that needs it: the library's import takes longer than all the rest."""
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(Draft202012Validator.META_SCHEMA)
 
 
 def read_outputs(reader: Reader, raw: Mapping[str, Json], path: Path, kind: str = "run") -> dict[str, Output]:
