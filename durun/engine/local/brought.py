@@ -5,8 +5,10 @@ Loaded for runs that use plugins, and for no other.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from math import inf
 from typing import Final
 
 from durun.engine.stored import runbook_of
@@ -76,21 +78,22 @@ def _wanted(state: RunState, runbook: Runbook, plan: Plan, *, last: bool = False
     """The actions that may still be used, each with the first step that does; `last`: at the end of the run, or to
     undo."""
     found: dict[str, str] = {}
+    over = Counter(key.step for key, task in state.tasks.items() if task.status in _OVER and not key.round)
     for step in runbook.every_step():
         for name in uses_of(step):
             later = step.rollback is not None or plan.nodes[step.id].final
-            if name not in found and (later or not (last or _over(step.id, state, plan))):
+            if name not in found and (later or not (last or over[step.id] >= _tasks_of(step.id, state, plan))):
                 found[name] = step.id
     return found
 
 
-def _over(step: str, state: RunState, plan: Plan) -> bool:
+def _tasks_of(step: str, state: RunState, plan: Plan) -> float:
+    """How many tasks the step is; while its targets are not known, more than can be over."""
     fan = plan.nodes[step].fan
-    resolved = state.resolved.get((fan, 0)) if fan is not None else None
-    if fan is not None and resolved is None:
-        return False
-    total = len(resolved.index) if resolved is not None else 1
-    return sum(task.status in _OVER for key, task in state.tasks.items() if key.step == step and not key.round) >= total
+    if fan is None:
+        return 1
+    resolved = state.resolved.get((fan, 0))
+    return inf if resolved is None else len(resolved.index)
 
 
 def _change(then: Plugin, now: Plugin) -> str:
