@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from durun.durable import write_durably
 from durun.engine.local import folder as folders
 from durun.engine.local.supervisor.log import Cleaner
 
@@ -190,18 +191,9 @@ class Capture:
             "items": self._items,
             **({"problems": [_printable(self._clean(text)) for text in problems]} if problems else {}),
         }
-        path = folders.manifest_path(self._folder)
-        draft = f"{path}.draft"
-        target = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            _write(target, json.dumps(manifest, sort_keys=True).encode())
-            os.fsync(target)
-        finally:
-            os.close(target)
         folders.sync(self._store)
-        os.rename(draft, path)  # noqa: PTH104
-        for place in (self._folder, self._folder.parent):
-            folders.sync(place)
+        write_durably(folders.manifest_path(self._folder), json.dumps(manifest, sort_keys=True).encode())
+        folders.sync(self._folder.parent)
 
     def _clean(self, text: str) -> str:
         if self._cleaner is None:
