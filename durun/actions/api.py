@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from durun.model.runbook import Expression, Input, Shell
-from durun.model.values import Json, Value
+from durun.model.runbook import Input, Shell
+from durun.model.values import Expression, Json, Value
 
 
 class Process(NamedTuple):

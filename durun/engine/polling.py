@@ -10,9 +10,9 @@ from durun.language.expressions import ExpressionError, evaluate_condition, refe
 from durun.language.outputs import MAX_STDOUT
 from durun.model.event import RequestWithdrawn, TaskFailed
 from durun.model.outcome import Exit, answer_of
-from durun.model.runbook import Expression, Poll, Step
+from durun.model.runbook import Poll, Step
 from durun.model.task import TaskKey, TaskState
-from durun.model.values import Json
+from durun.model.values import Expression, Json
 
 PATIENCE: Final = 60.0
 """Seconds that one probe may take."""

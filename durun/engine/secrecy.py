@@ -10,8 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from durun.errors import SecretUnavailable
 from durun.language.expressions import evaluate, expressions_in, render
-from durun.model.runbook import Expression, Template
-from durun.model.values import Json, Value
+from durun.model.values import Expression, Json, Template, Value
 
 
 class Secrecy(Protocol):

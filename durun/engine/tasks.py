@@ -19,10 +19,10 @@ from durun.language.inputs import fitting_inputs
 from durun.model.clock import Clock
 from durun.model.plan import Plan
 from durun.model.retry import UNANSWERED
-from durun.model.runbook import Action, Call, Expression, Input, Runbook, Step
+from durun.model.runbook import Action, Call, Input, Runbook, Step
 from durun.model.state import RunState
 from durun.model.task import TaskKey
-from durun.model.values import Json, Value
+from durun.model.values import Expression, Json, Value
 
 
 class Tasks:

@@ -10,7 +10,8 @@ from durun.language.expressions import evaluate_condition, references
 from durun.language.frames import Frames
 from durun.model.forecast import Condition
 from durun.model.plan import Plan
-from durun.model.runbook import Expression, Runbook
+from durun.model.runbook import Runbook
+from durun.model.values import Expression
 
 _KNOWN = ("inputs", "env")
 

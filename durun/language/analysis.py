@@ -11,7 +11,7 @@ from jinja2 import nodes
 from durun.language.evaluation import ASKING, FORGIVING, value_of
 from durun.language.plain import PathPart, Reference, kind_of
 from durun.language.syntax import end_of_expression, tree_of
-from durun.model.runbook import Expression
+from durun.model.values import Expression
 
 __all__ = ["end_of_expression", "references", "static_kind", "tree_of", "value"]
 

@@ -25,8 +25,7 @@ from durun.language.plain import (
     plain,
     to_text,
 )
-from durun.model.runbook import Expression, Template
-from durun.model.values import Json, Value
+from durun.model.values import Expression, Json, Template, Value
 
 __all__ = [
     "ExpressionError",

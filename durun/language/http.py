@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from durun.language.diagnostics import Path
 from durun.language.values import Reader
-from durun.model.runbook import SAFE_METHODS, Action, Call, Shell, Template
-from durun.model.values import Json, Value
+from durun.model.runbook import SAFE_METHODS, Action, Call, Shell
+from durun.model.values import Json, Template, Value
 
 SECRET_IN: Final = frozenset({"headers", "json", "form", "body", "auth"})
 """Where a secret may stand: not in a URL, which servers and proxies write down."""

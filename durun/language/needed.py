@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from durun.language.expressions import PathPart, expressions_in, references
 from durun.language.places import Place, When, places, places_of
-from durun.model.runbook import Expression, Runbook, Secret, Step, inputs_step
+from durun.model.runbook import Runbook, Secret, Step, inputs_step
 from durun.model.task import ROLLBACK
+from durun.model.values import Expression
 
 
 def secrets_by_step(runbook: Runbook) -> Mapping[str, frozenset[str]]:

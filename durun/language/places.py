@@ -12,7 +12,6 @@ from durun.language.http import SECRET_IN
 from durun.model.runbook import (
     Action,
     Call,
-    Expression,
     FanOut,
     Include,
     Runbook,
@@ -21,10 +20,9 @@ from durun.model.runbook import (
     TargetsMatrix,
     TargetsRun,
     TargetsValue,
-    Template,
     Verify,
 )
-from durun.model.values import Value
+from durun.model.values import Expression, Template, Value
 
 Path = tuple[str | int, ...]
 When = Literal[

@@ -11,7 +11,8 @@ from durun.language.expressions import references
 from durun.language.frames import Frame, Frames
 from durun.language.places import expressions_of_targets
 from durun.model.plan import Node
-from durun.model.runbook import Expression, Runbook, Step, TargetsFile, TargetsRun
+from durun.model.runbook import Runbook, Step, TargetsFile, TargetsRun
+from durun.model.values import Expression
 
 Nodes = Mapping[str, Node]
 

@@ -7,7 +7,7 @@ import re
 from durun.language.diagnostics import Path
 from durun.language.expressions import ExpressionSyntaxError, expressions_in, parse_value
 from durun.language.values import Reader
-from durun.model.runbook import Expression
+from durun.model.values import Expression
 
 _TAKEN = frozenset({"PATH", "HOME", "USER", "SHELL", "ENV", "IFS", "PWD", "LANG", "TERM", "TMPDIR", "UID", "TARGET"})
 _WHOLE = re.compile(r"(?<!\$)\$\{\{(.*?)\}\}", re.DOTALL)

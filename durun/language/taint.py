@@ -7,7 +7,8 @@ from typing import Literal
 
 from durun.language.expressions import PathPart, expressions_in, references
 from durun.language.graph import Graph
-from durun.model.runbook import Expression, Runbook, Step
+from durun.model.runbook import Runbook, Step
+from durun.model.values import Expression
 
 Reads = Literal["", "secret", "part"]
 """What a path leads to: nothing secret, a secret, or a whole of which a part is secret."""

@@ -7,8 +7,7 @@ from durun.language.environment import makes_other_code_run
 from durun.language.expressions import ExpressionSyntaxError, parse_expression, parse_value
 from durun.language.locate import Locator
 from durun.model.duration import parse_duration
-from durun.model.runbook import Expression
-from durun.model.values import Json, Value
+from durun.model.values import Expression, Json, Value
 
 MAX_EXPRESSIONS = 5000
 """In one file, those that aliases repeat counted each time: some ten microseconds each, before anything runs."""

@@ -1,6 +1,6 @@
 """A checked runbook: what the YAML file says, as frozen data. Made by `durun.language`, read by everyone.
 
-What may hold an expression is a `Value`: JSON data, where a string with `${{ … }}` is a `Template`; no tuples in it.
+What may hold an expression is a `Value`, and is worked out when it is needed.
 """
 
 from __future__ import annotations
@@ -8,40 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from durun.model.slotted import Fixed
 from durun.model.status import NotifyOn
 from durun.model.tuples import NamedTuple
-from durun.model.values import Json, Value
+from durun.model.values import Expression, Json, Value
 
 InDoubtPolicy = Literal["verify", "rerun", "ask", "fail"]
 UndoWhen = Literal["succeeded", "failed", "in_doubt", "found"]
 """How a task stands that a rollback undoes; `found`: a verify found it done before the run did anything."""
-
-
-class Expression(Fixed):
-    """The text between `${{` and `}}`, trimmed: a Jinja2 expression, already checked."""
-
-    __slots__ = ("source",)
-    source: str
-
-    def __init__(self, source: str) -> None:
-        super().__init__(source)
-
-
-class Template(Fixed):
-    """A string with at least one expression. One part alone keeps the type of its value."""
-
-    __slots__ = ("parts",)
-    parts: tuple[str | Expression, ...]
-
-    def __init__(self, parts: tuple[str | Expression, ...]) -> None:
-        super().__init__(parts)
-
-    @property
-    def whole(self) -> Expression | None:
-        """The expression, when the string is nothing else."""
-        only = self.parts[0] if len(self.parts) == 1 else None
-        return only if isinstance(only, Expression) else None
 
 
 class Action(NamedTuple):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from durun.model.runbook import Action, Expression, Step, Template
+from durun.model.runbook import Action, Step
+from durun.model.values import Expression, Template
 
 _LONG = 2000
 """Characters of an action that are told."""

@@ -7,7 +7,8 @@ import pytest
 
 from durun.actions.api import Process
 from durun.actions.table import ACTIONS
-from durun.model.runbook import Expression, Shell, Template
+from durun.model.runbook import Shell
+from durun.model.values import Expression, Template
 
 VALUE = Template((Expression("steps.new.outputs.password"),))
 PUT = {"put": {"service": "db", "username": "app", "value": VALUE}}

@@ -28,8 +28,8 @@ from durun.errors import SecretUnavailable
 from durun.language.outputs import OutputError
 from durun.language.targets import TargetError
 from durun.model import event as ev
-from durun.model.runbook import Expression, Template
 from durun.model.task import TaskKey
+from durun.model.values import Expression, Template
 from durun.secrets import known
 from durun.secrets.seal import seal
 

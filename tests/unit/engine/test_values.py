@@ -8,8 +8,8 @@ import pytest
 from durun.engine.values import Values
 from durun.language.expressions import ExpressionError, render
 from durun.model import event as ev
-from durun.model.runbook import Expression, Template
 from durun.model.task import TaskKey
+from durun.model.values import Expression, Template
 
 BOOK = """
 inputs: {who: {type: string, default: ada}}

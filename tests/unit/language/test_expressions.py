@@ -23,7 +23,7 @@ from durun.language.expressions import (
     render,
     static_kind,
 )
-from durun.model.runbook import Expression, Template
+from durun.model.values import Expression, Template
 
 
 class Lazy(Mapping[str, Any]):

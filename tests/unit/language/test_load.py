@@ -12,7 +12,6 @@ from durun.errors import InvalidRunbook, UsageError
 from durun.language.load import load, read_file
 from durun.model.runbook import (
     Action,
-    Expression,
     Input,
     Output,
     RetrySpec,
@@ -21,8 +20,8 @@ from durun.model.runbook import (
     TargetsMatrix,
     TargetsRun,
     TargetsValue,
-    Template,
 )
+from durun.model.values import Expression, Template
 
 ROOT = Path(__file__).parents[3]
 BASH = ("bash", "--noprofile", "--norc", "-euo", "pipefail", "{0}")

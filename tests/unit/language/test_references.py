@@ -20,9 +20,9 @@ from durun.model.runbook import (
     TargetsMatrix,
     TargetsRun,
     TargetsValue,
-    Template,
     Verify,
 )
+from durun.model.values import Template
 
 SHELL = Shell(("bash", "{0}"), ".sh")
 INPUTS = {

@@ -7,7 +7,8 @@ import importlib.metadata
 import pytest
 
 from durun.language.sources import chosen_by
-from durun.model.runbook import Expression, Secret, Template
+from durun.model.runbook import Secret
+from durun.model.values import Expression, Template
 
 HEAD = "durun: 1\nname: x\nsteps: [{id: a, run: x}]\n"
 STEPS = "steps: [{id: a, run: x}]\n"
