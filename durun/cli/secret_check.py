@@ -11,7 +11,7 @@ from durun.cli.keyring import open_keyring
 from durun.cli.sources import given_so_far, open_source, scope_of
 from durun.engine.api import Source
 from durun.errors import SecretUnavailable
-from durun.foresight.secrets import check_secrets
+from durun.foresight.foresee import Surroundings, secrets_of
 from durun.secrets.providers import Resolver
 from durun.views.json import dump
 from durun.views.secrets import Checked, KeyringFound, check_json, check_text
@@ -25,11 +25,12 @@ def command(
 ) -> int:
     """Look whether every secret of a runbook can be had here. No secret is shown, and nothing is run."""
     source = open_source(runbook, quiet=True)
-    scope = scope_of(source.runbook, given_so_far(source.runbook, inputs or [], inputs_file))
+    given = given_so_far(source.runbook, inputs or [], inputs_file)
     with open_keyring() as keyring:
         resolver = Resolver(source.place, os.environ, keyring)
         try:
-            found, checked = check_secrets(source.runbook, source.runbook.secrets, scope, resolver, keyring)
+            around = Surroundings(source.place, os.environ.get("PATH", os.defpath), keyring, resolver)
+            found, checked = secrets_of(source.runbook, given, scope_of(source.runbook, given), around)
         finally:
             resolver.close()
     _show(source, found, checked, as_json)

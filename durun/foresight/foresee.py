@@ -24,6 +24,7 @@ from durun.secrets.api import Keyring
 from durun.secrets.providers import Resolver
 from durun.views.doing import briefly
 from durun.views.foreseen import Fan, Foresight
+from durun.views.secrets import Checked, KeyringFound
 from durun.views.text import duration
 from durun.views.waits import held_text
 
@@ -60,6 +61,16 @@ def of_run(runbook: Runbook, state: RunState, driven: bool, around: Surroundings
     facts = Facts(state, known, conditions(runbook, plan, scope), driven, now, failed)
     seen = _told(runbook, plan, tuple(forecast(plan, facts)), listed, scope, around)
     return seen._replace(waits=_waits(plan, state, now))
+
+
+def secrets_of(
+    runbook: Runbook, inputs: Mapping[str, Any], scope: Mapping[str, Any], around: Surroundings
+) -> tuple[KeyringFound | None, list[Checked]]:
+    """Whether each secret of a runbook can be had, for every target that is known. Raises InvalidInput."""
+    plan = make_plan(runbook, inputs, scope["env"])
+    names = set(runbook.secrets)
+    targets = _targets_of_secrets(runbook, plan, names, list_targets(runbook, scope, around.place))
+    return check_secrets(runbook, names, scope, around.resolver, around.keyring, targets)
 
 
 def _waits(plan: Plan, state: RunState, now: float) -> dict[tuple[str, str | None], str]:
