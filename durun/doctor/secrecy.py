@@ -5,6 +5,7 @@ from __future__ import annotations
 from durun.doctor.here import Here
 from durun.engine.local.secret_files import memory_place
 from durun.model.check import Check
+from durun.secrets.keyrings import NO_KEYRING
 from durun.secrets.keys import OwnKey, SealKey, SigningKey
 
 
@@ -13,12 +14,7 @@ def keyring(here: Here) -> Check:
     backend = here.keyring.backend()
     if backend.usable:
         return Check("keyring", "ok", f"{backend.name} can be used")
-    return Check(
-        "keyring",
-        "warn",
-        f"none can be used: {backend.why_not}",
-        "secrets can also come from `env`, `file` (also a systemd credential) or `command`",
-    )
+    return Check("keyring", "warn", f"none can be used: {backend.why_not}", NO_KEYRING)
 
 
 def seal_key(here: Here) -> Check:

@@ -17,6 +17,7 @@ PATIENCE = 50.0
 """Seconds more for somebody at the desktop who is asked to unlock it."""
 
 OTHER_SOURCES = "secrets can also come from `env`, `file` (also a systemd credential) or `command`"
+NO_KEYRING = f"start one (on a server: `dbus-run-session -- bash`, `gnome-keyring-daemon --unlock`); {OTHER_SOURCES}"
 LOCKED = "the keyring is locked, and nobody can unlock it here"
 _UNLOCK = f"unlock it first, for example by logging in at the desktop; {OTHER_SOURCES}"
 
@@ -73,6 +74,6 @@ class WorkerKeyring:
             case "locked":
                 raise SecretUnavailable(LOCKED, _UNLOCK)
             case "unusable":
-                raise SecretUnavailable(f"no keyring can be used here: {answer['why']}", OTHER_SOURCES)
+                raise SecretUnavailable(f"no keyring can be used here: {answer['why']}", NO_KEYRING)
             case _:
                 raise SecretUnavailable(f"the keyring did not do it: {answer['why']}", OTHER_SOURCES)

@@ -68,6 +68,10 @@ class Story:
         assert shown is None or alike(said) == alike(self._meant(shown)), f"{line} prints\n{said}"
         return said
 
+    def take(self) -> Typed:
+        """The next line, which the story types in a way of its own."""
+        return self._rest.pop(0)
+
     def over(self) -> bool:
         return not self._rest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections.abc import Callable
@@ -124,6 +125,20 @@ def secrets(story, _request):
     story.next(stdin="a-new-password\n")
     assert "admin       keyring  ok" in story.next()
     story.next()
+
+
+@story("dbus-run-session -- bash", "every-secret-key")
+def keyring_on_a_server(story, _request):
+    stage, home = story.stage, story.stage.place / "server"
+    home.mkdir()
+    for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
+        stage.env.pop(name, None)
+    stage.env |= {"HOME": str(home), "PATH": f"{stage.env['PATH']}:{os.environ['PATH']}"}
+    assert "hint: start one (on a server: `dbus-run-session -- bash`" in story.run("secret set shop ada", code=9)
+    session, unlock = (story.take().line for _ in range(2))
+    for typed, shown in (("printf new | durun secret set shop ada", "stored"), ("durun secret list", "shop     ada")):
+        code, said = stage.shell(session, f"{unlock}\nof the keyring\n{typed}\n")
+        assert code == 0 and shown in said, said
 
 
 @story("$ durun resume\nrun s7js7s5527", "tell-customers")
