@@ -88,8 +88,8 @@ def expressions_of_targets(step: Step) -> Iterator[Expression]:
 def _in(value: Value, path: Path, step: Step | None, when: When, secret: bool = False) -> Iterator[Place]:
     match value:
         case Expression():
-            # A condition only asks of a secret.
-            yield Place(value, path, step, when, condition=True, secret=True)
+            # A condition only asks of a secret. What a probe gave has none any more that it could be held against.
+            yield Place(value, path, step, when, condition=True, secret=when != "poll")
         case Template():
             for part in value.parts:
                 if isinstance(part, Expression):

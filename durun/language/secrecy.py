@@ -19,6 +19,7 @@ from durun.model.runbook import Runbook, Step, TargetsRun
 Finding = tuple[str, str]
 """A message and a hint."""
 
+_ANSWERED = "what the probe says has been redacted: it would never be found in it"
 _WHY = {
     "run": "an argument of a program can be read by everybody on the machine",
     "assert": "a message is shown and journalled",
@@ -32,9 +33,12 @@ _WHY = {
     "target_key": "a target's key is shown and journalled",
     "outputs": "a run's outputs are shown and journalled",
     "secrets": "where a secret is found is shown and journalled",
+    "until": _ANSWERED,
+    "fail_when": _ANSWERED,
     "runbook": "the input that it is given to is shown and journalled",
     "with": "the plugin takes no secret there: the schema of its action does not say `writeOnly`",
 }
+_COMPARE = "let the script of the `wait_for` compare it: give it in `env` or `stdin`"
 _INSTEAD = {
     "assert": "say it without the value; `that` may ask of it",
     "generate": "take a plain value",
@@ -47,6 +51,8 @@ _INSTEAD = {
     "target_key": "choose a field that is no secret",
     "outputs": "keep it with a step `secret: {put: …}`, and read it from the keyring",
     "secrets": "take plain inputs, `env`, `run.id` or plain fields of `target`",
+    "until": _COMPARE,
+    "fail_when": _COMPARE,
     "runbook": "say `secret: true` of that input, in the file that has it",
     "with": "give it where the plugin takes one",
 }

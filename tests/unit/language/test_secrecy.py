@@ -140,6 +140,18 @@ WRONG = {
         "secret: {put",
     ),
     "env": ("env: {X: '${{ secrets.db }}'}\n", "secrets.db", "goes to every step", "of the steps that need it"),
+    "until": (
+        "  - {id: b, wait_for: {run: x, until: result.stdout == secrets.db, timeout: 1m}}\n",
+        "secrets.db",
+        "has been redacted: it would never be found in it",
+        "let the script of the `wait_for` compare it",
+    ),
+    "fail_when": (
+        "  - {id: b, wait_for: {run: x, fail_when: result.stdout == inputs.pin, timeout: 1m}}\n",
+        "inputs.pin",
+        "has been redacted",
+        "`env` or `stdin`",
+    ),
     "max_parallel": ("max_parallel: ${{ inputs.pin }}\n", "inputs.pin", "`max_parallel` is", ""),
 }
 
