@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import StrictUndefined, Undefined, filters
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -115,6 +116,13 @@ def _round(value: Any, precision: Any = 0, method: Any = "common") -> Any:
     return round(float(value), precision) if method == "common" else ways[method](value * 10**precision) / 10**precision
 
 
+def _urlencode(value: Any) -> str:
+    """A value for one place of a URL, so that none leads elsewhere: Jinja2's leaves `/` as it is."""
+    if isinstance(value, Mapping):
+        return bounded("&".join(f"{_urlencode(name)}={_urlencode(entry)}" for name, entry in value.items()))
+    return bounded(quote(to_text(value), safe=""))
+
+
 def _length(value: Any) -> int:
     if not isinstance(value, str | Mapping | list | tuple):
         raise ExpressionError(f"{a_kind(value)} has no length")
@@ -129,7 +137,7 @@ def _list(value: Any) -> list[Any]:
 
 _FROM_JINJA = (
     "abs", "dictsort", "first", "items", "last", "map", "max", "min", "reject", "rejectattr", "reverse",
-    "select", "selectattr", "sort", "sum", "unique", "urlencode",
+    "select", "selectattr", "sort", "sum", "unique",
 )  # fmt: skip
 _FILTERS: dict[str, Callable[..., Any]] = {
     **{name: filters.FILTERS[name] for name in _FROM_JINJA},
@@ -148,6 +156,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "split": _split,
     "string": to_text,
     "tojson": _tojson,
+    "urlencode": _urlencode,
 }
 
 _TESTS_FROM_JINJA = (
