@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated
 
 from durun.cli.arguments import JsonOption, Option
@@ -14,6 +15,8 @@ from durun.config import load_config
 from durun.doctor.examine import examine
 from durun.doctor.here import Here
 from durun.doctor.mend import mend
+from durun.errors import Unsafe
+from durun.journal.place import OWN_FOLDER, is_strange
 from durun.secrets.keyrings import WorkerKeyring
 from durun.sharing.places import share as share_with
 from durun.views.doctor import doctor_json, doctor_text
@@ -36,7 +39,7 @@ def command(
     decisions, and the rest stays yours alone.
     """
     if share is not None:
-        share_with(load_config(os.environ).home, share)
+        _share(load_config(os.environ).home, share)
     with closing(WorkerKeyring()) as keyring:
         here = Here(load_config(os.environ), keyring, os.environ)
         checks = examine(here)
@@ -46,3 +49,9 @@ def command(
     mended = [old.name for old, new in zip(before, checks, strict=True) if old.status != "ok" and new.status == "ok"]
     sys.stdout.write(dump(doctor_json(checks, mended)) if as_json else doctor_text(checks, mended, width_of_terminal()))
     return worst([check.exit_code for check in checks])
+
+
+def _share(home: Path, group: str) -> None:
+    if is_strange(home):
+        raise Unsafe(f"{home} has other things in it than durun's", OWN_FOLDER)
+    share_with(home, group)

@@ -11,9 +11,16 @@ from durun.doctor.here import Here
 from durun.errors import StorageFailed, Unsafe
 from durun.journal.connect import Unfinished
 from durun.journal.health import look
-from durun.journal.place import require_safe
+from durun.journal.place import is_strange, require_safe
 from durun.model.check import Check
 from durun.sharing.places import shared
+
+_OURS = frozenset(
+    {"journal.db", "journal.db-wal", "journal.db-shm", "journal.db-journal", "journal.lock", "runs", "errors"}
+    | {"fingerprint.key", "keyring.json", "seal.json", "seal.key", "sign.json", "sign.key", "sealing", "notices"}
+    | {"stamps", "requests", "approvals"}
+)
+"""What durun puts into its state directory. Whatever else somebody keeps there is theirs, and so is its mode."""
 
 _ROOM = 100 * 2**20
 _FILES = 1000
@@ -61,7 +68,7 @@ def permissions(here: Here) -> Check:
     """What is in the state directory is its owner's alone, but what is shared on purpose."""
     found = too_open(here)
     if not found:
-        return Check("permissions", "ok", "what is in it is yours alone")
+        return Check("permissions", "ok", "what durun keeps there is yours alone")
     names = ", ".join(path.name for path, _ in found[:5])
     message = f"others may read {names}{f' and {len(found) - 5} more' if len(found) > 5 else ''}"
     return Check("permissions", "fail", message, "durun doctor --fix", Unsafe.exit_code)
@@ -70,12 +77,12 @@ def permissions(here: Here) -> Check:
 def too_open(here: Here) -> list[tuple[Path, int]]:
     """What of yours in the state directory others can get at, and the mode that it should have."""
     home = here.config.home
-    if not home.is_dir():
+    if not home.is_dir() or is_strange(home):
         return []
     on_purpose = shared(home)
     kept = set() if on_purpose is None else set(on_purpose.modes)
     found = []
-    for path in (home, *sorted(home.iterdir())):
+    for path in (home, *sorted(path for path in home.iterdir() if path.name in _OURS)):
         status = path.lstat()
         if path in kept or stat.S_ISLNK(status.st_mode) or status.st_uid != os.geteuid():
             continue
@@ -87,6 +94,8 @@ def too_open(here: Here) -> list[tuple[Path, int]]:
 def too_closed(here: Here) -> Iterator[tuple[Path, int]]:
     """What of yours you have shut yourself out of, and the mode that it should have: the folder first."""
     journal = here.config.journal_path
+    if is_strange(here.config.home):
+        return
     for path, wanted in ((here.config.home, 0o700), (journal, 0o600), (journal.with_name("journal.lock"), 0o600)):
         try:
             status = path.lstat()

@@ -6,6 +6,7 @@ SQLite journal in WAL mode rests on, do not work over a network.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -19,6 +20,13 @@ NETWORK = frozenset(
 )
 """File systems as /proc/self/mountinfo names them."""
 
+OWN_FOLDER = "set DURUN_HOME to a folder of its own"
+
+_FIRST = frozenset(
+    {"journal.db", "journal.lock", "fingerprint.key", "keyring.json", "seal.json", "sign.json", "requests", "approvals"}
+)
+_UNMADE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM})
+
 
 def prepare(path: Path) -> None:
     """Make the folder of the journal at `path` if it is missing (0700, durable), and refuse an unsafe one.
@@ -29,7 +37,8 @@ def prepare(path: Path) -> None:
     try:
         _make(folder)
     except OSError as error:
-        raise StorageFailed(f"can't use {folder}: {error.strerror}", "see to the disk, then try again") from error
+        hint = OWN_FOLDER if error.errno in _UNMADE else "see to the disk, then try again"
+        raise StorageFailed(f"can't use {folder}: {error.strerror}", hint) from error
     require_safe(path)
 
 
@@ -40,6 +49,8 @@ def require_safe(path: Path) -> None:
     """
     folder = path.parent
     try:
+        if folder.exists() and not folder.is_dir():
+            raise Unsafe(f"{folder} is no folder", OWN_FOLDER)
         require_private(folder)
         require_private(path)
         if (refused := unwritable(folder)) is not None:
@@ -56,6 +67,18 @@ def unwritable(folder: Path) -> Unsafe | None:
     if os.access(folder, os.W_OK | os.X_OK):
         return None
     return Unsafe(f"can't write to {folder}", f"chmod u+rwx {folder}, or remount it writable")
+
+
+def is_strange(folder: Path) -> bool:
+    """Whether a folder has things in it, and nothing that durun puts into a state directory before all else.
+
+    What is in it is then not durun's to change, nor is its mode.
+    """
+    try:
+        names = set(os.listdir(folder))  # noqa: PTH208  (names are all that is wanted)
+    except OSError:
+        return False
+    return bool(names) and names.isdisjoint(_FIRST)
 
 
 def has_runs(folder: Path) -> bool:
@@ -106,7 +129,8 @@ def require_private(path: Path) -> None:
         raise _belongs_to(path, found.st_uid)
     mode = stat.S_IMODE(found.st_mode)
     if mode & 0o077 and not _shared(path, mode):
-        raise Unsafe(f"{path} is open to other users (mode {mode:04o})", f"chmod {wanted} {path}")
+        mends = OWN_FOLDER if wanted == "700" and is_strange(path) else f"chmod {wanted} {path}"
+        raise Unsafe(f"{path} is open to other users (mode {mode:04o})", mends)
 
 
 def _closed(folder: Path) -> Unsafe:

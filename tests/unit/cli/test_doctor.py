@@ -56,10 +56,44 @@ def test_what_is_safe_is_mended_when_asked(durun, home, recorded):
     mended = durun("doctor", "--fix")
     assert mended.code == 0
     assert f"ok    state directory  {home} (mode 0700, on a disk of this machine) (mended)" in mended.out
-    assert "what is in it is yours alone (mended)" in mended.out
+    assert "what durun keeps there is yours alone (mended)" in mended.out
     modes = [(home / name).stat().st_mode & 0o777 for name in ("", "keyring.json", "runs")]
     assert modes == [0o700, 0o600, 0o700]
     assert json.loads(durun("doctor", "--fix", "--json").out)["mended"] == []
+
+
+def test_what_is_not_durun_s_keeps_its_mode(durun, home):
+    home.mkdir(mode=0o755)
+    home.chmod(0o755)
+    for name in ("passwd", "init.d"):
+        (home / name).touch(mode=0o644)
+        (home / name).chmod(0o755)
+    for words in (["doctor", "--fix"], ["doctor", "--share", "root"]):
+        ran = durun(*words)
+        assert ran.code == 13
+        assert "hint: set DURUN_HOME to a folder of its own" in ran.out + ran.err
+    assert sorted(path.name for path in home.iterdir()) == ["init.d", "passwd"]
+    assert {path.stat().st_mode & 0o777 for path in (home, *home.iterdir())} == {0o755}
+
+
+def test_files_of_others_beside_the_journal_keep_their_mode(durun, home, recorded):
+    recorded.failed("aaaa")
+    (home / "tool.sh").touch()
+    (home / "tool.sh").chmod(0o755)
+    (home / "runs").mkdir(exist_ok=True)
+    (home / "runs").chmod(0o755)
+    assert "permissions" in json.loads(durun("doctor", "--fix", "--json").out)["mended"]
+    assert (home / "tool.sh").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("kind", ["file", "device"])
+def test_a_state_directory_that_is_no_folder(durun, home, monkeypatch, kind):
+    if kind == "file":
+        home.touch()
+    place = home if kind == "file" else Path("/dev/null")
+    monkeypatch.setenv("DURUN_HOME", str(place))
+    found = json.loads(durun("doctor", "--fix", "--json").out)["checks"][0]
+    assert (found["message"], found["hint"]) == (f"{place} is no folder", "set DURUN_HOME to a folder of its own")
 
 
 def test_without_being_asked_nothing_is_changed(durun, home, recorded):
