@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from contract_engines.rig import Rig
     from contract_engines.script import Does
 
+    from durun.journal.api import Journal
+
 
 def _load() -> None:
     spec = importlib.util.spec_from_file_location(
@@ -63,3 +65,14 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
         found.close()
     finally:
         close()
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]:
+    """The journal in SQLite, and the one in memory that other tests trust."""
+    from durun.journal.memory import MemoryJournal
+    from durun.journal.sqlite import open_journal
+
+    found: Journal = MemoryJournal() if request.param == "memory" else open_journal(tmp_path / "state" / "journal.db")
+    yield found
+    found.close()

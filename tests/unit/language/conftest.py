@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from durun.errors import InvalidRunbook
 from durun.language.load import load
 from durun.model.runbook import Runbook
+
+from . import included
 
 HEAD = "durun: 1\nname: test\n"
 
@@ -83,3 +86,41 @@ def runbook() -> Callable[[str], Runbook]:
 def warnings() -> Callable[..., list[str]]:
     """The warnings of a runbook with these lines after `durun` and `name`."""
     return lambda text, folder=None: list(load((HEAD + text).encode(), "book.yaml", folder).warnings)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
+    """folder({path: text}): these files; without a text they are runbooks of one step."""
+
+    def make(files: Mapping[str, str]) -> Path:
+        for name, text in files.items():
+            path = tmp_path / "ops" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text or included.LEAF, encoding="utf-8")
+        return tmp_path / "ops"
+
+    return make
+
+
+@pytest.fixture
+def read(folder: Any) -> Callable[..., Runbook]:
+    """read(steps, head, **files): a checked runbook `main.yaml` that has these steps."""
+
+    def make(steps: str, head: str = "", files: Mapping[str, str] | None = None) -> Runbook:
+        place = folder(files or {})
+        return load(f"{included.HEAD}{head}steps:\n{steps}".encode(), "ops/main.yaml", str(place)).runbook
+
+    return make
+
+
+@pytest.fixture
+def wrong(read: Any) -> Callable[..., list[str]]:
+    """wrong(steps, head, files): the report of what is wrong, a line for each problem, then its hint."""
+
+    def make(steps: str, head: str = "", files: Mapping[str, str] | None = None) -> list[str]:
+        with pytest.raises(InvalidRunbook) as caught:
+            read(steps, head, files)
+        blocks = [block.split("\n") for block in caught.value.report.split("\n\n")]
+        return [line.strip() for block in blocks for line in (block[0], *block[3:])]
+
+    return make
