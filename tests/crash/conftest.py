@@ -21,14 +21,16 @@ def _load(name: str, file: Path) -> None:
 
 
 _load("crash_harness", Path(__file__).with_name("harness.py"))
+_load("crash_terminal", Path(__file__).with_name("terminal.py"))
 _load("crash_many_targets", Path(__file__).with_name("many_targets.py"))
 _load("crash_secret_forms", Path(__file__).with_name("secret_forms.py"))
 _load("crash_secret_books", Path(__file__).with_name("secret_books.py"))
 _load("crash_rotation", Path(__file__).with_name("rotation.py"))
 _load("crash_provision", Path(__file__).with_name("provision.py"))
 
-from crash_harness import Bench  # noqa: E402
+from crash_harness import Bench, wait_until  # noqa: E402
 from crash_provision import provision as provision  # noqa: E402
+from crash_terminal import TWO, Terminal  # noqa: E402
 
 from daemons.openldap import openldap as openldap  # noqa: E402
 from daemons.postgres import postgres as postgres  # noqa: E402
@@ -56,3 +58,22 @@ def room(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("a file system of its own can't be mounted here (needs root)")
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.fixture
+def fifo(bench: Bench) -> Path:
+    return bench.fifo()
+
+
+@pytest.fixture
+def book(bench: Bench, fifo: Path) -> str:
+    return str(bench.write(TWO.format(fifo=fifo)))
+
+
+@pytest.fixture
+def terminal(bench: Bench, book: str) -> Iterator[Terminal]:
+    """A run on a terminal, whose first step has had its effect and waits."""
+    made = Terminal(bench, "run", book)
+    wait_until(lambda: bench.effects()["one"] == 1)
+    yield made
+    made.close()

@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -241,36 +238,6 @@ def test_step_killed_from_outside_is_in_doubt(bench: Bench) -> None:
     assert bench.effects() == {"one": 1}
 
 
-@pytest.mark.parametrize("head", ["", "files: [helper.sh]"])
-def test_moved_state_directory_asks_for_nothing_else(bench: Bench, tmp_path: Path, head: str) -> None:
-    (bench.book / "helper.sh").touch()
-    fifo = bench.fifo()
-    book = str(
-        bench.write(
-            f"""
-steps:
-  - id: one
-    idempotent: true
-    on_in_doubt: rerun
-    run: eval "$MARK"; read -r _ < {fifo} || true
-""",
-            head=head,
-        )
-    )
-    process = bench.start("run", book)
-    reached(bench)
-    bench.kill(process.pid, *bench.supervisors(), *bench.steps())
-    bench.finish(process)
-    run = bench.last() or ""
-    bench.home.rename(tmp_path / "moved")
-    moved = Bench(tmp_path, tmp_path / "moved")
-    resumed = moved.start("resume", run)
-    wait_until(lambda: moved.effects()["one"] == 2)
-    moved.let_go(fifo)
-    assert moved.finish(resumed).code == 0
-    moved.close()
-
-
 @pytest.mark.fault(46)
 def test_idempotent_step_killed_from_outside_is_retried(bench: Bench) -> None:
     book = bench.write(
@@ -321,152 +288,6 @@ steps:
     if how is not None:
         assert task["how"] == how
     bench.quiet()
-
-
-STUBBORN = """
-steps:
-  - id: one
-    run: |
-      trap '' INT TERM
-      eval "$MARK"
-      {child} &
-      echo $! > "$PIDS"
-      while :; do wait || :; done
-    env: {{PIDS: {pids}}}
-    timeout: 600ms
-    {more}
-"""
-
-
-@pytest.mark.fault(15, 48)
-@pytest.mark.parametrize("child", ["sleep 1000", "setsid sh -c 'trap \"\" INT TERM; sleep 1000'"])
-def test_timeout_kills_all_that_belongs_to_the_step(bench: Bench, child: str) -> None:
-    pids = bench.folder / "pids"
-    ran = bench("run", str(bench.write(STUBBORN.format(child=child, pids=pids, more=""))))
-    assert ran.code == 3, ran
-    assert "timeout" in bench.task("one")["reason"]
-    assert not any(lives(int(pid)) for pid in pids.read_text().split())
-    bench.quiet()
-    assert bench.effects() == {"one": 1}
-
-
-@pytest.mark.fault(15)
-def test_timeout_of_an_idempotent_step_is_retried(bench: Bench) -> None:
-    pids = bench.folder / "pids"
-    more = "idempotent: true\n    retry: {max_attempts: 2, delay: 0s}"
-    ran = bench("run", str(bench.write(STUBBORN.format(child="sleep 1000", pids=pids, more=more))))
-    assert ran.code == 1, ran
-    assert bench.effects() == {"one": 2}
-    bench.quiet()
-
-
-@pytest.fixture
-def open_bench() -> Iterator[Bench]:
-    """A bench that another user may work on."""
-    with tempfile.TemporaryDirectory(prefix="durun-crash-") as folder:
-        Path(folder).chmod(0o777)
-        made = Bench(Path(folder))
-        made.book.chmod(0o777)
-        yield made
-        made.close()
-
-
-@pytest.mark.fault(48)
-@pytest.mark.skipif(os.getuid() != 0, reason="a process that its owner can't kill takes root to make")
-@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not here")
-def test_what_cannot_be_killed_at_a_timeout_leaves_the_step_in_doubt(open_bench: Bench) -> None:
-    """durun and the step are nobody's, the step's child becomes root's. The step is idempotent, and yet in doubt."""
-    bench = open_bench
-    become_root = bench.folder / "become-root"
-    shutil.copy(shutil.which("setpriv") or "", become_root)
-    become_root.chmod(0o4755)
-    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    for command in (f"{become_root} --reuid=0 true", f"{sys.executable} -c ''"):
-        if subprocess.run([*nobody, "sh", "-c", command], capture_output=True, check=False).returncode != 0:
-            pytest.skip(f"another user can't start this here: {command}")
-    pids = bench.folder / "pids"
-    book = bench.write(
-        f"""
-steps:
-  - id: one
-    run: |
-      eval "$MARK"
-      {become_root} --reuid=0 sleep 1000 &
-      echo $! > {pids}
-      wait
-    idempotent: true
-    retry: {{max_attempts: 3, delay: 0s}}
-    timeout: 1s
-"""
-    )
-    ran = bench("run", str(book), prefix=nobody, env={"HOME": str(bench.folder)})
-    assert ran.code == 3, ran
-    pid = int(pids.read_text())
-    assert lives(pid)
-    shown = bench("show", "@last", "--json", prefix=nobody, env={"HOME": str(bench.folder)})
-    (task,) = shown.lines[0]["tasks"]
-    assert task["status"] == "in_doubt"
-    assert str(pid) in task["reason"]
-    assert bench.effects() == {"one": 1}
-
-
-NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-
-
-def _may_unshare() -> bool:
-    return subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
-
-
-needs_namespaces = pytest.mark.skipif(not _may_unshare(), reason="a pid namespace can't be made here (needs root)")
-
-
-@needs_namespaces
-@pytest.mark.fault(49)
-@pytest.mark.parametrize("at", ["runner send.before 1", "supervisor spawn.before 1;runner settle.before 1"])
-def test_resume_in_another_pid_namespace_never_says_never_began(bench: Bench, at: str) -> None:
-    """As after the restart of a container: the same boot id, other pids."""
-    book = str(bench.write('steps:\n  - id: one\n    run: eval "$MARK"\n'))
-    bench.crash("run", book, at=at)
-    bench.quiet()
-    run = bench.last() or ""
-    ran = bench("resume", run, prefix=NAMESPACE)
-    assert ran.code == 3, ran
-    task = bench.task("one")
-    assert task["status"] == "in_doubt"
-    assert "pid namespace" in task["reason"]
-    assert not bench.effects()
-    # Back where it was started, it can be told.
-    assert bench("settle", run, "one", "--not-done", "--reason", "looked").code == 0
-    assert bench("resume", run).code == 0
-    assert bench.effects() == {"one": 1}
-
-
-@needs_namespaces
-@pytest.mark.fault(49)
-def test_resume_after_the_state_directory_was_mounted_anew(bench: Bench) -> None:
-    book = str(bench.write('steps:\n  - id: one\n    run: eval "$MARK"\n'))
-    stored, mounted = bench.folder / "stored", bench.folder / "mounted"
-    stored.mkdir(mode=0o700)
-    mounted.mkdir(mode=0o700)
-    bench.home = mounted / "state"
-    bench.env["DURUN_HOME"] = str(bench.home)
-    script = f"""
-        mount --bind {stored} {mounted}
-        "$@"
-        umount --lazy {mounted}
-        mount --bind {stored} {mounted}
-        unset CRASH_AT
-        exec {sys.executable} -m durun resume "$(ls {mounted}/state/runs)"
-    """
-    prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
-    ran = bench("run", book, prefix=prefix, crash="runner send.before 1")
-    assert ran.code == 3, ran
-    bench.home = stored / "state"
-    bench.env["DURUN_HOME"] = str(bench.home)
-    task = bench.task("one")
-    assert task["status"] == "in_doubt"
-    assert "mounted anew" in task["reason"]
-    assert not bench.effects()
 
 
 def test_step_whose_folder_was_removed_is_not_taken_for_one_that_never_began(bench: Bench) -> None:
