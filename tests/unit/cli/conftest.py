@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from durun.app import App
 from durun.cli import main
 from durun.journal.sqlite import open_journal
 from durun.model import event as ev
 from durun.model.event import Event
+
+from .stand_in import BOOK, Engine
 
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 ROOT = Path(__file__).parents[3]
@@ -169,3 +172,23 @@ class Recorder:
 @pytest.fixture
 def recorded(home: Path) -> Recorder:
     return Recorder(home)
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """A stand-in, which remembers what it was asked."""
+    engine = Engine()
+
+    def build(app: Any) -> Engine:
+        engine.app = app
+        return engine
+
+    monkeypatch.setattr(App, "engine", build)
+    return engine
+
+
+@pytest.fixture
+def book(tmp_path: Path, home: Path) -> Path:
+    path = tmp_path / "backup.yaml"
+    path.write_text(BOOK, encoding="utf-8")
+    return path

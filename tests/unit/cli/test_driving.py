@@ -1,4 +1,4 @@
-"""`run`, `resume`, `settle`, `cancel`: what is asked of the engine, and what is said. The engine here is a stand-in."""
+"""`run` and `resume`: what is asked of the engine, and what is said. The engine here is a stand-in."""
 
 from __future__ import annotations
 
@@ -8,120 +8,11 @@ import os
 
 import pytest
 
-from durun.app import App
-from durun.engine.api import Outcome
 from durun.errors import Busy, StorageFailed
 from durun.journal.api import SequenceConflict
-from durun.language.inputs import digest_of
 from durun.model import event as ev
-from durun.model.event import Stamped
-from durun.model.plan import Node, Plan
 
-BOOK = """\
-durun: 1
-name: backup
-inputs:
-  role: {type: string, default: app}
-steps:
-  - id: dump
-    run: echo dump
-    outputs: {path: {}, size: {type: integer}}
-"""
-
-
-class Engine:
-    """Does what a run of one step would do, in memory, and remembers what it was asked."""
-
-    def __init__(self):
-        self.app = None
-        self.asked = []
-        self.outcome = "succeeded"
-        self.error = None
-
-    def _drive(self, run_id, observer):
-        state = self.app.state(run_id)
-        node = Node("dump")
-        plan = Plan({"dump": node}, ("dump",))
-        from durun.model.runbook import Runbook
-
-        observer.began(state, plan, Runbook("backup", "", "", ()))
-        if self.error is not None:
-            raise self.error
-        codes = {"succeeded": 0, "failed": 1, "in_doubt": 3}
-        events = [
-            ev.TaskStarted(
-                step="dump", attempt=1, folder=1, nonce="secret-nonce", session=1, idempotency_key="k", request="r"
-            )
-        ]
-        if self.outcome == "succeeded":
-            events.append(ev.TaskSucceeded(step="dump", how="ran", exit_code=0, outputs={"path": "/x"}))
-            events.append(ev.RunEnded(status="succeeded", exit_code=0, outputs={"path": "/x"}))
-        elif self.outcome == "failed":
-            events.append(ev.TaskFailed(step="dump", how="ran", code="exit", reason="exit code 7", exit_code=7))
-            events.append(ev.RunEnded(status="failed", exit_code=1))
-        else:
-            events.append(ev.TaskInDoubt(step="dump", reason="ended by signal 9"))
-            events.append(ev.RunParked(status="in_doubt", reason="dump is in doubt"))
-        for event in events:
-            number = self.app.journal.append(run_id, state.record.sequence, [event], 1_767_225_600.0)
-            stamped = Stamped(number, 1_767_225_600.0, event)
-            state.fold(stamped)
-            observer.saw([stamped], state)
-        observer.tick(1_767_225_601.0)
-        outcome = Outcome(run_id, self.outcome, codes[self.outcome], state)
-        observer.ended(outcome)
-        return outcome
-
-    def start(self, request, observer):
-        self.asked.append(request)
-        first = ev.RunCreated(
-            runbook=request.source.runbook.name,
-            digest=request.source.runbook.digest,
-            text=request.source.runbook.text,
-            file=request.source.file,
-            place=request.source.place,
-            inputs=request.inputs,
-            inputs_digest=digest_of(request.inputs),
-            tasks=1,
-            by=request.by,
-            version="0",
-            surroundings={"env": {}},
-            request_id=request.request_id,
-        )
-        run_id = f"run-{len(self.asked)}"
-        self.app.journal.append(run_id, 0, [first], 1_767_225_600.0)
-        return self._drive(run_id, observer)
-
-    def resume(self, request, observer):
-        self.asked.append(request)
-        return self._drive(request.run_id, observer)
-
-    def signal(self, request, observer):
-        self.asked.append(request)
-        return Outcome(request.run_id, "interrupted", 0)
-
-    def cancel(self, request, observer):
-        self.asked.append(request)
-        return Outcome(request.run_id, "cancelled", 12)
-
-
-@pytest.fixture
-def engine(monkeypatch):
-    engine = Engine()
-
-    def build(app):
-        engine.app = app
-        return engine
-
-    monkeypatch.setattr(App, "engine", build)
-    return engine
-
-
-@pytest.fixture
-def book(tmp_path, home):
-    path = tmp_path / "backup.yaml"
-    path.write_text(BOOK, encoding="utf-8")
-    return path
+from .stand_in import BOOK, Engine
 
 
 def test_a_run_prints_its_events_and_how_it_ended(durun, engine, book):
@@ -337,31 +228,6 @@ def test_all_goes_on_after_an_error_and_ends_with_the_worst_code(durun, engine, 
     assert ran.err.count("durun: the disk is full") == 2
 
 
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ("resume", "@last"),
-        ("cancel", "@last", "--reason", "x"),
-        ("settle", "@last", "dump", "--failed", "--reason", "x"),
-    ],
-    ids=lambda argv: argv[0],
-)
-def test_what_decides_refuses_last_off_a_terminal(durun, engine, recorded, argv, monkeypatch):
-    recorded.in_doubt("aaaa")
-    monkeypatch.setattr("sys.stdin", io.StringIO())
-    ran = durun(*argv)
-    assert ran.code == 2
-    assert "DURUN_LAST_OK=1" in ran.err
-    assert engine.asked == []
-
-
-def test_last_is_taken_where_it_is_allowed(durun, engine, recorded, monkeypatch):
-    recorded.in_doubt("aaaa")
-    monkeypatch.setenv("DURUN_LAST_OK", "1")
-    assert durun("cancel", "@last", "--reason", "stuck").code == 0
-    assert engine.asked[0].run_id == "aaaa"
-
-
 def test_resume_without_a_name_takes_the_newest_unfinished_run(durun, engine, recorded, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert durun("resume").code == 2
@@ -371,73 +237,6 @@ def test_resume_without_a_name_takes_the_newest_unfinished_run(durun, engine, re
     monkeypatch.setenv("DURUN_LAST_OK", "1")
     assert durun("resume").code == 0
     assert engine.asked[0].run_id == "aaaa"
-
-
-@pytest.mark.fault(18)
-def test_settle_needs_a_reason(durun, engine, recorded):
-    recorded.in_doubt("aaaa")
-    ran = durun("settle", "aaaa", "rotate", "--failed")
-    assert ran == (2, "", 'durun: a reason is missing\n  hint: say why: --reason "…"\n')
-    assert engine.asked == []
-
-
-@pytest.mark.fault(18)
-def test_settle_records_who_and_why(durun, engine, recorded):
-    recorded.in_doubt("aaaa")
-    ran = durun("settle", "aaaa", "rotate", "--not-done", "--reason", "looked at the server")
-    assert ran.code == 0
-    assert ran.out.startswith("rotate[db1] of run aaaa is settled: not done\n")
-    (request,) = engine.asked
-    assert (request.task.step, request.task.target, request.resolution) == ("rotate", "db1", "not_done")
-    assert request.reason == "looked at the server"
-    assert request.by["uid"] == os.getuid()
-
-
-def test_settle_wants_one_word(durun, engine, recorded):
-    recorded.in_doubt("aaaa")
-    assert durun("settle", "aaaa", "rotate", "--done", "--failed", "--reason", "x").code == 2
-    assert durun("settle", "aaaa", "rotate", "--reason", "x").code == 2
-
-
-def test_settle_asks_which_target(durun, engine, recorded):
-    recorded.in_doubt("aaaa", ["db1", "db2"])
-    ran = durun("settle", "aaaa", "rotate", "--failed", "--reason", "x")
-    assert ran.err == "durun: 2 targets of rotate are in doubt: db1, db2\n  hint: choose one with --target\n"
-    assert durun("settle", "aaaa", "rotate", "--target", "db2", "--failed", "--reason", "x").code == 0
-    assert engine.asked[0].task.target == "db2"
-
-
-def test_settle_of_what_is_not_in_doubt_names_what_is(durun, engine, recorded):
-    recorded.in_doubt("aaaa")
-    ran = durun("settle", "aaaa", "dump", "--failed", "--reason", "x")
-    assert ran == (2, "", "durun: dump is not in doubt\n  hint: in doubt are: rotate[db1]\n")
-
-
-def test_done_needs_the_declared_outputs(durun, engine, book):
-    engine.outcome = "in_doubt"
-    durun("run", str(book))
-    settle = ("settle", "run-1", "dump", "--done", "--reason", "x")
-    assert "dump lacks path, size" in durun(*settle).err
-    assert "`sise` is not an output of dump" in durun(*settle, "--output", "sise=1").err
-    assert "output `size` must be of type integer" in durun(*settle, "--output", "path=1", "--output", "size=big").err
-    assert durun(*settle, "--output", "path=1", "--output", "size=2").code == 0
-    assert engine.asked[-1].outputs == {"path": "1", "size": 2}
-
-
-def test_cancel_needs_a_reason_and_says_what_became_of_the_run(durun, engine, recorded):
-    recorded.in_doubt("aaaa")
-    assert durun("cancel", "aaaa").code == 2
-    assert durun("cancel", "aaaa", "--reason", "wrong host") == (0, "run aaaa: cancelled\n", "")
-    assert engine.asked[0].reason == "wrong host"
-
-
-def test_cancel_of_a_living_run_names_who_stops_it(durun, engine, recorded, monkeypatch):
-    recorded.in_doubt("aaaa")
-    asked = Outcome("aaaa", "running", 0, driver="other", holder={"pid": 4711})
-    monkeypatch.setattr(Engine, "cancel", lambda *_: asked)
-    assert durun("cancel", "aaaa", "--reason", "x").out == "run aaaa: cancel asked for; process 4711 stops it\n"
-    monkeypatch.setattr(Engine, "cancel", lambda *_: asked._replace(driver="self", status="in_doubt"))
-    assert durun("cancel", "aaaa", "--reason", "x").code == 3
 
 
 def test_validate_tells_every_error_of_every_file(durun, book, tmp_path):
