@@ -9,12 +9,12 @@ from typing import Any
 from durun.actions import api as actions
 from durun.engine import api
 from durun.engine.api import Engine, Observer, Outcome
-from durun.model import event, plan, runbook, state, task
+from durun.model import event, plan, runbook, state, task, values
 from durun.model.slotted import Slotted
 
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
-    for module in (runbook, task, event, plan, state, actions, api)
+    for module in (values, runbook, task, event, plan, state, actions, api)
     for kind in vars(module).values()
     if isinstance(kind, type) and (hasattr(kind, "_fields") or (issubclass(kind, Slotted) and kind.__slots__))
 }
