@@ -10,7 +10,7 @@ from typing import NamedTuple
 from durun.app import App, open_app
 from durun.cli.ask import confirm, somebody_is_there
 from durun.cli.deciding_elsewhere import is_elsewhere, say_elsewhere
-from durun.cli.drive import choose_view, drive
+from durun.cli.drive import Manner, choose_view, drive
 from durun.cli.pick import find_run
 from durun.cli.verdict import decide
 from durun.config import answers_to, load_config, whoami
@@ -92,7 +92,7 @@ def _recorded(app: App, request: DecideRequest, resume: bool, as_json: bool) -> 
         _hint(f"process {(holder or {}).get('pid', '?')} goes on with the run", as_json)
         return 0
     try:
-        view = choose_view(app, as_json, quiet=False)
+        view = choose_view(app, Manner(as_json))
         resumed = ResumeRequest(run_id, request.by, fresh=False)
         return drive(view, lambda observer: app.engine().resume(resumed, observer))
     except Busy:

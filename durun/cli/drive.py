@@ -5,15 +5,17 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from durun.app import App
-from durun.cli.exit_codes import INTERRUPTED, standing_code
+from durun.cli.exit_codes import LEFT, standing_code
+from durun.cli.screen import INTERRUPTED, show_error
 from durun.engine.api import Observer, Outcome
-from durun.errors import DurunError
+from durun.errors import Busy, DurunError, GroupHeld
 from durun.model.state import RunState
 from durun.model.task import RunRecord, TaskKey
+from durun.model.tuples import NamedTuple
 from durun.secrets.known import scrub
 from durun.views.channel import Channel
 from durun.views.json_lines import JsonLines
@@ -21,8 +23,21 @@ from durun.views.observer import View
 from durun.views.plain import PlainView
 
 
-def choose_view(app: App, as_json: bool, quiet: bool) -> View:
+class Manner(NamedTuple):
+    """How a command tells what it does: to a program, or to a person, who may want to hear of trouble only."""
+
+    as_json: bool = False
+    quiet: bool = False
+
+    @property
+    def chatty(self) -> bool:
+        """Whether a person is told by the way."""
+        return not (self.as_json or self.quiet)
+
+
+def choose_view(app: App, manner: Manner) -> View:
     """JSON lines, a live picture on a terminal that can show one, else plain lines."""
+    as_json, quiet = manner
     descriptor = sys.stdout.fileno()
     encoding = sys.stdout.encoding or "utf-8"
     if as_json:
@@ -79,12 +94,30 @@ def drive(view: View, work: Callable[[Observer], Outcome]) -> int:
     return code
 
 
-def report_standing(app: App, record: RunRecord, as_json: bool, quiet: bool, note: str = "") -> int:
+def in_turn(works: Iterable[Callable[[], int]], manner: Manner) -> list[int]:
+    """The exit codes of what is done one after the other. One that refuses does not stop the others; an interrupt does.
+
+    Left out is what somebody else drives, or what has to wait for another run: its turn comes.
+    """
+    codes: list[int] = []
+    for work in works:
+        try:
+            codes.append(work())
+        except (Busy, GroupHeld):
+            continue
+        except DurunError as error:
+            codes.append(show_error(error, manner.as_json))
+        if codes[-1] in LEFT:
+            break
+    return codes
+
+
+def report_standing(app: App, record: RunRecord, manner: Manner, note: str = "") -> int:
     """Tell how a run stands that is not taken up; returns its exit code."""
     status = app.status(record)
     code = standing_code(record, status)
-    view = choose_view(app, as_json, quiet)
-    if note and (as_json or not quiet):
+    view = choose_view(app, manner)
+    if note and (manner.as_json or not manner.quiet):
         view.said(note)
     view.ended(Outcome(record.id, status, code, app.state(record.id), head=app.head(record.id)))
     view.close(code)

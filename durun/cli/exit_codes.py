@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from durun.cli.screen import INTERNAL_ERROR, INTERRUPTED
 from durun.errors import DurunError
 from durun.model.status import ENDED, RunStatus
 from durun.model.task import RunRecord
 
 IN_DOUBT = 3
-INTERRUPTED = 130
+TERMINATED = 143
+LEFT = (INTERRUPTED, TERMINATED)
+"""The runner left at a signal, and what runs goes on."""
 DRIVEN_ELSEWHERE = 11
-INTERNAL_ERROR = 70
-"""EX_SOFTWARE of sysexits.h."""
 
 _OF_RUNS: dict[int, str] = {
     0: "The run succeeded; or there was nothing to do; or `durun rollback` undid all.",
@@ -22,11 +23,11 @@ _OF_RUNS: dict[int, str] = {
     6: "Denied, or expired.",
     12: "The run was cancelled.",
     INTERRUPTED: "Interrupted by INT; running steps go on and `resume` adopts them.",
-    143: "Interrupted by TERM; running steps go on and `resume` adopts them.",
+    TERMINATED: "Interrupted by TERM; running steps go on and `resume` adopts them.",
     INTERNAL_ERROR: "A bug in durun; the details are in `errors/` of the state directory.",
 }
 
-_PRECEDENCE = (INTERNAL_ERROR, 8, 7, 13, INTERRUPTED, 143, IN_DOUBT, 9, 4, 6, 1, 10, DRIVEN_ELSEWHERE, 2, 12, 5, 0)
+_PRECEDENCE = (INTERNAL_ERROR, 8, 7, 13, *LEFT, IN_DOUBT, 9, 4, 6, 1, 10, DRIVEN_ELSEWHERE, 2, 12, 5, 0)
 """Of several exit codes, the first in this list."""
 
 _BY_STATUS: dict[RunStatus, int] = {

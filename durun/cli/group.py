@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from durun.app import App
+from durun.cli.drive import Manner
 from durun.engine.api import Observer, Outcome
 from durun.errors import GroupHeld
 from durun.views.json import SCHEMA, dump
@@ -38,11 +39,11 @@ def _wait(app: App, held: GroupHeld, observer: Observer) -> None:
         observer.tick(app.clock.now())
 
 
-def skipped(held: GroupHeld, as_json: bool, quiet: bool) -> int:
+def skipped(held: GroupHeld, manner: Manner) -> int:
     """Nothing is started, and that is well so: a program is told, and who sits at a terminal; cron is not."""
-    if as_json:
+    if manner.as_json:
         line = {"schema": SCHEMA, "event": "run_skipped", "concurrency_group": held.group, "holder": held.holder}
         sys.stdout.write(dump({**line, "exit_code": 0}))
-    elif sys.stdout.isatty() and not quiet:
+    elif sys.stdout.isatty() and not manner.quiet:
         sys.stdout.write(f"skipped: {held.message}\n")
     return 0

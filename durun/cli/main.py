@@ -14,7 +14,6 @@ from durun.cli import screen
 from durun.cli.commands import COMMANDS, Command, family, named, overview
 from durun.errors import DurunError, UsageError
 
-INTERRUPTED = 130
 _HELP = ("-h", "--help", "help")
 
 
@@ -34,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
     except DurunError as error:
         return screen.show_error(error, as_json)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return screen.INTERRUPTED
     except BrokenPipeError:
         _forget_output()
         return 0

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Annotated
 
 from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option, ParkOption, QuietOption
-from durun.cli.drive import choose_view, drive
+from durun.cli.drive import Manner, choose_view, drive, in_turn
 from durun.cli.exit_codes import worst
 from durun.cli.pick import find_run, find_unfinished
-from durun.cli.screen import note, show_error
+from durun.cli.screen import note
 from durun.cli.sources import differing_now, file_of, open_source
 from durun.config import whoami
 from durun.engine.api import ResumeRequest, Source
 from durun.engine.requests import ended
-from durun.errors import Busy, DurunError, GroupHeld, UsageError
+from durun.errors import UsageError
 from durun.journal.api import RunQuery
 from durun.model.status import DRIVEN, FINAL, RESUMABLE, RunStatus
 from durun.model.task import RunRecord
@@ -50,24 +51,24 @@ def command(
         raise UsageError("a changed runbook can't be given to all runs", "resume the run by its id")
     if failed and not every:
         raise UsageError("--failed goes with --all", "a run that is named is resumed although it failed")
-    accepted = tuple(accept_env or ())
+    manner = Manner(as_json, quiet)
+    request = ResumeRequest("", whoami(), accept_env=tuple(accept_env or ()), park=park)
     with open_app() as app:
         app.tidy()
         if every:
-            return _resume_all(app, failed, accepted, park, as_json, quiet)
+            return _resume_all(app, request._replace(fresh=failed), manner)
         record = app.journal.record(find_run(app, run, changes=True) if run is not None else find_unfinished(app))
         if record.status in FINAL:
-            return _nothing_to_do(record, as_json, quiet)
-        change = _changed_source(app, record.id, runbook, latest, quiet or as_json)
-        request = ResumeRequest(record.id, whoami(), change=change, accept_env=accepted, park=park)
-        return _resume(app, request, as_json, quiet)
+            return _nothing_to_do(record, manner)
+        change = _changed_source(app, record.id, runbook, latest, not manner.chatty)
+        return _resume(app, request._replace(run_id=record.id, change=change), manner)
 
 
-def _nothing_to_do(record: RunRecord, as_json: bool, quiet: bool) -> int:
-    if as_json:
+def _nothing_to_do(record: RunRecord, manner: Manner) -> int:
+    if manner.as_json:
         line = {"schema": 1, "event": "run_ended", "run": record.id, "status": record.status, "exit_code": 0}
         sys.stdout.write(dump(line))
-    elif not quiet:
+    elif not manner.quiet:
         sys.stdout.write(f"{ended(record)}; there is nothing to resume\n")
     return 0
 
@@ -78,8 +79,8 @@ def _changed_source(app: App, run_id: str, runbook: str | None, latest: bool, si
     return open_source(str(file_of(app.created(run_id))), silent) if latest else None
 
 
-def _resume(app: App, request: ResumeRequest, as_json: bool, quiet: bool) -> int:
-    view = choose_view(app, as_json, quiet)
+def _resume(app: App, request: ResumeRequest, manner: Manner) -> int:
+    view = choose_view(app, manner)
     if request.change is None:
         created = app.created(request.run_id)
         if different := differing_now(created):
@@ -91,22 +92,13 @@ def _resume(app: App, request: ResumeRequest, as_json: bool, quiet: bool) -> int
     return drive(view, lambda observer: app.engine().resume(request, observer))
 
 
-def _resume_all(app: App, failed: bool, accepted: tuple[str, ...], park: bool, as_json: bool, quiet: bool) -> int:
-    """One after the other, oldest first. One that refuses does not stop the others; an interrupt does."""
-    codes: list[int] = []
-    for record in due(app, failed):
-        if not _is_due(app, app.journal.record(record.id), failed):
-            continue  # while others were worked on, somebody else has brought it to an end
-        request = ResumeRequest(record.id, whoami(), fresh=failed, accept_env=accepted, park=park)
-        try:
-            codes.append(_resume(app, request, as_json, quiet))
-        except (Busy, GroupHeld):
-            continue  # somebody else has taken it up meanwhile, or its group; then its turn comes
-        except DurunError as error:
-            codes.append(show_error(error, as_json))
-        if codes[-1] in (130, 143):
-            break
-    if not codes and not (as_json or quiet):
+def _resume_all(app: App, request: ResumeRequest, manner: Manner) -> int:
+    """One after the other, oldest first; with `fresh`, the failed ones too."""
+    found = (record.id for record in due(app, request.fresh))
+    # While others were worked on, somebody else may have brought it to an end.
+    still_due = (run_id for run_id in found if _is_due(app, app.journal.record(run_id), request.fresh))
+    codes = in_turn((partial(_resume, app, request._replace(run_id=run_id), manner) for run_id in still_due), manner)
+    if not codes and manner.chatty:
         note("nothing is to be resumed")
     return worst(codes)
 

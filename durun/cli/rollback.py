@@ -7,7 +7,7 @@ from typing import Annotated
 
 from durun.app import open_app
 from durun.cli.arguments import JsonOption, Option, QuietOption, ReasonOption, RunArgument
-from durun.cli.drive import choose_view, drive
+from durun.cli.drive import Manner, choose_view, drive
 from durun.cli.pick import find_run
 from durun.config import whoami
 from durun.engine.api import Observer, Outcome, RollbackRequest
@@ -35,7 +35,7 @@ def command(
             outcomes.append(app.engine().rollback(request, observer))
             return outcomes[0]
 
-        code = drive(choose_view(app, as_json, quiet), work)
+        code = drive(choose_view(app, Manner(as_json, quiet)), work)
     if outcomes[0].driver == "other":
         sys.stdout.write(_json(outcomes[0]) if as_json else _text(outcomes[0]))
     return code

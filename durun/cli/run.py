@@ -8,11 +8,11 @@ from typing import Annotated
 from durun.app import App, open_app
 from durun.cli.arguments import Argument, InputOption, InputsOption, JsonOption, Option, ParkOption, QuietOption
 from durun.cli.ask import ask_secret, somebody_is_there
-from durun.cli.drive import choose_view, drive, report_standing
+from durun.cli.drive import Manner, choose_view, drive, report_standing
 from durun.cli.group import skipped, when_free
 from durun.cli.sources import open_source
 from durun.config import whoami
-from durun.engine.api import Engine, Observer, Outcome, ResumeRequest, StartRequest
+from durun.engine.api import Observer, Outcome, ResumeRequest, StartRequest
 from durun.engine.requests import inputs_digest, unfinished
 from durun.errors import Changed, GroupHeld, UsageError
 from durun.journal.api import RunQuery, SequenceConflict
@@ -49,10 +49,10 @@ def command(
     if failed and not resume_or_start:
         raise UsageError("--failed goes with --resume-or-start", "a failed run is taken up by: durun resume RUN")
     _check_request_id(request_id)
+    manner = Manner(as_json, quiet)
     with open_app() as app:
         app.tidy()
-        engine = app.engine()
-        source = open_source(runbook, quiet or as_json)
+        source = open_source(runbook, not manner.chatty)
         given = _given(source.runbook, inputs or (), inputs_file)
         if target:
             from durun.cli.selection import refuse_unknown  # few starts choose
@@ -69,25 +69,67 @@ def command(
             app.fingerprints(given.secret),
             park,
         )
+        return _Start(app, request, failed, manner).run()
+
+
+class _Start:
+    """A start as it was asked for. `failed`: with a failed run of the same inputs it is gone on, too."""
+
+    def __init__(self, app: App, request: StartRequest, failed: bool, manner: Manner) -> None:
+        self._app = app
+        self._engine = app.engine()
+        self._request = request
+        self._failed = failed
+        self._manner = manner
+
+    def run(self) -> int:
+        """Start the run, or go on with the one that was meant; the exit code."""
         try:
-            return _run(app, engine, request, failed, as_json, quiet)
+            while (code := self._instead()) is None:
+                try:
+                    return self._drive(lambda observer: self._engine.start(self._request, observer))
+                except SequenceConflict:
+                    continue  # somebody else was faster by a moment
+            return code
         except GroupHeld as held:
             # It may be the very run that was meant, made by somebody who was faster by a moment.
-            if request.request_id is not None and (earlier := same_request(app, request)):
-                return _made_before(app, earlier, as_json, quiet)
-            if _on_conflict(request) != "skip":
+            if (earlier := same_request(self._app, self._request)) is not None:
+                return self._made_before(earlier)
+            if self._on_conflict != "skip":
                 raise
-            return skipped(held, as_json, quiet)
+            return skipped(held, self._manner)
 
+    def _instead(self) -> int | None:
+        """What is done instead of a start, for the run that was meant is there: its exit code."""
+        if (earlier := same_request(self._app, self._request)) is not None:
+            return self._made_before(earlier)
+        if self._request.alone and (found := self._app.journal.runs(unfinished(self._request))):
+            return self._go_on(found[0])
+        return None
 
-def _run(app: App, engine: Engine, request: StartRequest, failed: bool, as_json: bool, quiet: bool) -> int:
-    while (code := _instead(app, engine, request, failed, as_json, quiet)) is None:
-        view = choose_view(app, as_json, quiet)
-        try:
-            return drive(view, _working(app, request, lambda observer: engine.start(request, observer)))
-        except SequenceConflict:
-            continue  # somebody else was faster by a moment
-    return code
+    def _made_before(self, record: RunRecord) -> int:
+        note = f"request {record.request_id} was made before: this is its run"
+        return report_standing(self._app, record, self._manner, note)
+
+    def _go_on(self, record: RunRecord) -> int:
+        """Take up a run that needs nobody (a failed one only if asked); any other is told, and nothing started."""
+        if self._app.can_go_on(record) or (self._failed and record.status in RESUMABLE):
+            resume = ResumeRequest(record.id, whoami(), fresh=self._failed, park=self._request.park)
+            return self._drive(lambda observer: self._engine.resume(resume, observer))
+        note = f"nothing was started: run {record.id} of the same inputs is not finished"
+        return report_standing(self._app, record, self._manner, note)
+
+    def _drive(self, work: Callable[[Observer], Outcome]) -> int:
+        """Do the work, put off while another run holds the concurrency group, if the runbook says so."""
+        view = choose_view(self._app, self._manner)
+        if self._on_conflict == "wait" and not self._request.park:
+            return drive(view, lambda observer: when_free(self._app, work, observer))
+        return drive(view, work)
+
+    @property
+    def _on_conflict(self) -> str:
+        concurrency = self._request.source.runbook.concurrency
+        return "fail" if concurrency is None else concurrency.on_conflict
 
 
 def _check_request_id(request_id: str | None) -> None:
@@ -97,17 +139,6 @@ def _check_request_id(request_id: str | None) -> None:
             f"{'an empty request id' if not request_id.strip() else 'this request id'} can't be told from others",
             f"give 1 to {MAX_REQUEST_ID} printable characters, another one for each run that is meant",
         )
-
-
-def _on_conflict(request: StartRequest) -> str:
-    concurrency = request.source.runbook.concurrency
-    return "fail" if concurrency is None else concurrency.on_conflict
-
-
-def _working(app: App, request: StartRequest, work: Callable[[Observer], Outcome]) -> Callable[[Observer], Outcome]:
-    """The work, put off while another run holds the concurrency group, if the runbook says so."""
-    waits = _on_conflict(request) == "wait" and not request.park
-    return (lambda observer: when_free(app, work, observer)) if waits else work
 
 
 def _given(runbook: Runbook, pairs: Sequence[str], file: str | None) -> Given:
@@ -122,22 +153,10 @@ def _question(name: str, declared: Input) -> str:
     return f"{name} ({declared.description}): " if declared.description else f"{name}: "
 
 
-def _instead(app: App, engine: Engine, request: StartRequest, failed: bool, as_json: bool, quiet: bool) -> int | None:
-    """What is done instead of a start, for the run that was meant is there: its exit code."""
-    if request.request_id is not None and (earlier := same_request(app, request)):
-        return _made_before(app, earlier, as_json, quiet)
-    if request.alone and (found := app.journal.runs(unfinished(request))):
-        return _go_on(app, engine, request, found[0], failed, as_json, quiet)
-    return None
-
-
-def _made_before(app: App, record: RunRecord, as_json: bool, quiet: bool) -> int:
-    note = f"request {record.request_id} was made before: this is its run"
-    return report_standing(app, record, as_json, quiet, note)
-
-
 def same_request(app: App, request: StartRequest) -> RunRecord | None:
-    """The run that was started under the same request id. Raises Changed if its inputs were others."""
+    """The run that was started under the same request id, if there is one. Raises Changed if its inputs were others."""
+    if request.request_id is None:
+        return None
     query = RunQuery(runbook=request.source.runbook.name, request_id=request.request_id, limit=1)
     found = next(iter(app.journal.runs(query)), None)
     if found is not None and found.inputs_digest != inputs_digest(request):
@@ -146,15 +165,3 @@ def same_request(app: App, request: StartRequest) -> RunRecord | None:
             f"use another request id, or look at it: durun show {found.id}",
         )
     return found
-
-
-def _go_on(
-    app: App, engine: Engine, request: StartRequest, record: RunRecord, failed: bool, as_json: bool, quiet: bool
-) -> int:
-    """Take up a run that needs nobody (a failed one only if asked); any other is told, and nothing started."""
-    if app.can_go_on(record) or (failed and record.status in RESUMABLE):
-        resume = ResumeRequest(record.id, whoami(), fresh=failed, park=request.park)
-        view = choose_view(app, as_json, quiet)
-        return drive(view, _working(app, request, lambda observer: engine.resume(resume, observer)))
-    note = f"nothing was started: run {record.id} of the same inputs is not finished"
-    return report_standing(app, record, as_json, quiet, note)

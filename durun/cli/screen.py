@@ -14,6 +14,8 @@ from durun.secrets.known import scrub
 
 INTERNAL_ERROR = 70
 """EX_SOFTWARE of sysexits.h."""
+INTERRUPTED = 130
+"""Left at an INT, as a shell says it."""
 
 
 def width_of_terminal() -> int | None:

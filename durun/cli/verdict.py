@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from durun.app import App
-from durun.cli.drive import choose_view, drive
+from durun.cli.drive import Manner, choose_view, drive
 from durun.engine.api import Observer, Outcome
 from durun.errors import UsageError
 from durun.views.summary import following
@@ -30,5 +30,5 @@ def decide(app: App, as_json: bool, work: Callable[[Observer], Outcome]) -> Outc
         outcomes.append(work(observer))
         return outcomes[0]
 
-    drive(choose_view(app, as_json, quiet=True), noted)
+    drive(choose_view(app, Manner(as_json, quiet=True)), noted)
     return outcomes[0]
