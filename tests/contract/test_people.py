@@ -171,7 +171,7 @@ def test_a_decision_beside_a_living_runner_is_taken_in_by_it(rig: Rig) -> None:
 steps:
   - {id: ok, approval: {message: m, approvers: [bob]}}
   - {id: work, run: [ACT, run]}
-  - {id: long, needs: [], wait: 400ms}
+  - {id: long, needs: [], wait: 1h}
 """
     others: list[Rig] = []
 
@@ -179,6 +179,7 @@ steps:
         if not others and "task_waiting" in (other := rig.another()).events():
             others.append(other)
             other.say("ok", "approve")
+            rig.pass_time(2)
 
     rig.witness.at_tick = decide
     assert rig.start(steps).exit_code == 0

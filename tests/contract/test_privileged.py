@@ -121,9 +121,10 @@ def test_one_that_can_not_be_closed_is_a_failure_beside_which_nobody_waits(
     assert closed(rig)
 
 
-def test_when_its_time_is_over_the_run_does_not_go_on_without_it(rig: Rig, does: Any) -> None:
-    rig.world.will("open.run", does(0))
-    outcome = rig.start(book("50ms", "{id: between, wait: 300ms}"))
+@pytest.mark.parametrize("hours", [2, 9], ids=["it alone is due", "the step before the next is over too"])
+def test_when_its_time_is_over_the_run_does_not_go_on_without_it(rig: Rig, hours: int) -> None:
+    rig.witness.at_event = lambda event: rig.pass_time(hours) if ev.type_of(event) == "task_waiting" else None
+    outcome = rig.start(book("1h", "{id: between, wait: 5h}"))
     assert outcome.status == "failed"
     assert rig.world.calls() == ["open.run", "open@rollback.close"]
     assert rig.event("task_due")["reason"] == "its time is over"

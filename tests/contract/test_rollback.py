@@ -304,8 +304,9 @@ steps:
 
 def test_what_a_run_waits_for_that_failed_goes_on_with_it(rig: Rig, does: Any) -> None:
     rig.world.will("bad.run", does(7), does(0))
-    steps = "  - {id: pause, needs: [], wait: 300ms}\n  - {id: bad, needs: [], run: [ACT, run]}\n"
+    steps = "  - {id: pause, needs: [], wait: 1h}\n  - {id: bad, needs: [], run: [ACT, run]}\n"
     assert rig.start("steps:\n" + steps).status == "failed"
     until = rig.task("pause").waiting
     assert until is not None and rig.statuses()["pause"] == "waiting"
+    rig.pass_time(2)
     assert rig.resume().status == "succeeded"

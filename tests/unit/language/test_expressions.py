@@ -384,9 +384,9 @@ def test_default_and_is_defined_forgive_at_any_depth(text: str, expected: Any) -
     ],
 )
 def test_what_has_no_bounded_value_is_an_error_at_once(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     refusal(text)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_a_value_that_repeats_itself_can_not_grow_without_end() -> None:
