@@ -9,6 +9,7 @@ which gets the runner's environment, finds it as well:
   one is not killed as well; and whether the point was reached can be seen afterwards. Without it, all that reach it.
 - `CRASH_BOOT_ID=TEXT`: the boot id that both see: the machine has been restarted since.
 - `CRASH_CLOCK=SECONDS`: the runner's wall clock is so many seconds ahead of the machine's.
+- `CRASH_PATIENT=1`: an attempt's timeout counts from the first word that it says, however long its start has taken.
 
 Standard library only: the supervisor loads this file with `python -I -S`.
 """
@@ -162,9 +163,32 @@ def _set_the_clock() -> None:
         system.now = lambda clock: now(clock) + float(ahead)
 
 
+def _wait_for_the_first_word() -> None:
+    if "CRASH_PATIENT" not in os.environ:
+        return
+    child = importlib.import_module(f"{_LOCAL}.supervisor.child")
+    start, write = child.Child.start, child.AttemptLog.write
+    waiting: dict[Any, Any] = {}
+
+    def start_without_a_deadline(attempt: Any) -> bool:
+        started: bool = start(attempt)
+        attempt.deadline = None
+        waiting[attempt.log] = attempt
+        return started
+
+    def begin_to_count(log: Any, stream: str, chunk: bytes) -> None:
+        attempt = waiting.pop(log, None)
+        if attempt is not None and attempt.order.timeout is not None:
+            attempt.deadline = child.time.monotonic() + attempt.order.timeout
+        write(log, stream, chunk)
+
+    child.Child.start, child.AttemptLog.write = start_without_a_deadline, begin_to_count
+
+
 def arm_supervisor() -> None:
     """Called in the supervisor, before its own program."""
     _restart_the_machine()
+    _wait_for_the_first_word()
     _arm("supervisor", SUPERVISOR)
 
 

@@ -26,6 +26,7 @@ class Blind(Action):
         system = Path(call.with_["system"])
         path = system / f"{os.getpid()}.json"
         path.write_text(json.dumps({"key": call.idempotency_key}))
+        print("opened", flush=True)
         if (system / "gate").exists():
             (system / "gate").read_bytes()
         return {"number": 7}
@@ -158,7 +159,8 @@ def test_a_cancel_in_the_middle_is_a_doubt(bench: Bench, shop: Shop) -> None:
 
 
 def test_a_timeout_is_a_doubt_that_the_plugin_ends(bench: Bench, shop: Shop) -> None:
-    process = bench.start("run", str(bench.write(STEPS % ("shop.ticket", shop.system, "    timeout: 2s"))))
+    book = str(bench.write(STEPS % ("shop.ticket", shop.system, "    timeout: 100ms")))
+    process = bench.start("run", book, env={"CRASH_PATIENT": "1"})
     gate = shop.open()
     ran = bench.finish(process)
     os.close(gate)

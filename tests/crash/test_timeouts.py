@@ -21,18 +21,21 @@ steps:
       eval "$MARK"
       {child} &
       echo $! > "$PIDS"
+      echo it works
       while :; do wait || :; done
     env: {{PIDS: {pids}}}
-    timeout: 600ms
+    timeout: 100ms
     {more}
 """
+PATIENT = {"CRASH_PATIENT": "1"}
+"""The timeout counts from the word that the step says once it has had its effect."""
 
 
 @pytest.mark.fault(15, 48)
 @pytest.mark.parametrize("child", ["sleep 1000", "setsid sh -c 'trap \"\" INT TERM; sleep 1000'"])
 def test_timeout_kills_all_that_belongs_to_the_step(bench: Bench, child: str) -> None:
     pids = bench.folder / "pids"
-    ran = bench("run", str(bench.write(STUBBORN.format(child=child, pids=pids, more=""))))
+    ran = bench("run", str(bench.write(STUBBORN.format(child=child, pids=pids, more=""))), env=PATIENT)
     assert ran.code == 3, ran
     assert "timeout" in bench.task("one")["reason"]
     assert not any(lives(int(pid)) for pid in pids.read_text().split())
@@ -44,7 +47,7 @@ def test_timeout_kills_all_that_belongs_to_the_step(bench: Bench, child: str) ->
 def test_timeout_of_an_idempotent_step_is_retried(bench: Bench) -> None:
     pids = bench.folder / "pids"
     more = "idempotent: true\n    retry: {max_attempts: 2, delay: 0s}"
-    ran = bench("run", str(bench.write(STUBBORN.format(child="sleep 1000", pids=pids, more=more))))
+    ran = bench("run", str(bench.write(STUBBORN.format(child="sleep 1000", pids=pids, more=more))), env=PATIENT)
     assert ran.code == 1, ran
     assert bench.effects() == {"one": 2}
     bench.quiet()
@@ -81,15 +84,14 @@ steps:
   - id: one
     run: |
       eval "$MARK"
-      {become_root} --reuid=0 sleep 1000 &
-      echo $! > {pids}
+      {become_root} --reuid=0 sh -c 'echo $$ > {pids}; echo it works; exec sleep 1000' &
       wait
     idempotent: true
     retry: {{max_attempts: 3, delay: 0s}}
-    timeout: 1s
+    timeout: 100ms
 """
     )
-    ran = bench("run", str(book), prefix=nobody, env={"HOME": str(bench.folder)})
+    ran = bench("run", str(book), prefix=nobody, env={"HOME": str(bench.folder), **PATIENT})
     assert ran.code == 3, ran
     pid = int(pids.read_text())
     assert lives(pid)
