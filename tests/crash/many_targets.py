@@ -24,6 +24,7 @@ steps:
     run: |
       runner=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$PPID/status")
       sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$runner/status" > "$EFFECTS.peak" || true
+      sed 's/.*) //' "/proc/$runner/stat" | cut -d ' ' -f 12-15 > "$EFFECTS.ticks" || true
       echo "$TARGET" >> "$EFFECTS"
     env: {EFFECTS: "${{ inputs.effects }}"}
 """

@@ -104,12 +104,16 @@ def test_from_nothing_to_a_run_that_was_killed_and_resumed(
     written = shell.type(new)
     begun = shell.type(told(written, "durun run"), until=r"2 running")
     assert "run " in begun
+    pid = runner(home)
+    drives = os.pidfd_open(pid)
     if loss == "kill -9":
-        os.kill(runner(home), signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
         shell.until(r"Killed[^\n]*\n> $")
     else:
         shell.close()
+        assert select.select([drives], [], [], PATIENCE)[0], "the runner outlives its terminal"
         shell = open_shell()
+    os.close(drives)
     advice = written if asked == "durun new" else shell.type(asked)
     ended = shell.type(told(advice, "durun resume"), until=r"head [0-9a-f]{64}\n> $")
     assert "6 succeeded" in ended

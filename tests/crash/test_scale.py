@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -81,34 +80,28 @@ def nearly_done(bench: Bench, count: int) -> tuple[str, str]:
 
 
 class Measured:
-    """A resume: how long until its one target had started, and how much memory it took."""
+    """A resume: how much memory the runner took until its one target had started, and how much of a processor's time.
 
-    def __init__(self, bench: Bench, run: str, target: str) -> None:
-        before = time.time()
+    On an idle machine that is how long it takes; whoever else is at work has no part in it.
+    """
+
+    def __init__(self, bench: Bench, run: str) -> None:
         process = bench.start("resume", run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.code = process.wait(50)
-        # The step reads it from /proc: ru_maxrss would count what this test's own process took before the exec.
+        # The step reads both from /proc: ru_maxrss would count what this test's own process took before the exec.
         self.memory = int(Path(f"{bench.effects_file}.peak").read_text()) / 1024
-        attempt = bench.task("patch", target, run)["attempts"][-1]
-        self.started_after = _seconds(attempt["started_at"]) - before
-
-
-def _seconds(iso: str) -> float:
-    from datetime import datetime
-
-    return datetime.fromisoformat(iso).timestamp()
+        ticks = Path(f"{bench.effects_file}.ticks").read_text().split()
+        self.seconds = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.fault(41)
 def test_resume_of_10000_targets_with_one_left(bench: Bench) -> None:
     run, last = nearly_done(bench, 10_000)
-    before = time.monotonic()
-    measured = Measured(bench, run, last)
+    measured = Measured(bench, run)
     assert measured.code == 0
     assert bench.effects() == {last: 1}
-    assert measured.started_after < 2
+    assert measured.seconds < 1
     assert measured.memory < 150
-    assert time.monotonic() - before < 30
     assert bench.state().record.status == "succeeded"
 
 
@@ -117,10 +110,10 @@ def test_resume_of_10000_targets_with_one_left(bench: Bench) -> None:
 @pytest.mark.skipif("DURUN_SOAK" not in os.environ, reason="long: set DURUN_SOAK=1")
 def test_resume_of_100000_targets_with_one_left(bench: Bench) -> None:
     run, last = nearly_done(bench, 100_000)
-    measured = Measured(bench, run, last)
+    measured = Measured(bench, run)
     assert measured.code == 0
     assert bench.effects() == {last: 1}
-    assert measured.started_after < 2
+    assert measured.seconds < 2
     assert measured.memory < 500
 
 
