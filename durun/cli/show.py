@@ -15,7 +15,7 @@ from durun.model.state import notable
 from durun.views.json import AttemptNumbers, dump, event_line, run_whole
 from durun.views.notices import notices_json, untold
 from durun.views.show import events_text, not_begun, show_text, waiting_for
-from durun.views.steps import Shown, attempts_text, by_step
+from durun.views.steps import Shown, attempts_text, by_step, column_of
 from durun.views.why import why_json
 
 
@@ -46,7 +46,7 @@ def command(
             sys.stdout.write(dump({**whole, **why_json(state.record, status, why), "notices": notices_json(notices)}))
             return 0
         every = step is not None or target is not None
-        shown = Shown(state, status, tasks, app.clock.now(), why, to_come, every, head, target)
+        shown = Shown(state, status, tasks, app.clock.now(), why, to_come, every, head, target, column_of(tasks))
         sys.stdout.write(show_text(shown, width_of_terminal(), has_colours()))
         if every and len(tasks) <= 20:
             sys.stdout.write(attempts_text(tasks))

@@ -67,7 +67,7 @@ def _lines(shown: Shown, width: int | None) -> list[str]:
     steps = steps_of(shown)
     lines.append("")
     lines += steps_lines(steps, shown)
-    lines += (f"  {standing('pending')}{one_line(step)}" for step in shown.to_come[:LISTED])
+    lines += (f"  {standing('pending', shown)}{one_line(step)}" for step in shown.to_come[:LISTED])
     lines += _left(shown, sum(step.pending for step in steps))
     in_order = (member for step in steps for member in step.members)
     lines += _evidence_lines(list(evidence_of(in_order)), every)
@@ -91,7 +91,7 @@ def _left(shown: Shown, told: int) -> list[str]:
         return []
     never = shown.status in FINAL
     what = counted(left, "more task" if named or told else "task")
-    return [f"  {standing('pending')}{what} {'that never began' if never else 'to come'}"]
+    return [f"  {standing('pending', shown)}{what} {'that never began' if never else 'to come'}"]
 
 
 def _broken(line: str, width: int | None) -> str:

@@ -31,7 +31,7 @@ class Shown(NamedTuple):
     """What is shown of a run. `tasks` are those to show, `to_come` the steps that have not begun to be named.
 
     `every`: list each target, not only the troubles. `target`: the only one to show. `head`: the digest of the
-    register's newest entry about the run.
+    register's newest entry about the run. `column`: how wide the first column is.
     """
 
     state: RunState
@@ -43,6 +43,12 @@ class Shown(NamedTuple):
     every: bool = False
     head: str = ""
     target: str | None = None
+    column: int = 11
+
+
+def column_of(tasks: Tasks) -> int:
+    """The width in which every status of the tasks has room."""
+    return 13 if any(task.status == "rolled_back" for task in tasks.values()) else 11
 
 
 def by_step(tasks: Tasks) -> dict[str, list[tuple[TaskKey, TaskState]]]:
@@ -69,7 +75,7 @@ def steps_lines(steps: Sequence[Step], shown: Shown) -> Iterator[str]:
     """The lines for them; of long rows of steps that went well the ends."""
     longest = max((len(step.name) for step in steps), default=0)
     for near in [[step] for step in steps] if shown.every or len(steps) <= _STEPS else _in_rows(steps):
-        yield from _step_lines(near[0], longest, shown) if len(near) == 1 else [_folded(near)]
+        yield from _step_lines(near[0], longest, shown) if len(near) == 1 else [_folded(near, shown)]
 
 
 class Step(NamedTuple):
@@ -113,11 +119,11 @@ def _kept(quiet: list[Step]) -> Iterator[list[Step]]:
         yield [quiet[-1]]
 
 
-def _folded(steps: Sequence[Step]) -> str:
+def _folded(steps: Sequence[Step], shown: Shown) -> str:
     """`succeeded  … 180 steps, second to last`: their tasks that went well."""
     counts = Counter(task.status for step in steps for key, task in step.members)
     said = counts_text((status, counts[status]) for status in TASK_STATUSES)
-    return f"  {standing('succeeded')}… {len(steps)} steps, {steps[0].name} to {steps[-1].name}: {said}"
+    return f"  {standing('succeeded', shown)}… {len(steps)} steps, {steps[0].name} to {steps[-1].name}: {said}"
 
 
 def _step_lines(step: Step, width: int, shown: Shown) -> Iterable[str]:
@@ -130,7 +136,7 @@ def _step_lines(step: Step, width: int, shown: Shown) -> Iterable[str]:
     worst = next((status for status in WORST_FIRST if counts[status] and status != "skipped"), "succeeded")
     in_order = ((status, counts[status]) for status in (*TASK_STATUSES[1:], "pending"))
     said = f"{counted(step.total, 'target')}: {counts_text(in_order)}"
-    lines = [f"  {standing(worst)}{pad(step.name, width)}  {said}"]
+    lines = [f"  {standing(worst, shown)}{pad(step.name, width)}  {said}"]
     listed = (*BAD, *_AT_WORK)
     for status in listed:
         found = [(key, task) for key, task in targets if task.status == status]
@@ -159,9 +165,9 @@ def _reasons(found: Sequence[tuple[TaskKey, TaskState]]) -> str:
     return f" (of all: {', '.join(told)}{f', {rest} others' if rest else ''})"
 
 
-def standing(status: str) -> str:
+def standing(status: str, shown: Shown) -> str:
     """The first column."""
-    return f"{pad(spoken(status), 10)} "
+    return pad(spoken(status), shown.column)
 
 
 def _task_line(name: str, width: int, key: TaskKey, task: TaskState, shown: Shown) -> str:
@@ -182,7 +188,7 @@ def _task_line(name: str, width: int, key: TaskKey, task: TaskState, shown: Show
         details.append(f"asked {counted(task.waiting.times, 'time')}")
     if task.pid is not None:
         details.append(f"process {task.pid} lives on")
-    return f"{standing(task.status)}{pad(name, width)}  {'  '.join(details)}".rstrip()
+    return f"{standing(task.status, shown)}{pad(name, width)}  {'  '.join(details)}".rstrip()
 
 
 def attempts_text(tasks: Tasks) -> str:
