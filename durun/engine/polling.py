@@ -58,7 +58,7 @@ def what_is_said(poll: Poll, ended: Exit, given: Given, scope: Mapping[str, Any]
 def overdue(key: TaskKey, task: TaskState) -> TaskFailed:
     """It has not come in its time."""
     times = task.waiting.times if task.waiting is not None else 0
-    reason = f"not in its time: {task.reason}; asked {times} time{'' if times == 1 else 's'}"
+    reason = f"timed out: {task.reason}; asked {times} time{'' if times == 1 else 's'}"
     return TaskFailed(**key._asdict(), code="timeout", reason=reason, exit_code=task.exit_code, retryable=False)
 
 

@@ -76,7 +76,7 @@ def test_what_has_not_come_in_its_time_has_failed_after_a_last_question(rig: Rig
     let_an_hour_pass_after_each_answer(rig)
     assert (rig.start(DAILY).exit_code, rig.task("ready").code) == (1, "timeout")
     assert rig.world.calls() == ["a.run", "ready.ask", "ready.ask"]
-    assert rig.task("ready").reason == "not in its time: exit code 1; asked 2 times"
+    assert rig.task("ready").reason == "timed out: exit code 1; asked 2 times"
     waited, failed = (rig.journal.events(rig.run, types=[kind])[0] for kind in ("task_waiting", "task_failed"))
     assert failed.at >= waited.event.until
 

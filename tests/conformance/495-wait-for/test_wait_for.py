@@ -70,7 +70,7 @@ def test_that_something_is_gone_can_be_waited_for(operator: Any, server: Web) ->
 def test_what_was_said_last_is_why_it_has_failed(operator: Any, server: Web) -> None:
     server.on("/health", lambda one: one.say(503, b"no"))
     said = run(operator, server, timeout="200ms", code=1)
-    assert f"ready FAILED: not in its time: 503 Service Unavailable from GET {server.url}/health; asked" in said.out
+    assert f"ready FAILED: timed out: 503 Service Unavailable from GET {server.url}/health; asked" in said.out
 
 
 def test_a_journal_does_not_grow_by_each_question(operator: Any, server: Web) -> None:
