@@ -17,6 +17,7 @@ from durun.language.environment import makes_other_code_run
 from durun.model.runbook import Runbook
 from durun.model.values import Json
 
+_PLAIN = ("HOST", "UID", "HOME")
 _ALWAYS = ("HOME", "LANG", "LANGUAGE", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES")
 _NOT_COMPARED = frozenset({"SSH_AUTH_SOCK", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES"})
 """Inherited variables that may differ at a resume: another terminal, another agent's socket."""
@@ -57,7 +58,7 @@ def refuse_differences(
 
     PATH is not compared: the start's is used. `HOST`, `UID` and `HOME` are accepted by these names.
     """
-    different = [name.upper() for name in ("host", "uid", "home") if then[name] != now[name]]
+    different = [name for name in _PLAIN if then[name.lower()] != now[name.lower()]]
     for name in sorted({*then["inherited"], *now["inherited"]}):
         if then["inherited"].get(name) != now["inherited"].get(name):
             different.append(name)
@@ -65,8 +66,9 @@ def refuse_differences(
     refused = [name for name in different if name not in accepted]
     if refused:
         options = " ".join(f"--accept-env {name}" for name in refused)
+        other = ", ".join(f"{name} ({then[name.lower()]})" if name in _PLAIN else name for name in refused)
         raise Changed(
-            f"run {run_id} was started under another {', '.join(refused)}",
+            f"run {run_id} was started under another {other}",
             f"set it as at the start, or go on with: durun resume {run_id} {options}",
         )
     return different

@@ -91,7 +91,7 @@ def test_a_difference_is_refused_by_name_and_can_be_accepted(
 def test_another_host_or_user_is_refused(down: Callable[..., dict[str, Any]], what: str, name: str) -> None:
     with pytest.raises(Changed) as refused:
         refuse_differences(down(), {**down(), what: "another"}, [], "r1")
-    assert f"under another {name}" in refused.value.message
+    assert f"under another {name} ({down()[what]})" in refused.value.message
 
 
 def test_every_step_gets_the_path_of_the_start_and_little_else() -> None:
