@@ -152,3 +152,10 @@ def meant(words: Iterable[str]) -> str:
     """The hint that names what was probably meant; empty where nothing was."""
     named = " or ".join(f"`{word}`" for word in words)
     return f"did you mean {named}?" if named else ""
+
+
+def typed(word: object) -> str:
+    """A path or a name as it is typed into a shell, for the commands in hints."""
+    from shlex import quote  # loads `re`, which no start needs
+
+    return quote(str(word))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from durun.config import load_config
-from durun.errors import DurunError, InvalidRunbook, StorageFailed, Unsafe, UsageError, told
+from durun.errors import DurunError, InvalidRunbook, StorageFailed, Unsafe, UsageError, told, typed
 from durun.secrets.known import scrub
 
 INTERNAL_ERROR = 70
@@ -64,9 +64,7 @@ def show_error(error: DurunError, as_json: bool) -> int:
 def cannot_write(path: Path, error: OSError) -> DurunError:
     """What is said when a file that a command was to write can't be written, and what helps."""
     if isinstance(error, FileNotFoundError):
-        from shlex import quote
-
-        return UsageError(f"there is no folder {path.parent}", f"mkdir -p {quote(str(path.parent))}")
+        return UsageError(f"there is no folder {path.parent}", f"mkdir -p {typed(path.parent)}")
     if isinstance(error, IsADirectoryError):
         return UsageError(f"{path} is a folder", "name a file in it")
     hint = (

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from durun.doctor.here import Here
-from durun.errors import StorageFailed, Unsafe
+from durun.errors import StorageFailed, Unsafe, typed
 from durun.journal.connect import Unfinished
 from durun.journal.health import look
 from durun.journal.place import is_strange, require_safe
@@ -33,7 +33,7 @@ def directory(here: Here) -> Check:
     if home.exists():
         require_safe(here.config.journal_path)
         if (odd := _odd(home)) is not None:
-            raise Unsafe(f"{odd} is not what durun made there", f"move it away: mv {odd} {odd}.odd")
+            raise Unsafe(f"{odd} is not what durun made there", f"move it away: mv {typed(odd)} {typed(f'{odd}.odd')}")
         mode = stat.S_IMODE(home.stat().st_mode)
         return Check("state_directory", "ok", f"{home} (mode {mode:04o}, on a disk of this machine)")
     above = next(folder for folder in home.parents if folder.exists())

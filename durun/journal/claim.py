@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from durun.errors import Busy, StorageFailed, Unsafe
+from durun.errors import Busy, StorageFailed, Unsafe, typed
 from durun.model.clock import Clock, SystemClock, to_iso
 from durun.model.values import Json
 
@@ -165,7 +165,7 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, _FLAGS, 0o600)
     except PermissionError as error:
-        raise Unsafe(f"can't write {path}: {error.strerror}", f"chmod u+rw {path}") from error
+        raise Unsafe(f"can't write {path}: {error.strerror}", f"chmod u+rw {typed(path)}") from error
     except OSError as error:
         raise StorageFailed(f"can't open {path}: {error.strerror}", "see to the disk, then try again") from error
 

@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from durun.errors import DurunError, JournalDamaged, StorageFailed, Unsafe
+from durun.errors import DurunError, JournalDamaged, StorageFailed, Unsafe, typed
 from durun.journal import place
 from durun.journal.queries import QUERIES, migrations
 
@@ -104,7 +104,7 @@ def connect_reader(path: Path) -> sqlite3.Connection | None:
             raise _lost(path)
         return None
     if not os.access(path, os.R_OK):
-        raise Unsafe(f"can't read {path}", f"chmod u+rw {path}")
+        raise Unsafe(f"can't read {path}", f"chmod u+rw {typed(path)}")
     connection = _connect(path, "ro")
     try:
         _apply(connection, _COMMON | {"query_only": 1})
@@ -165,7 +165,7 @@ def _lost(path: Path) -> JournalDamaged:
     """What it knew to be done would be done again."""
     return JournalDamaged(
         f"the journal {path} is {'empty' if path.exists() else 'gone'}, and {path.parent}/runs has runs of it",
-        f"restore it from a copy; or to begin anew: mv {path.parent} {path.parent}.lost",
+        f"restore it from a copy; or to begin anew: mv {typed(path.parent)} {typed(f'{path.parent}.lost')}",
     )
 
 

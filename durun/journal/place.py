@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 
 from durun.durable import sync_folder
-from durun.errors import StorageFailed, Unsafe
+from durun.errors import StorageFailed, Unsafe, typed
 
 NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "glusterfs", "beegfs", "ncpfs", "coda"}
@@ -56,7 +56,7 @@ def require_safe(path: Path) -> None:
         if (refused := unwritable(folder)) is not None:
             raise refused
         if path.exists() and not os.access(path, os.R_OK | os.W_OK):
-            raise Unsafe(f"can't write to {path}", f"chmod u+rw {path}, or remount it writable")
+            raise Unsafe(f"can't write to {path}", f"chmod u+rw {typed(path)}, or remount it writable")
         _require_local(folder)
     except OSError as error:
         raise StorageFailed(f"can't use {folder}: {error.strerror}", "see to the disk, then try again") from error
@@ -66,7 +66,7 @@ def unwritable(folder: Path) -> Unsafe | None:
     """Why a state directory is refused that can't be written; None if it can."""
     if os.access(folder, os.W_OK | os.X_OK):
         return None
-    return Unsafe(f"can't write to {folder}", f"chmod u+rwx {folder}, or remount it writable")
+    return Unsafe(f"can't write to {folder}", f"chmod u+rwx {typed(folder)}, or remount it writable")
 
 
 def is_strange(folder: Path) -> bool:
@@ -123,13 +123,13 @@ def require_private(path: Path) -> None:
             raise Unsafe(f"{path} is a symbolic link", "put the journal itself there")
         found = path.stat()
     if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
-        raise Unsafe(f"{path} is neither a file nor a folder", f"move it away: mv {path} {path}.odd")
+        raise Unsafe(f"{path} is neither a file nor a folder", f"move it away: mv {typed(path)} {typed(f'{path}.odd')}")
     wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
     if found.st_uid != os.geteuid():
         raise _belongs_to(path, found.st_uid)
     mode = stat.S_IMODE(found.st_mode)
     if mode & 0o077 and not _shared(path, mode):
-        mends = OWN_FOLDER if wanted == "700" and is_strange(path) else f"chmod {wanted} {path}"
+        mends = OWN_FOLDER if wanted == "700" and is_strange(path) else f"chmod {wanted} {typed(path)}"
         raise Unsafe(f"{path} is open to other users (mode {mode:04o})", mends)
 
 
@@ -140,7 +140,7 @@ def _closed(folder: Path) -> Unsafe:
     except OSError:
         return Unsafe(f"can't look into {folder}", "set DURUN_HOME to a folder of your own")
     if owner == os.geteuid():
-        return Unsafe(f"can't look into {folder}", f"chmod u+rwx {folder}")
+        return Unsafe(f"can't look into {folder}", f"chmod u+rwx {typed(folder)}")
     return _belongs_to(folder, owner)
 
 

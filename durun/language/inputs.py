@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from durun.errors import InvalidInput
+from durun.errors import InvalidInput, typed
 from durun.language.data import NotData, parse_json, read_data
 from durun.language.diagnostics import did_you_mean
 from durun.language.fitting import problems_with, variable_size
@@ -199,7 +199,7 @@ def read_inputs_file(path: str, runbook: Runbook) -> dict[str, Json]:
         raise InvalidInput(problem, _A_FILE)
     secret = [name for name in values if name in runbook.inputs and runbook.inputs[name].secret]
     if secret and open_to:
-        raise InvalidInput(f"{shown} gives the secret input `{secret[0]}` and {open_to}", f"chmod 600 {shown}")
+        raise InvalidInput(f"{shown} gives the secret input `{secret[0]}` and {open_to}", f"chmod 600 {typed(shown)}")
     return values
 
 

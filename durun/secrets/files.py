@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from durun.errors import SecretUnavailable
+from durun.errors import SecretUnavailable, typed
 
 LARGEST = 1 << 20
 """Bytes in the largest secret."""
@@ -53,4 +53,4 @@ def _require_own(path: Path, found: os.stat_result, credential: bool) -> None:
     if found.st_uid != os.geteuid() and not (credential and found.st_uid == _ROOT):
         raise SecretUnavailable(f"{path} belongs to another user (uid {found.st_uid})", "use a file of your own")
     if mode & (0o037 if credential else 0o077):
-        raise SecretUnavailable(f"{path} is open to other users (mode {mode:04o})", f"chmod 600 {path}")
+        raise SecretUnavailable(f"{path} is open to other users (mode {mode:04o})", f"chmod 600 {typed(path)}")

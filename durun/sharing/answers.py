@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from durun.errors import NotAllowed, StorageFailed
+from durun.errors import NotAllowed, StorageFailed, typed
 from durun.model.values import Json
 from durun.sharing.exact import Suspect, read_exact, write_exact
 from durun.sharing.places import Shared
@@ -45,7 +45,9 @@ def answer(folders: Shared, run: str, nonce: str, content: Mapping[str, Json]) -
     try:
         write_exact(path, f"{text}\n".encode())
     except FileExistsError:
-        raise NotAllowed("you have decided this already", f"to take it back before it is counted: rm {path}") from None
+        raise NotAllowed(
+            "you have decided this already", f"to take it back before it is counted: rm {typed(path)}"
+        ) from None
     except OSError as error:
         raise StorageFailed(f"can't write {path}: {error.strerror}", "see to the disk, then try again") from error
     return path

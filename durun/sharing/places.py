@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from durun.errors import StorageFailed, Unsafe, UsageError
+from durun.errors import StorageFailed, Unsafe, UsageError, typed
 
 HOME_MODE, REQUESTS_MODE, APPROVALS_MODE = 0o710, 0o2750, 0o3770
 """The modes of the state directory and of both folders, once they are shared."""
@@ -80,11 +80,13 @@ def require_shared(folders: Shared) -> str:
         if stat.S_IMODE(found.st_mode) != mode:
             raise Unsafe(
                 f"{folder} has mode {stat.S_IMODE(found.st_mode):04o} and must have {mode:04o} to be shared",
-                f"chmod {mode:04o} {folder}",
+                f"chmod {mode:04o} {typed(folder)}",
             )
         if found.st_gid != home.st_gid:
             name = group_name(home.st_gid)
-            raise Unsafe(f"{folder} belongs to another group than {folders.home}", f"chgrp {name} {folder}")
+            raise Unsafe(
+                f"{folder} belongs to another group than {folders.home}", f"chgrp {typed(name)} {typed(folder)}"
+            )
     return group_name(home.st_gid)
 
 

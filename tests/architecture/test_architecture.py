@@ -172,3 +172,9 @@ def test_every_error_says_what_to_do_next():
                 if not hint or (isinstance(hint[0], ast.Constant) and not hint[0].value):
                     alone.append(f"{path.name}:{node.lineno}")
     assert alone == []
+
+
+def test_a_path_in_a_command_of_a_hint_is_quoted_for_the_shell():
+    command = re.compile(r"""["'` ](chmod|chgrp|mv|rm|mkdir|cd) [^"']*\{(?!typed\(|quote\(|shlex\.|mode|wanted)""")
+    lines = [(path.name, line.strip()) for path in MODULES for line in path.read_text("utf-8").splitlines()]
+    assert [(name, line) for name, line in lines if command.search(line)] == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 import pytest
 
@@ -41,6 +42,13 @@ def test_a_file_that_others_may_open_is_refused(secret, mode):
     assert error.message == f"{secret} is open to other users (mode {mode:04o})"
     assert error.hint == f"chmod 600 {secret}"
     assert error.exit_code == 9
+
+
+def test_the_hint_can_be_typed_as_it_stands(secret):
+    odd = secret.rename(secret.with_name("ada's secret $HOME"))
+    odd.chmod(0o644)
+    subprocess.run(["sh", "-c", refusal(odd).hint], check=True)
+    assert read_private(odd) == b"hunter2\n"
 
 
 def test_a_symbolic_link_is_refused(secret):
