@@ -11,6 +11,7 @@ from durun.cli.pick import find_run
 from durun.cli.verdict import decide, require_reason
 from durun.config import whoami
 from durun.engine.api import CancelRequest, Outcome
+from durun.model.status import spoken
 from durun.views.json import dump
 
 
@@ -35,4 +36,4 @@ def _text(outcome: Outcome) -> str:
     if outcome.driver == "other":
         pid = (outcome.holder or {}).get("pid", "?")
         return f"run {outcome.run_id}: cancel asked for; process {pid} stops it\n"
-    return f"run {outcome.run_id}: {outcome.status.replace('_', ' ')}\n"
+    return f"run {outcome.run_id}: {spoken(outcome.status)}\n"

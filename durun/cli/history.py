@@ -15,12 +15,11 @@ from durun.cli.explain import explain
 from durun.cli.screen import has_colours, note, width_of_terminal
 from durun.errors import UsageError, meant
 from durun.journal.api import RunQuery
-from durun.model.status import DRIVEN, NOTABLE, RUN_STATUSES, RunStatus
+from durun.model.status import DRIVEN, NOTABLE, RUN_STATUSES, RunStatus, spoken
 from durun.model.task import RunRecord
 from durun.model.tuples import NamedTuple
 from durun.views.history import Listed, history_json, history_text
 from durun.views.json import dump
-from durun.views.text import spoken
 
 ASKING: tuple[RunStatus, ...] = ("waiting", "in_doubt")
 """Runs that somebody may have to do something about before they go on."""

@@ -21,13 +21,13 @@ from durun.foresight.foresee import Surroundings, of_run, of_runbook
 from durun.language.concurrency import group_name
 from durun.language.inputs import missing_inputs
 from durun.model.runbook import Runbook
-from durun.model.status import FINAL
+from durun.model.status import FINAL, spoken
 from durun.secrets.providers import Resolver
 from durun.views.foreseen import Foresight
 from durun.views.json import dump
 from durun.views.plan import Subject, open_tasks, plan_json, plan_text
 from durun.views.summary import next_commands
-from durun.views.text import spoken, value_text
+from durun.views.text import value_text
 
 _CUT = 60
 

@@ -16,6 +16,7 @@ from durun.engine.api import SettleRequest
 from durun.errors import NotAllowed, UsageError
 from durun.model.event import Resolution
 from durun.model.runbook import Output
+from durun.model.status import spoken
 from durun.model.task import TaskKey, TaskState
 from durun.model.values import Json
 from durun.views.json import dump
@@ -56,7 +57,7 @@ def command(
     doubts = any(task.status == "in_doubt" for task in tasks.values())
     commands = next_commands(run_id, "in_doubt" if doubts else "interrupted", tasks)
     ended = outcome.status == "cancelled" or outcome.driver == "other"
-    said = f"{task_name(key)} of run {run_id} is settled: {resolution.replace('_', ' ')}"
+    said = f"{task_name(key)} of run {run_id} is settled: {spoken(resolution)}"
     sys.stdout.write(verdict_text(said, () if ended else commands))
     return 0
 

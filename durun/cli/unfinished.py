@@ -7,7 +7,7 @@ import os
 from durun.app import open_app
 from durun.errors import DurunError
 from durun.journal.api import RunQuery
-from durun.model.status import FINAL, RESUMABLE, RUN_STATUSES, RunStatus
+from durun.model.status import FINAL, RESUMABLE, RUN_STATUSES, RunStatus, spoken
 
 _SHOWN = 3
 
@@ -28,8 +28,7 @@ def unfinished() -> str:
         return ""
     width = max(len(name) for _, name, _ in runs[:_SHOWN])
     lines = [
-        f"  {run}  {name:<{width}}  {status.replace('_', ' '):<11}  {_next(run, status)}"
-        for run, name, status in runs[:_SHOWN]
+        f"  {run}  {name:<{width}}  {spoken(status):<11}  {_next(run, status)}" for run, name, status in runs[:_SHOWN]
     ]
     more = ["  …            durun history"] if len(runs) > _SHOWN else []
     return "\n".join(["", "Unfinished:", *lines, *more]) + "\n"

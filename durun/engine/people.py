@@ -25,6 +25,7 @@ from durun.model.evidence import evidence_of
 from durun.model.foresight import fans_ahead
 from durun.model.people import VERDICTS, Claim, rule
 from durun.model.state import RunState
+from durun.model.status import spoken
 from durun.model.task import TaskKey
 from durun.model.values import Json
 
@@ -97,7 +98,7 @@ def decided(state: RunState, request: DecideRequest, now: float) -> TaskDecided 
     if waiting is None or waiting.asked is None or request.verdict not in VERDICTS.get(waiting.kind, ()):
         status = "pending" if task is None else task.status
         raise NotAllowed(
-            f"{request.task} of run {record.id} waits for no such decision, it is {status.replace('_', ' ')}",
+            f"{request.task} of run {record.id} waits for no such decision, it is {spoken(status)}",
             f"see what it waits for: durun show {record.id}",
         )
     claim = Claim(request.verdict, request.by, request.names, request.nonce, request.digest)

@@ -18,7 +18,7 @@ from durun.model.event import CancelRequested, Event, RollbackRequested, RunCrea
 from durun.model.plan import Plan
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
-from durun.model.status import ENDED, FINAL, RUN_STATUSES
+from durun.model.status import ENDED, FINAL, RUN_STATUSES, spoken
 from durun.model.task import ROLLBACK, RunRecord
 from durun.model.values import Json
 
@@ -92,7 +92,7 @@ def _refuse_held(journal: Journal, group: str | None) -> None:
 
 def ended(record: RunRecord) -> str:
     """What is said of a run that has ended for good."""
-    return f"run {record.id} has ended: {record.status.replace('_', ' ')}"
+    return f"run {record.id} has ended: {spoken(record.status)}"
 
 
 def refuse_final(record: RunRecord, verb: str, hint: str = "") -> None:
@@ -169,7 +169,7 @@ def settled(
         status = "pending" if task is None else task.status
         doubts = [str(key) for key, other in state.tasks.items() if other.status == "in_doubt"]
         raise NotAllowed(
-            f"{request.task} is not in doubt, it is {status.replace('_', ' ')}",
+            f"{request.task} is not in doubt, it is {spoken(status)}",
             f"in doubt: {', '.join(doubts)}" if doubts else "nothing in this run is in doubt",
         )
     if request.resolution != "done" and task.pid is not None and lives(task.pid):

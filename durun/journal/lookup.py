@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from durun.errors import GroupHeld, NoSuchRun, NotAllowed, meant
 from durun.journal.api import SequenceConflict
 from durun.model.clock import to_iso
-from durun.model.status import FINAL, RunStatus
+from durun.model.status import FINAL, RunStatus, spoken
 from durun.model.task import RunRecord
 
 LAST = "@last"
@@ -30,7 +30,7 @@ def there_already(run_id: str) -> SequenceConflict:
 def refuse_not_over(record: RunRecord) -> None:
     """Raise NotAllowed for a run that may still go on, or has privileges open: it is kept."""
     if record.status not in FINAL:
-        standing = record.status.replace("_", " ")
+        standing = spoken(record.status)
         raise NotAllowed(f"run {record.id} is {standing}", "only a run that is over can be pruned")
     if record.privileged:
         raise NotAllowed(f"run {record.id} has left privileges open", "close them first: durun reap")
@@ -38,7 +38,7 @@ def refuse_not_over(record: RunRecord) -> None:
 
 def group_held(holder: RunRecord, status: RunStatus, driver: str = "") -> GroupHeld:
     """Another run has the concurrency group. `status`: where it stands, `driver` the process that drives it, if any."""
-    facts = ", ".join(filter(None, [status.replace("_", " "), f"since {to_iso(holder.created_at)}", driver]))
+    facts = ", ".join(filter(None, [spoken(status), f"since {to_iso(holder.created_at)}", driver]))
     cancel = f"durun cancel {holder.id} --reason …"
     if driver:
         hint = f"wait for it, or stop it: {cancel}"

@@ -15,7 +15,7 @@ from durun.model.holding import Holds, holds
 from durun.model.plan import Node, Plan
 from durun.model.retry import will_retry
 from durun.model.state import RunState
-from durun.model.status import FINAL
+from durun.model.status import FINAL, spoken
 from durun.model.task import TaskKey, TaskState
 from durun.model.tuples import NamedTuple
 
@@ -118,7 +118,7 @@ def _of_task(
     if task is not None and task.status != "pending" and not retried:
         return _begun(node, undo, task, facts)
     if facts.state is not None and facts.state.record.status in FINAL:
-        return "will_not_run", f"the run has ended: {facts.state.record.status.replace('_', ' ')}"
+        return "will_not_run", f"the run has ended: {spoken(facts.state.record.status)}"
     if (hold := holds.on(node, key.target)) is not None:
         return hold.verdict, hold.why
     condition = facts.conditions.get(node.id)

@@ -12,6 +12,7 @@ from durun.model.doubt import stuck
 from durun.model.plan import Node, Plan
 from durun.model.retry import will_retry
 from durun.model.state import RunState
+from durun.model.status import spoken
 from durun.model.task import TaskKey, TaskState
 from durun.model.tuples import NamedTuple
 
@@ -68,7 +69,7 @@ def holds(plan: Plan, state: RunState) -> Holds:
         return Holds(Hold("will_not_run", "a cancel was asked for"))
     if (record.rollback_requested or record.rollback_code is not None) and not final:
         return Holds(Hold("will_not_run", "the run is rolled back"))
-    over = Hold("will_not_run", f"the steps are over ({str(record.final_status).replace('_', ' ')})")
+    over = Hold("will_not_run", f"the steps are over ({spoken(str(record.final_status))})")
     found = Holds(over if final else None)
     inside: dict[str, list[_Trouble]] = {}
     for trouble in sorted(_troubles(plan, state, final), key=lambda one: not one.doubt):

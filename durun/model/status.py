@@ -77,3 +77,8 @@ RESUMABLE: frozenset[RunStatus] = ENDED - FINAL
 
 NotifyOn = Literal["failed", "waiting", "in_doubt", "succeeded"]
 """What somebody can be told of a run."""
+
+
+def spoken(word: str) -> str:
+    """A stored word as it is said: `in_doubt` is `in doubt`."""
+    return word.replace("_", " ")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from durun.model.status import TASK_STATUSES, RunStatus, TaskStatus
-from durun.views.text import spoken
+from durun.model.status import TASK_STATUSES, RunStatus, TaskStatus, spoken
 
 STYLES: dict[TaskStatus, str] = {
     "pending": "dim",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from durun.model.check import Check
+from durun.model.status import spoken
 from durun.model.values import Json
 from durun.views.json import SCHEMA
-from durun.views.text import one_line, spoken, wrapped
+from durun.views.text import one_line, wrapped
 
 _STATUS, _NAME = 4, 15
 

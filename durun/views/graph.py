@@ -8,11 +8,11 @@ from typing import NamedTuple
 from durun.model.plan import Node, Plan
 from durun.model.runbook import Action, Runbook, Step
 from durun.model.state import RunState
-from durun.model.status import TaskStatus
+from durun.model.status import TaskStatus, spoken
 from durun.model.values import Json
 from durun.views.json import SCHEMA
 from durun.views.tally import MARKS, StepTally, Tally
-from durun.views.text import counted, counts_text, one_line, pad, spoken, width_of, wrapped
+from durun.views.text import counted, counts_text, one_line, pad, width_of, wrapped
 
 COLOURS: Mapping[TaskStatus, tuple[str, str]] = {
     "succeeded": ("#d7f0d7", "#2e7d32"),

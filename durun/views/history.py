@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from durun.model.status import RunStatus
+from durun.model.status import RunStatus, spoken
 from durun.model.task import RunRecord
 from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 from durun.views.json import run_line
 from durun.views.summary import all_counts, ran_for
-from durun.views.text import duration, fit, local_time, one_line, short_time, spoken, table, width_of, wrapped
+from durun.views.text import duration, fit, local_time, one_line, short_time, table, width_of, wrapped
 from durun.views.why import When, Why, why_json, why_text
 
 

@@ -9,13 +9,13 @@ from rich.text import Text
 
 from durun.model.plan import Plan
 from durun.model.state import RunState
-from durun.model.status import TaskStatus
+from durun.model.status import TaskStatus, spoken
 from durun.model.task import TaskKey
 from durun.model.tuples import NamedTuple
 from durun.views.pace import Pace
 from durun.views.paint import DIM, STYLES, Row
 from durun.views.tally import MARKS, StepTally
-from durun.views.text import counted, duration, harmless, one_line, spoken
+from durun.views.text import counted, duration, harmless, one_line
 from durun.views.waits import day_time, held_text
 from durun.views.words import PROBES
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from durun.model.forecast import Forecast, Verdict
+from durun.model.status import spoken
 from durun.views.foreseen import Fan, Foresight
-from durun.views.text import counted, fit, one_line, pad, some_of, spoken, width_of, wrapped
+from durun.views.text import counted, fit, one_line, pad, some_of, width_of, wrapped
 
 NAMED = 5
 """How many targets are named where many stand together."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from durun.model.event import Stamped
 from durun.model.evidence import Evidence, evidence_of
 from durun.model.state import RunState
-from durun.model.status import FINAL, RunStatus
+from durun.model.status import FINAL, RunStatus, spoken
 from durun.model.task import RunRecord, TaskState
 from durun.model.values import Json
 from durun.views.people import asked_lines, question_json
@@ -30,7 +30,6 @@ from durun.views.text import (
     local_time,
     one_line,
     size,
-    spoken,
     value_text,
     wrapped,
 )

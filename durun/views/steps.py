@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from durun.model.state import RunState
-from durun.model.status import TASK_STATUSES, WORST_FIRST, RunStatus, TaskStatus
+from durun.model.status import TASK_STATUSES, WORST_FIRST, RunStatus, TaskStatus, spoken
 from durun.model.task import TaskKey, TaskState
 from durun.model.tuples import NamedTuple
 from durun.views.summary import BAD, outputs, seals
-from durun.views.text import counted, counts_text, duration, local_time, one_line, pad, spoken, task_name
+from durun.views.text import counted, counts_text, duration, local_time, one_line, pad, task_name
 from durun.views.why import Why, reason_text
 
 LISTED = 10

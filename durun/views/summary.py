@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from durun.model.state import RunState
-from durun.model.status import DRIVEN, TASK_STATUSES, RunStatus, TaskStatus
+from durun.model.status import DRIVEN, TASK_STATUSES, RunStatus, TaskStatus, spoken
 from durun.model.task import ROLLBACK, RunRecord, TaskKey, TaskState, undo_key
 from durun.model.values import Json
 from durun.views.people import answers, asked_lines, task_words
@@ -16,7 +16,6 @@ from durun.views.text import (
     harmless,
     local_time,
     one_line,
-    spoken,
     task_name,
     value_text,
     wrapped,

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from durun.model.status import spoken
 from durun.model.task import TaskKey
 from durun.model.values import Json
 
@@ -169,11 +170,6 @@ def counted(number: int, noun: str) -> str:
 def counts_text(counts: Iterable[tuple[str, int]]) -> str:
     """`3 succeeded, 1 failed`: those that are not zero, with the words as an operator says them."""
     return ", ".join(f"{number} {spoken(status)}" for status, number in counts if number)
-
-
-def spoken(status: str) -> str:
-    """A stored status as it is said: `in_doubt` is `in doubt`."""
-    return status.replace("_", " ")
 
 
 def task_name(key: TaskKey) -> str:

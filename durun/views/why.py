@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from durun.model.clock import to_iso
 from durun.model.people import conclusion, wanted
-from durun.model.status import DRIVEN, RunStatus, TaskStatus
+from durun.model.status import DRIVEN, RunStatus, TaskStatus, spoken
 from durun.model.task import ROLLBACK, RunRecord, TaskKey, TaskState, Waiting
 from durun.model.tuples import NamedTuple
 from durun.model.values import Json
-from durun.views.text import counted, one_line, spoken, task_name
+from durun.views.text import counted, one_line, task_name
 
 Tasks = Sequence[tuple[TaskKey, TaskState]]
 When = Callable[[float], str]

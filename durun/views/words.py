@@ -5,6 +5,7 @@ from __future__ import annotations
 from durun.model import event as ev
 from durun.model.event import Event, TaskEvent, key_of
 from durun.model.people import NO, name_of
+from durun.model.status import spoken
 from durun.model.task import TaskState, Waiting
 from durun.model.tuples import NamedTuple
 from durun.views.people import said_text, waits_for
@@ -51,7 +52,7 @@ def line_of(event: Event, task: TaskState | None = None) -> Line:  # noqa: C901 
         case ev.RunInterrupted():
             return Line(f"interrupted: {one_line(event.reason)}", minor=True)
         case ev.RunEnded():
-            return Line(f"the run ended: {event.status}", minor=True)
+            return Line(f"the run ended: {spoken(event.status)}", minor=True)
         case ev.SealsDestroyed():
             return Line(f"{counted(event.values, 'sealed value')} destroyed: nobody needs them any more", minor=True)
         case ev.NotifyDue():
@@ -87,7 +88,7 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
         case ev.ProbeAnswered(purpose="poll"):
             return Line(f"{name}: not yet{_because(event.reason)}, asked {counted(event.times, 'time')}", minor=True)
         case ev.ProbeAnswered():
-            return Line(f"{name}: verify says {event.answer.replace('_', ' ')}{_because(event.reason)}")
+            return Line(f"{name}: verify says {spoken(event.answer)}{_because(event.reason)}")
         case ev.TaskSucceeded():
             how = "" if event.how == "ran" else f" ({event.how})"
             return Line(f"{name} succeeded{how}{_took(task)}")
@@ -104,7 +105,7 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
         case ev.TaskRepeated():
             return Line(f"{name} is repeated: safe by {event.proof}")
         case ev.TaskSettled():
-            said, who = event.resolution.replace("_", " "), one_line(name_of(event.by))
+            said, who = spoken(event.resolution), one_line(name_of(event.by))
             return Line(f"{name} settled as {said} by {who}: {one_line(event.reason)}")
         case ev.TaskRolledBack():
             return Line(f"{name} is rolled back" + (" before its time" if event.early else ""), wrong=event.early)

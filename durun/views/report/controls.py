@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from durun.model.clock import to_iso
 from durun.model.runbook import Runbook
-from durun.model.status import RunStatus
+from durun.model.status import RunStatus, spoken
 from durun.model.task import RunRecord
 from durun.model.values import Json
 from durun.views.json import SCHEMA, iso
-from durun.views.text import local_time, one_line, pad, spoken
+from durun.views.text import local_time, one_line, pad
 
 ALL_STEPS = "the whole run"
 

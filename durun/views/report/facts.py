@@ -12,14 +12,14 @@ from durun.model.evidence import evidence_of
 from durun.model.people import name_of
 from durun.model.runbook import Runbook, Step
 from durun.model.state import RunState
-from durun.model.status import RunStatus
+from durun.model.status import RunStatus, spoken
 from durun.model.task import TaskKey, TaskState
 from durun.model.values import Json
 from durun.views.report.controls import covered
 from durun.views.report.steps import Listed, looks_of, steps_of
 from durun.views.report.timeline import Timeline, draw, spans_of
 from durun.views.summary import all_counts, ran_for
-from durun.views.text import counted, duration, size, spoken, task_name, value_text
+from durun.views.text import counted, duration, size, task_name, value_text
 
 
 class Seal(NamedTuple):

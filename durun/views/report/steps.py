@@ -9,10 +9,10 @@ from typing import NamedTuple
 from durun.model.clock import to_iso
 from durun.model.runbook import Runbook, Step
 from durun.model.state import RunState
-from durun.model.status import TASK_STATUSES, WORST_FIRST
+from durun.model.status import TASK_STATUSES, WORST_FIRST, spoken
 from durun.model.task import TaskKey, TaskState
 from durun.views.doing import does
-from durun.views.text import counted, counts_text, duration, one_line, spoken
+from durun.views.text import counted, counts_text, duration, one_line
 
 MOST_BAD, MOST_GOOD = 200, 2000
 """How many targets of a step are listed that need a look, and that do not."""

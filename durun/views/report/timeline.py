@@ -10,8 +10,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from durun.model.event import DecisionRefused, Stamped, TaskDecided, TaskEvent, TaskWaiting, key_of
+from durun.model.status import spoken
 from durun.model.task import TaskKey, TaskState
-from durun.views.text import duration, spoken
+from durun.views.text import duration
 
 LEFT, WIDTH, GAP = 190, 760, 34
 """Pixels: of the names, of the bars, of an idle time that is cut short."""
