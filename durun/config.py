@@ -46,9 +46,14 @@ class Config(NamedTuple):
         """The timestamps of heads; it is there once one was asked for."""
         return self.home / "stamps"
 
+    @property
+    def runs_folder(self) -> Path:
+        """Where each run has a folder of its own."""
+        return self.home / "runs"
+
     def run_folder(self, run_id: str) -> Path:
         """The folder of a run: its copied files, its attempts, its locks."""
-        return self.home / "runs" / run_id
+        return self.runs_folder / run_id
 
     def run_lock(self, run_id: str) -> Path:
         """The file whose lock says that a process drives the run."""

@@ -46,7 +46,7 @@ def prune(config: Config, journal: Journal, clock: Clock, run_id: str) -> str:
 
 def forget_left_over(config: Config, journal: Journal) -> None:
     """Remove the folders of runs that are pruned already: a process was killed before it did so itself."""
-    runs = config.home / "runs"
+    runs = config.runs_folder
     there = {record.id for record in journal.runs(RunQuery())}
     for folder in runs.iterdir() if runs.is_dir() else ():
         entries = [] if folder.name in there else journal.entries(folder.name)

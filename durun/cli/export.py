@@ -62,7 +62,7 @@ def write_bundle(app: App, run_id: str, path: Path) -> str:
     """Write the bundle of a run, packed as its name says; gives its SHA-256. Raises as `export`, SecretUnavailable."""
     with closing(WorkerKeyring()) as keyring:
         signer = Ed25519Signer(SigningKey(app.config.home, keyring, os.environ).private())
-    place = Place(app.journal, app.config.home / "runs")
+    place = Place(app.journal, app.config.runs_folder)
     with _known_secrets(app, run_id) as clean:
         return _write(path, export(place, run_id, signer, packing_of(path.name), clean))
 

@@ -80,11 +80,11 @@ def command(
 
 def _near_runbooks(app: App, name: str) -> str:
     """`; did you mean …?`, where the newest runs are of runbooks with names like that, but none with this one."""
-    from difflib import get_close_matches
+    from durun.cli.chosen import near_matches
 
-    names = list(dict.fromkeys(record.runbook for record in app.journal.runs(RunQuery(limit=_NEAR_AMONG))))
-    near = [] if name in names else get_close_matches(name, names, 3, 0.5)
-    return f"; {meant(near)}" if near else ""
+    names = {record.runbook for record in app.journal.runs(RunQuery(limit=_NEAR_AMONG))}
+    near = "" if name in names else near_matches(name, names)
+    return f"; {near}" if near else ""
 
 
 def _more(app: App, chosen: Chosen, runs: Sequence[Listed], older: bool) -> list[str]:

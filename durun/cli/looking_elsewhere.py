@@ -7,8 +7,8 @@ import sys
 from durun.app import App
 from durun.cli.deciding_elsewhere import asked_in, is_elsewhere
 from durun.cli.explain import theirs
-from durun.cli.pick import LAST
 from durun.engine.local.asked_of_others import Described, understood
+from durun.journal.lookup import LAST
 from durun.model.status import RunStatus
 from durun.model.task import TaskKey, TaskState
 from durun.sharing.questions import published

@@ -9,11 +9,10 @@ from pathlib import Path
 from durun.app import App
 from durun.errors import NoSuchRun, UsageError
 from durun.journal.api import RunQuery
+from durun.journal.lookup import LAST
 from durun.journal.register import PRUNED
 from durun.model.clock import to_iso
 from durun.model.status import FINAL, RUN_STATUSES
-
-LAST = "@last"
 
 
 def find_run(app: App, reference: str, changes: bool = False) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +13,7 @@ from durun.cli.arguments import Argument, JsonOption, Option
 from durun.cli.history import list_runs, parse_since
 from durun.cli.pick import find_run
 from durun.cli.screen import cannot_write, note
+from durun.durable import write_durably
 from durun.errors import UsageError
 
 
@@ -88,18 +88,10 @@ def _controls(app: App, since: str | None, as_csv: bool, as_json: bool) -> str:
 
 def _write(path: Path, page: bytes) -> None:
     """Whole or not at all, and for the owner's eyes only. A device, a pipe and a link are written to, not replaced."""
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        try:
-            path.write_bytes(page)
-        except OSError as error:
-            raise cannot_write(path, error) from error
-        return
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(page)
-        draft.replace(path)
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_bytes(page)
+        else:
+            write_durably(path, page)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise cannot_write(path, error) from error

@@ -75,7 +75,7 @@ def _prove_journal(run: str | None, key: list[str] | None, heads: list[str], vou
     with open_app(read_only=True) as app:
         keys = read_keys(key) if key else own_keys(app.config)
         run_id = None if run is None else find_run(app, run)
-        place = Place(app.journal, app.config.home / "runs")
+        place = Place(app.journal, app.config.runs_folder)
         return "journal" if run_id is None else "run", prove(place, run_id, keys, heads, vouching)
 
 
