@@ -62,6 +62,7 @@ SUPERVISOR = {
     "process": f"{_LOCAL}.folder:write_process",
     "exit": f"{_LOCAL}.supervisor.ending:write_exit",
     "sync": f"{_LOCAL}.supervisor.ending:sync",
+    "ahead": f"{_LOCAL}.supervisor.ahead:Ahead.sync",
     "ended": f"{_LOCAL}.wire:Channel.send",
     "durable": f"{_LOCAL}.supervisor.ending:Ending.make_durable",
     "taken": f"{_LOCAL}.supervisor.taking:_Stdout.finish",

@@ -64,6 +64,7 @@ AFTER_GATE = [
     "exit.before",
     "exit.after",
     "sync.before",
+    "ahead.after",
     "ended.before",
     "ended.after",
 ]
@@ -102,6 +103,8 @@ def whole(bench: Bench, ran: Ran) -> None:
     assert {task.status for task in state.tasks.values()} == {"succeeded"}
     bench.check()
     bench.quiet()
+    attempts = bench.home / "runs" / state.record.id / "attempts"
+    assert all((folder / "gate").exists() for folder in attempts.iterdir()), "a folder that was made ahead is left"
 
 
 def fresh(bench: Bench, number: int) -> Bench:

@@ -11,7 +11,7 @@ from durun.engine.api import Observer, Outcome
 from durun.engine.beginning import Beginning
 from durun.engine.local.discretion import DONE_WITH, close, destroy_seals, forget_files, mark, open_secrecy
 from durun.engine.local.files import remove_folder
-from durun.engine.local.folder import STOP
+from durun.engine.local.folder import STOP, remove_unused
 from durun.engine.local.hands import take as take_hands
 from durun.engine.local.marks import mark_notice
 from durun.engine.local.outgoing import stamp, tell_about
@@ -104,6 +104,7 @@ class Driver:
         head = session.signing.head(outcome.run_id)
         outcome = outcome._replace(head="" if head is None else head.digest)
         if outcome.status != "interrupted":
+            remove_unused(session.run_folder, state.record.folders)
             if head is not None and (problem := stamp(self._config, head)):
                 observer.said(problem)
             announce(f"run {outcome.run_id} of {state.record.runbook} {outcome.status}: head {outcome.head}")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from durun.engine.local.names import attempt_folder, log_path
@@ -86,15 +87,24 @@ def lock_path(run_folder: Path, session: int) -> Path:
     return run_folder / f"supervisor-{session}.lock"
 
 
-def make_folder(folder: Path) -> None:
-    """Make the attempt's folder if it is not there. Raises OSError."""
+def make_folder(folder: Path) -> bool:
+    """Make the attempt's folder; False if it was there. Raises OSError."""
     try:
         os.mkdir(folder, 0o700)  # noqa: PTH102  (every step pays for it)
     except FileExistsError:
-        return
+        return False
     except FileNotFoundError:
         folder.parent.mkdir(0o700, exist_ok=True)
         folder.mkdir(0o700, exist_ok=True)
+    return True
+
+
+def remove_unused(run_folder: Path, last: int) -> None:
+    """Remove the empty folders after that of the last attempt: they were made ahead for some that did not come."""
+    with suppress(OSError):
+        while True:
+            last += 1
+            attempt_folder(run_folder, last).rmdir()
 
 
 def write_script(path: Path, script: str) -> None:

@@ -23,6 +23,7 @@ from durun.engine.local.folder import (
 )
 from durun.engine.local.names import attempt_folder
 from durun.engine.local.records import ExitRecord
+from durun.engine.local.supervisor.ahead import Ahead
 from durun.engine.local.supervisor.child import Child
 from durun.engine.local.supervisor.held import HeldLog
 
@@ -30,9 +31,9 @@ from durun.engine.local.supervisor.held import HeldLog
 class Ending:
     """Ends the attempts of one run."""
 
-    def __init__(self, run_folder: Path) -> None:
+    def __init__(self, run_folder: Path, ahead: Ahead) -> None:
         self._run_folder = run_folder
-        self._named = False
+        self._ahead = ahead
 
     def seal(self, child: Child) -> str:
         """Seal what the attempt wrote to `$DURUN_OUTPUT`, and what was held back; what went wrong, or "".
@@ -50,7 +51,7 @@ class Ending:
         try:
             sealed = seal(bytes.fromhex(discretion.seal_key), content, seal_context(child.folder))
             write_durably(sealed_path(child.folder), sealed)
-            self._sync_names(child.folder)
+            self._sync_names(child.folder, child.order.folder)
         except (OSError, ImportError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             return f"the attempt's outputs could not be sealed: {why}"
@@ -64,7 +65,7 @@ class Ending:
             if child.log.exists or output:
                 child.log.sync()
                 sync(output_path(child.folder))
-                self._sync_names(child.folder)
+                self._sync_names(child.folder, child.order.folder)
         except OSError as error:
             return f"the attempt's results could not be made durable: {error.strerror}"
         return ""
@@ -85,13 +86,10 @@ class Ending:
         finally:
             os.close(gate)
 
-    def _sync_names(self, folder: Path) -> None:
-        """The folder's names, its own name, and once the name of the folder of all attempts."""
+    def _sync_names(self, folder: Path, number: int) -> None:
+        """The folder's names, and its own."""
         sync(folder)
-        sync(folder.parent)
-        if not self._named:
-            sync(self._run_folder)
-            self._named = True
+        self._ahead.sync(number)
 
 
 def _content(child: Child) -> bytes:

@@ -152,13 +152,13 @@ class Supervisor:
             self._channel.send([wire.NotOpened(str(error))])
             self._closing = True
             return
-        self._ending = Ending(self._opening.run_folder)
+        self._ending = Ending(self._opening.run_folder, self._opening.ahead)
         self._channel.send([wire.Opened(os.getpid(), self._opening.scope)])
 
     def _start(self, order: wire.StartOrder, opening: Opening) -> None:
         folder = attempt_folder(opening.run_folder, order.folder)
         try:
-            folders.make_folder(folder)
+            opening.ahead.make(order.folder)
             gate = folders.make_gate(folder, opening.gate(order.nonce))
         except OSError as error:
             self._channel.send([wire.Refused(order.folder, "storage", f"{folder}: {error.strerror}")])

@@ -14,6 +14,7 @@ from durun.engine.local.folder import STOP, lock_path
 from durun.engine.local.procs import boot_id, control_group, look, pid_namespace
 from durun.engine.local.records import Gate
 from durun.engine.local.scope import enter_scope
+from durun.engine.local.supervisor.ahead import Ahead
 from durun.engine.local.supervisor.spares import Spares
 
 
@@ -22,8 +23,8 @@ class CannotOpen(Exception):
 
 
 class Opening(NamedTuple):
-    """A run that this supervisor is in charge of. `stale` is a stop file that was there before, `spares` are for
-    evidence."""
+    """A run that this supervisor is in charge of. `stale` is a stop file that was there before, `ahead` has the folders
+    of attempts, `spares` are for evidence."""
 
     run_folder: Path
     session: int
@@ -33,6 +34,7 @@ class Opening(NamedTuple):
     boot_id: str
     scope: bool
     stale: tuple[int, int] | None
+    ahead: Ahead
     spares: Spares
 
     def gate(self, nonce: str) -> Gate:
@@ -67,8 +69,8 @@ def open_run(run_folder: Path, session: int) -> Opening:
         os.pwrite(lock, json.dumps(about).encode(), 0)
     except OSError as error:
         raise CannotOpen(f"{run_folder}: {error.strerror}") from error
-    stale, spares = _stop_file(run_folder), Spares(run_folder, session)
-    return Opening(run_folder, session, lock, started, pid_namespace(), boot_id(), scope, stale, spares)
+    stale, ahead, spares = _stop_file(run_folder), Ahead(run_folder), Spares(run_folder, session)
+    return Opening(run_folder, session, lock, started, pid_namespace(), boot_id(), scope, stale, ahead, spares)
 
 
 def _stop_file(run_folder: Path) -> tuple[int, int] | None:
