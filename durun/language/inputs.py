@@ -51,17 +51,7 @@ def given_inputs(
     given: dict[str, Json] = dict(file_values or {})
     for name, text in (answers or {}).items():
         given[name] = _from_text(name, text, runbook.inputs[name], problems)
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            problems.append(f"`{_short(pair)}` is not NAME=VALUE")
-        elif name not in runbook.inputs:
-            given[name] = text
-        elif runbook.inputs[name].secret:
-            problems.append(f"input `{name}` is secret, and everybody can read what is typed behind -i")
-            given[name] = _UNREADABLE
-        else:
-            given[name] = _from_text(name, text, runbook.inputs[name], problems)
+    given |= _typed(pairs, runbook, problems)
     unreadable = {name for name, value in given.items() if value is _UNREADABLE}
     problems += _unknown(given, runbook)
     found = Given({}, {})
@@ -74,11 +64,33 @@ def given_inputs(
             values[name] = declared.default
         elif name not in given and declared.required:
             problems.append(f"input `{name}` is missing{_described(declared)}")
-    if not problems and sum(variable_size(*item) for item in found.plain.items()) > MAX_VARIABLES:
-        problems.append(f"the inputs together have more than {MAX_VARIABLES:,} bytes; give the big ones as files")
-    if problems:
+    if problems := problems or _too_much(found.plain):
         raise _refusal(list(dict.fromkeys(problems)), runbook)
     return found
+
+
+def _typed(pairs: Sequence[str], runbook: Runbook, problems: list[str]) -> dict[str, Json]:
+    """What stands behind `-i`; what is wrong with it is added to the problems."""
+    given: dict[str, Json] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            problems.append(f"`{_short(pair)}` is not NAME=VALUE")
+        elif name not in runbook.inputs:
+            given[name] = text
+        elif runbook.inputs[name].secret:
+            problems.append(f"input `{name}` is secret, and everybody can read what is typed behind -i")
+            given[name] = _UNREADABLE
+        else:
+            given[name] = _from_text(name, text, runbook.inputs[name], problems)
+    return given
+
+
+def _too_much(values: Mapping[str, Json]) -> list[str]:
+    """What is wrong if these inputs, each of which is a variable of every step, are too big together."""
+    if sum(variable_size(*item) for item in values.items()) <= MAX_VARIABLES:
+        return []
+    return [f"the inputs together have more than {MAX_VARIABLES:,} bytes; give the big ones as files"]
 
 
 def missing_inputs(runbook: Runbook, given: Mapping[str, Json]) -> list[str]:
@@ -99,10 +111,8 @@ def fitting_inputs(values: Mapping[str, Json], declared: Mapping[str, Input]) ->
             problems += (f"input `{name}` {why}" for why in problems_with(name, values[name], one))
         elif one.has_default:
             found[name] = one.default
-    size = sum(variable_size(name, value) for name, value in found.items() if not declared[name].secret)
-    if not problems and size > MAX_VARIABLES:
-        problems.append(f"the inputs together have more than {MAX_VARIABLES:,} bytes; give the big ones as files")
-    if problems:
+    plain = {name: value for name, value in found.items() if not declared[name].secret}
+    if problems := problems or _too_much(plain):
         raise InvalidInput("; ".join(problems), "correct the `inputs` of the step that includes the runbook")
     return found
 

@@ -117,24 +117,10 @@ class Preparer(Tasks):
         stdin = self._stdin(call, process, scope)
         files = {name: self._rendered(value, scope) for name, value in call.secret_files.items()}
         argv = self._argv(key, call, process, kind)
-        said = self._said(frame, call, process, explicit, given) | {"stdin": stdin.told}
-        if files:
-            said["secret_files"] = {name: rendered.told for name, rendered in files.items()}
-        if process.globs:
-            said["globs"] = list(process.globs)
-        if process.reads:
-            said["reads"] = {name: _digest(Path(cwd) / name) for name in process.reads}
         plugin = self.plugin_code(call.action)
-        if plugin:
-            said["plugin"] = plugin
-        request = hashlib.sha256(json.dumps(said, sort_keys=True).encode(errors="surrogatepass")).hexdigest()
-        env = self._given(key, process)
-        for name, rendered in explicit.items():
-            if rendered.value is None:
-                env.pop(name, None)
-            else:
-                env[name] = rendered.value
-        env |= {**process.env, **self._facts(key, attempt)}
+        said = self._said(frame, call, process, explicit, given) | {"stdin": stdin.told}
+        request = _digest_of(said | _said_of_few(files, process, cwd, plugin))
+        env = self._environment(key, process, explicit) | self._facts(key, attempt)
         if plugin:
             env["DURUN_PLUGIN"] = plugin
         timeout = _seconds(call.timeout, scope)
@@ -143,6 +129,16 @@ class Preparer(Tasks):
             timeout += process.grace
         launch = Launch(argv, env, cwd, stdin.value, timeout, request, globs=process.globs, plugin=plugin)
         return self._discreet(launch, key, kind, {name: to_text(file.value) for name, file in files.items()})
+
+    def _environment(self, key: TaskKey, process: Process, explicit: Mapping[str, Rendered]) -> dict[str, str]:
+        """The variables that the process is given, those that the runbook names over the others."""
+        env = self._given(key, process)
+        for name, rendered in explicit.items():
+            if rendered.value is None:
+                env.pop(name, None)
+            else:
+                env[name] = rendered.value
+        return {**env, **process.env}
 
     def _stdin(self, call: Call, process: Process, scope: Mapping[str, Any]) -> Rendered:
         if process.stdin is not None:
@@ -284,6 +280,22 @@ def _of_frame(frame: Frame, copies: str, place: str) -> str:
     if not frame.holds.files:
         return frame.place(place)
     return f"{copies}/{copy_name(frame.holds.folder)}" if frame.holds.folder else copies
+
+
+def _said_of_few(files: Mapping[str, Rendered], process: Process, cwd: str, plugin: str) -> dict[str, Json]:
+    """What is asked of few processes besides; of the others, not even that it is not."""
+    said: dict[str, Json] = {
+        "secret_files": {name: rendered.told for name, rendered in files.items()},
+        "globs": list(process.globs),
+        "reads": {name: _digest(Path(cwd) / name) for name in process.reads},
+        "plugin": plugin,
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _digest_of(said: Mapping[str, Json]) -> str:
+    """SHA-256, in hex, of a request: journalled with an attempt, so that a repeat of it can be compared."""
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode(errors="surrogatepass")).hexdigest()
 
 
 def _input_env(inputs: Mapping[str, Json]) -> dict[str, str]:
