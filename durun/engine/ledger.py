@@ -7,7 +7,7 @@ request meanwhile, the commit is refused whole, the state is read anew, and the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from durun.engine.api import Observer
@@ -189,19 +189,22 @@ class Ledger:
 
     def newest(self, kind: str) -> Event | None:
         """The newest event of a stored type."""
-        found = [*self._journal.events(self.state.record.id, types=(kind,)), *self._pending]
-        return next((stamped.event for stamped in reversed(found) if type_of(stamped.event) == kind), None)
+        return next((found.event for found in self._newest_first(kind)), None)
 
     def cancel_reason(self) -> str:
         """Why the run is to be stopped, by the newest request: the record's reason is by now another one."""
-        events = [*self._journal.events(self.state.record.id, types=("cancel_requested",)), *self._pending]
-        return next((e.event.reason for e in reversed(events) if isinstance(e.event, CancelRequested)), "")
+        newest = self.newest("cancel_requested")
+        return newest.reason if isinstance(newest, CancelRequested) else ""
 
     def newest_question(self, step: str) -> tuple[float, TaskWaiting]:
         """When people were asked at this step, and with what, the last time. It must have been."""
-        events = [*self._journal.events(self.state.record.id, types=("task_waiting",)), *self._pending]
-        found = ((one.at, one.event) for one in reversed(events) if isinstance(one.event, TaskWaiting))
-        return next((at, event) for at, event in found if event.step == step)
+        found = ((one.at, one.event) for one in self._newest_first("task_waiting"))
+        return next((at, event) for at, event in found if isinstance(event, TaskWaiting) and event.step == step)
+
+    def _newest_first(self, kind: str) -> Iterator[Stamped]:
+        """The events of a stored type, those that are not committed yet among them."""
+        found = [*self._journal.events(self.state.record.id, types=(kind,)), *self._pending]
+        return (stamped for stamped in reversed(found) if type_of(stamped.event) == kind)
 
     def reload(self) -> None:
         """Forget what was emitted and not committed, and read the state anew, in place, with what others appended."""

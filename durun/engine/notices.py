@@ -17,7 +17,7 @@ from durun.model.clock import to_iso
 from durun.model.event import Event, Notified, NotifyDue
 from durun.model.runbook import Runbook
 from durun.model.state import RunState
-from durun.model.status import NotifyOn, RunStatus
+from durun.model.status import NotifyOn, RunStatus, spoken
 from durun.model.task import TaskKey, TaskState
 from durun.model.values import Json
 
@@ -138,11 +138,13 @@ def title_of(told: dict[str, Json]) -> str:
 
 def body_of(told: dict[str, Json]) -> str:
     """Some lines for people."""
-    lines = [f"run {told['run']} of {told['runbook']} is {told['status']} on {told['host']}, started by {told['by']}"]
+    lines = [
+        f"run {told['run']} of {told['runbook']} is {spoken(told['status'])} on {told['host']}, started by {told['by']}"
+    ]
     lines += [told["reason"]] if told["reason"] else []
     for task in told["tasks"]:
         name = task["step"] if task["target"] is None else f"{task['step']}[{task['target']}]"
-        lines.append(f"{name}: {task['status']}" + (f" ({task['reason']})" if task["reason"] else ""))
+        lines.append(f"{name}: {spoken(task['status'])}" + (f" ({task['reason']})" if task["reason"] else ""))
     if told["more_tasks"]:
         lines.append(f"and {told['more_tasks']} more")
     lines += [f"head {told['head']}"] if told["head"] else []
