@@ -61,7 +61,7 @@ def say(
         if there and not show_and_ask(app.state(run_id), key, waiting, word, app.clock.now()):
             sys.stdout.write("nothing was recorded\n")
             return 0
-        fields = _fields(word, asked["fields"], there) if word.is_yes else {}
+        fields = given_values(word, asked["fields"], there)[1] if word.is_yes else {}
         by = whoami()
         names = answers_to(person(by), asked.get("approvers", ()))
         files = app.keep_attachments(run_id, word.files) if word.files else ()
@@ -145,16 +145,13 @@ def show_and_ask(state: RunState, key: TaskKey, waiting: Waiting, word: Word, no
     return confirm(f"{verb[word.verdict]}? [y/N] ")
 
 
-def _fields(word: Word, declared: Mapping[str, Json], there: bool) -> dict[str, Json]:
-    """The values given, and on a terminal those that are asked for. Raises UsageError."""
+def given_values(word: Word, declared: Mapping[str, Json], there: bool) -> tuple[list[str], dict[str, Json]]:
+    """The values as `NAME=VALUE`: those given, and on a terminal those that are asked for; and what they are.
+
+    Raises UsageError with every problem.
+    """
     from durun.language.fields import given_fields
 
-    fields = {name: Input(**field) for name, field in declared.items()}
-    return given_fields(given_pairs(word, declared, there), fields)
-
-
-def given_pairs(word: Word, declared: Mapping[str, Json], there: bool) -> list[str]:
-    """The values as `NAME=VALUE`: those given, and on a terminal those that are asked for."""
     fields = {name: Input(**field) for name, field in declared.items()}
     given = {pair.partition("=")[0] for pair in word.pairs}
     asked = [name for name, field in fields.items() if field.required and name not in given] if there else []
@@ -164,4 +161,4 @@ def given_pairs(word: Word, declared: Mapping[str, Json], there: bool) -> list[s
         sys.stdout.write(f"{told[name]}: ")
         sys.stdout.flush()
         pairs.append(f"{name}={sys.stdin.readline().rstrip(chr(10))}")
-    return pairs
+    return pairs, given_fields(pairs, fields)

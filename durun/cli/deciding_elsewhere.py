@@ -37,7 +37,7 @@ def say_elsewhere(home: Path, run: str, step: str | None, target: str | None, wo
     Raises Unsafe, NoSuchRun, NotAllowed, UsageError; NotCounted for one that the owner will refuse, and that is left
     all the same, to be recorded.
     """
-    from durun.cli.deciding import find_question, given_pairs, show_and_ask
+    from durun.cli.deciding import find_question, given_values, show_and_ask
 
     if word.files:
         raise UsageError("files can't be attached to another user's run", "give them to the owner of the run")
@@ -55,7 +55,7 @@ def say_elsewhere(home: Path, run: str, step: str | None, target: str | None, wo
     content = {
         "verdict": word.verdict,
         "reason": word.reason,
-        "set": given_pairs(word, asked["fields"], there) if word.is_yes else [],
+        "set": given_values(word, asked["fields"], there)[0] if word.is_yes else [],
         "digest": asked["digest"],
         "by": by,
     }

@@ -11,6 +11,8 @@ from durun.engine.local.asked_of_others import Described, understood
 from durun.journal.lookup import LAST
 from durun.model.status import RunStatus
 from durun.model.task import TaskKey, TaskState
+from durun.sharing.answers import has_answered
+from durun.sharing.places import Shared
 from durun.sharing.questions import published
 from durun.views.ahead import ahead_text
 from durun.views.history import Listed
@@ -63,5 +65,7 @@ def _tasks(asked: list[Described]) -> list[tuple[TaskKey, TaskState]]:
 
 def _why(app: App, asked: list[Described]) -> Why:
     state, tasks = asked[0].state, _tasks(asked)
-    mine = theirs(tasks, lambda: state.created.by, app.clock.now())
+    folders = Shared(app.config.home)
+    open_ = [one for one in asked if not has_answered(folders, state.record.id, one.waiting.asked["nonce"])]
+    mine = theirs(_tasks(open_), lambda: state.created.by, app.clock.now())
     return why_of(state.record, _STATUS, explaining(state.record, _STATUS, tasks), mine)

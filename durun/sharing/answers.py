@@ -40,7 +40,7 @@ class Forged(NamedTuple):
 
 def answer(folders: Shared, run: str, nonce: str, content: Mapping[str, Json]) -> Path:
     """Record what the calling user decides. Raises NotAllowed (has decided already), StorageFailed."""
-    path = folders.approvals / f"{run}.{nonce}.{os.geteuid()}.json"
+    path = _place_of(folders, run, nonce)
     text = json.dumps({"schema": 1, **content}, ensure_ascii=False, sort_keys=True)
     try:
         write_exact(path, f"{text}\n".encode())
@@ -51,6 +51,15 @@ def answer(folders: Shared, run: str, nonce: str, content: Mapping[str, Json]) -
     except OSError as error:
         raise StorageFailed(f"can't write {path}: {error.strerror}", "see to the disk, then try again") from error
     return path
+
+
+def has_answered(folders: Shared, run: str, nonce: str) -> bool:
+    """Whether the calling user has decided, and the owner has not taken it in."""
+    return os.path.lexists(_place_of(folders, run, nonce))
+
+
+def _place_of(folders: Shared, run: str, nonce: str) -> Path:
+    return folders.approvals / f"{run}.{nonce}.{os.geteuid()}.json"
 
 
 def answers(folders: Shared, run: str) -> list[Answer | Forged]:

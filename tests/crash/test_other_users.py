@@ -150,6 +150,23 @@ def test_they_find_what_waits_for_them_and_see_what_it_is(world: World, runs: Ru
     assert world.carol.durun(runs.home, "logs", run).returncode == 13
 
 
+def test_who_forgets_a_value_is_told_so_at_once_and_may_say_it_again(world: World, runs: Runs) -> None:
+    run = runs.start()
+    said = world.carol.durun(runs.home, "approve", run)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "field `ticket` is missing" in said.stderr
+    assert "give it with --set NAME=VALUE" in said.stderr
+    assert world.carol.durun(runs.home, "approve", run, "--set", "ticket=T-1").returncode == 0
+
+
+def test_what_they_have_answered_waits_for_them_no_longer(world: World, runs: Runs) -> None:
+    run = runs.start()
+    assert run in world.carol.durun(runs.home, "history", "--for-me").stdout
+    world.carol.durun(runs.home, "approve", run, "--set", "ticket=T-1")
+    assert run not in world.carol.durun(runs.home, "history", "--for-me").stdout
+    assert run in world.carol.durun(runs.home, "history").stdout
+
+
 def test_a_secret_of_the_run_in_what_they_say_is_not_recorded(world: World, runs: Runs) -> None:
     key = runs.owner.home / "pager.key"
     key.write_text("a-key-for-the-pager\n")
