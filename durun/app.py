@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from durun.config import Config, load_config
+from durun.engine.local.elapsed import LocalClock
 from durun.journal.api import Journal
 from durun.journal.claim import RunLock
 from durun.journal.reading import moment, read_created, read_state
 from durun.journal.sqlite import open_journal
-from durun.model.clock import Clock, SystemClock
+from durun.model.clock import Clock
 from durun.model.event import RunCreated
 from durun.model.people import conclusion
 from durun.model.state import RunState
@@ -136,7 +137,7 @@ def open_app(read_only: bool = False) -> Iterator[App]:
     Read-only, nothing is made. Raises Unsafe, JournalDamaged, StorageFailed.
     """
     config = load_config(os.environ)
-    clock = SystemClock()
+    clock = LocalClock(config.run_folder)
     journal = open_journal(config.journal_path, read_only=read_only, clock=clock)
     try:
         yield App(config, journal, clock)

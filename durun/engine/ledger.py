@@ -69,7 +69,7 @@ class Ledger:
         self.state = state
         self.plan = plan
         self._progress: Progress | None = None
-        self.now = self._latest()
+        self.now = max(self._latest(), clock.least(state.record.id))
         self._highest = self._shown = self.now
         self._passed = clock.monotonic()
 
@@ -91,6 +91,7 @@ class Ledger:
         if self._has_jumped():
             self.emit(ClockJumped(expected=self.now, found=found))
         self.now = max(self.now + self._elapsed(), found)
+        self._clock.saw(self.state.record.id, self.now)
         if not self._pending:
             self.catch_up()
 

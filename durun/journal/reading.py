@@ -23,6 +23,9 @@ def read_created(journal: Journal, run_id: str) -> RunCreated:
 
 
 def moment(journal: Journal, clock: Clock, record: RunRecord) -> float:
-    """The time, but never before the run's newest event: nothing gets more time because a clock was set back."""
+    """The time, but never before the run's newest event, nor before what has passed since its clock was last read.
+
+    So nothing gets more time because a clock was set back.
+    """
     newest = journal.events(record.id, after=record.sequence - 1)
-    return max([clock.now(), *(stamped.at for stamped in newest)])
+    return max([clock.now(), clock.least(record.id), *(stamped.at for stamped in newest)])

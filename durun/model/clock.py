@@ -19,6 +19,12 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds that only go forward; the zero means nothing."""
 
+    def least(self, run_id: str) -> float:
+        """What the wall time is at least, by what has passed since `saw` of the run; 0 if that is not known."""
+
+    def saw(self, run_id: str, now: float) -> None:
+        """Remember for `least`, if that can be, that it is `now` for the run."""
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -30,6 +36,13 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds that only go forward, without time spent suspended."""
         return time.monotonic()
+
+    def least(self, run_id: str) -> float:  # noqa: ARG002
+        """Not known: nothing was remembered."""
+        return 0.0
+
+    def saw(self, run_id: str, now: float) -> None:
+        """Remembers nothing."""
 
 
 def to_iso(seconds: float) -> str:

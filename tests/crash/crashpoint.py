@@ -10,6 +10,7 @@ which gets the runner's environment, finds it as well:
 - `CRASH_BOOT_ID=TEXT`: the boot id that both see: the machine has been restarted since.
 - `CRASH_CLOCK=SECONDS`: the runner's wall clock is so many seconds ahead of the machine's.
 - `CRASH_PATIENT=1`: an attempt's timeout counts from the first word that it says, however long its start has taken.
+- `CRASH_UPTIME=SECONDS`: so many seconds have passed, by what the machine counts since its start.
 
 Standard library only: the supervisor loads this file with `python -I -S`.
 """
@@ -162,6 +163,11 @@ def _set_the_clock() -> None:
         system = importlib.import_module("durun.model.clock").SystemClock
         now = system.now
         system.now = lambda clock: now(clock) + float(ahead)
+    passed = os.environ.get("CRASH_UPTIME")
+    if passed is not None:
+        elapsed = importlib.import_module(f"{_LOCAL}.elapsed")
+        uptime = elapsed._uptime
+        elapsed._uptime = lambda: uptime() + float(passed)
 
 
 def _wait_for_the_first_word() -> None:

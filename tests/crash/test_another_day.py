@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, Ran
+from crash_harness import Bench, Ran, wait_until
 
 from durun.config import whoami
 from durun.model.people import name_of
@@ -34,10 +34,13 @@ def at_home(tmp_path: Path) -> Iterator[Bench]:
     made.close()
 
 
-def cron(bench: Bench, *argv: str, days: float) -> Ran:
-    """What cron runs so many days later: nothing of the caller's environment but HOME and a short PATH."""
-    clean = ["env", "-i", f"HOME={bench.env['HOME']}", "PATH=/usr/bin:/bin", f"CRASH_CLOCK={days * DAY}"]
-    return bench(*argv, prefix=clean)
+def cron(bench: Bench, *argv: str, days: float, passed: float = 0.0) -> Ran:
+    """What cron runs so many days later: nothing of the caller's environment but HOME and a short PATH.
+
+    `days` by the wall clock; `passed`: those that the machine has counted, whatever the wall clock says.
+    """
+    clocks = [f"CRASH_CLOCK={days * DAY}", f"CRASH_UPTIME={passed * DAY}"]
+    return bench(*argv, prefix=["env", "-i", f"HOME={bench.env['HOME']}", "PATH=/usr/bin:/bin", *clocks])
 
 
 def test_a_wait_of_two_days_is_left_and_taken_up_by_cron(at_home: Bench) -> None:
@@ -146,3 +149,71 @@ def test_an_approval_is_not_extended_when_the_clock_is_set_back(at_home: Bench) 
     assert bench.show()["waiting_for"]["tasks"][0]["until"] == until
     assert cron(bench, "resume", "--all", days=2.1).code == 6
     assert "expired at" in bench.task("ok")["reason"]
+
+
+@pytest.mark.fault(26)
+@pytest.mark.parametrize("decided", [False, True])
+def test_an_approval_expires_in_its_time_though_the_clock_was_set_back_meanwhile(at_home: Bench, decided: bool) -> None:
+    bench = at_home
+    run = asked(bench)
+    assert cron(bench, "resume", "--all", days=-10, passed=1.9)[:2] == (0, "")
+    if decided:
+        late = cron(bench, "approve", run, "--json", days=-10, passed=2.1)
+        assert late.code == 6 and "expired" in late.err
+    assert cron(bench, "resume", "--all", days=-10, passed=2.1).code == 6
+    assert "expired at" in bench.task("ok")["reason"]
+    assert bench.effects() == {"before": 1}
+    bench.check()
+
+
+OPEN = """
+steps:
+  - id: grant
+    run: eval "$MARK"
+    rollback: {run: 'eval "$MARK"', idempotent: true}
+    privileged: {until: ok, max: 4h}
+  - {id: ok, approval: {message: go on?, approvers: [root]}}
+"""
+
+
+@pytest.mark.fault(26)
+def test_a_privilege_is_closed_in_its_time_though_the_clock_was_set_back_meanwhile(at_home: Bench) -> None:
+    bench = at_home
+    assert bench("run", str(bench.write(OPEN))).code == 5
+    bench.quiet()
+    assert cron(bench, "reap", days=-10, passed=0.1) == Ran(0, "", "")
+    assert bench.effects() == {"grant": 1}
+    assert cron(bench, "reap", days=-10, passed=0.2).code == 0
+    assert bench.effects() == {"grant": 1, "grant@rollback": 1}
+    bench.check()
+
+
+REMEMBERED = """
+steps:
+  - id: work
+    run: eval "$MARK"; sleep 100
+    idempotent: {ttl: 24h}
+"""
+
+
+@pytest.mark.fault(26)
+def test_a_key_is_not_used_again_when_its_time_is_over_though_the_clock_was_set_back(at_home: Bench) -> None:
+    bench = at_home
+    bench.start("run", str(bench.write(REMEMBERED)))
+    wait_until(lambda: bench.effects()["work"] == 1)
+    bench.kill(*bench.processes())
+    run = bench.last() or ""
+    assert cron(bench, "resume", run, days=-10, passed=1.1).code == 3
+    assert bench.effects() == {"work": 1}
+    bench.check()
+
+
+def test_a_clock_that_was_put_right_after_a_restart_is_believed(at_home: Bench) -> None:
+    bench = at_home
+    run = asked(bench)
+    mark = bench.home / "runs" / run / "clock"
+    place, began = mark.read_text().split()
+    mark.write_text(f"another-start {float(began) + 10 * DAY}")
+    assert cron(bench, "resume", "--all", days=0.5)[:2] == (0, "")
+    mark.write_text(f"{place} {float(began) + 10 * DAY}")
+    assert cron(bench, "resume", "--all", days=0.5).code == 6

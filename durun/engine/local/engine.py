@@ -48,7 +48,7 @@ from durun.engine.stored import stored_plan, stored_runbook
 from durun.errors import Busy, DurunError, NoSuchRun
 from durun.journal.api import Journal
 from durun.journal.claim import RunLock
-from durun.journal.reading import read_state
+from durun.journal.reading import moment, read_state
 from durun.language.concurrency import group_name
 from durun.language.plan import make_plan
 from durun.model.clock import Clock
@@ -168,7 +168,7 @@ class LocalEngine:
         """Close the privileges of a run that end by now, and leave it else as it is."""
         state = read_state(self._journal, request.run_id)
         plan = stored_plan(state, stored_runbook(state))
-        if not reap_due(plan, state, self._clock.now()):
+        if not reap_due(plan, state, moment(self._journal, self._clock, state.record)):
             return left_open(plan, state, observer)
         lock = RunLock(self._config.run_lock(state.record.id), self._clock)
         make_run_folder(self._config.run_folder(state.record.id))

@@ -26,6 +26,12 @@ class Clock:
     def monotonic(self) -> float:
         return self.time
 
+    def least(self, run_id: str) -> float:
+        return 0.0
+
+    def saw(self, run_id: str, now: float) -> None:
+        pass
+
 
 @dataclass
 class Played:

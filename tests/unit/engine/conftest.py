@@ -260,17 +260,27 @@ class Told:
 
 
 class Stopped:
-    """A clock that goes when it is told to. `passed` are seconds that only go forward."""
+    """A clock that goes when it is told to.
+
+    `passed` are seconds that only go forward; `known`: the time at least, by another clock.
+    """
 
     def __init__(self) -> None:
         self.time = 1_000_000.0
         self.passed = 0.0
+        self.known = 0.0
 
     def now(self) -> float:
         return self.time
 
     def monotonic(self) -> float:
         return self.passed
+
+    def least(self, run_id: str) -> float:
+        return self.known
+
+    def saw(self, run_id: str, now: float) -> None:
+        pass
 
 
 def session(number: int = 1) -> ev.SessionStarted:

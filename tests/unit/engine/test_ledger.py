@@ -161,6 +161,13 @@ def test_a_new_ledger_goes_on_from_the_latest_time_that_was_seen(run: Any, hears
     assert Ledger(run.journal, run.state, run.plan, run.clock, hears).now == latest
 
 
+@pytest.mark.fault(26)
+def test_a_new_ledger_goes_on_from_what_has_passed_since(run: Any, hears: Any) -> None:
+    run.clock.known = run.clock.time + 50
+    run.clock.time -= 10 * 86_400
+    assert Ledger(run.journal, run.state, run.plan, run.clock, hears).now == run.clock.known
+
+
 def test_a_jump_of_the_clock_is_recorded_once(run: Any, ledger: Ledger) -> None:
     def turns() -> list[tuple[float, float]]:
         for _ in range(3):

@@ -40,6 +40,12 @@ class Ticking:
         self.seconds += 1
         return self.seconds
 
+    def least(self, run_id: str) -> float:
+        return 0.0
+
+    def saw(self, run_id: str, now: float) -> None:
+        pass
+
 
 @pytest.fixture
 def lock_file(tmp_path: Path) -> Path:
