@@ -1,4 +1,4 @@
-"""Where durun keeps its state, whom it has stamp heads, and who is asking.
+"""Where durun keeps its state, what the environment sets, and who is asking.
 
 Only names of places: whether a place is safe is the journal's to say (`durun.journal.place`), when it opens it.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from math import inf
 from pathlib import Path
 
 from durun.errors import Unsafe
@@ -87,6 +88,14 @@ def _home(environ: Mapping[str, str]) -> Path:
             f"there is no home directory: HOME is not set and uid {os.getuid()} is not in the user database",
             "set DURUN_HOME to a folder of your own",
         ) from None
+
+
+def seconds_of(variable: str, default: float, least: float, most: float = inf) -> float:
+    """The seconds that a variable of the environment sets, within bounds; the default where it sets none."""
+    try:
+        return min(most, max(least, float(os.environ.get(variable, default))))
+    except ValueError:
+        return default
 
 
 def whoami() -> dict[str, Json]:

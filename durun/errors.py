@@ -159,3 +159,9 @@ def typed(word: object) -> str:
     from shlex import quote  # loads `re`, which no start needs
 
     return quote(str(word))
+
+
+def first_of(names: Iterable[object], most: int = 5) -> str:
+    """The first few names of a list, as they stand in a message: `a, b, c, …`."""
+    found = list(map(str, names))
+    return ", ".join(found[:most]) + (", …" if len(found) > most else "")

@@ -12,7 +12,7 @@ from durun.cli.verdict import decide, require_reason
 from durun.config import whoami
 from durun.engine.api import CancelRequest, Outcome
 from durun.model.status import spoken
-from durun.views.json import dump
+from durun.views.json import SCHEMA, dump
 
 
 def command(run: RunArgument, reason: ReasonOption = "", as_json: JsonOption = False) -> int:
@@ -28,7 +28,7 @@ def command(run: RunArgument, reason: ReasonOption = "", as_json: JsonOption = F
 
 
 def _json(outcome: Outcome) -> str:
-    line = {"schema": 1, "event": "cancel_requested", "run": outcome.run_id, "status": outcome.status}
+    line = {"schema": SCHEMA, "event": "cancel_requested", "run": outcome.run_id, "status": outcome.status}
     return dump({**line, "driver": outcome.driver, "holder": outcome.holder})
 
 

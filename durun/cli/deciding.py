@@ -15,7 +15,7 @@ from durun.cli.pick import find_run
 from durun.cli.verdict import decide
 from durun.config import answers_to, load_config, whoami
 from durun.engine.api import DecideRequest, ResumeRequest
-from durun.errors import Busy, NotAllowed, UsageError
+from durun.errors import Busy, NotAllowed, UsageError, first_of
 from durun.journal.reading import moment
 from durun.model.people import VERDICTS, YES, conclusion, person
 from durun.model.runbook import Input
@@ -123,7 +123,7 @@ def find_question(
     if len(found) == 1:
         return found[0]
     command = {"approve": "approve", "reject": "reject"}.get(verdict, "complete")
-    names = ", ".join(task_name(key) for key, _ in (found or asked)[:5]) + (", …" if len(found or asked) > 5 else "")
+    names = first_of(task_name(key) for key, _ in found or asked)
     if found:
         raise UsageError(
             f"{len(found)} wait for that: {names}", f"name one: durun {command} {run_id} STEP [--target KEY]"

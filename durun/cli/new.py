@@ -12,7 +12,7 @@ from durun.cli.arguments import Argument, JsonOption, Option
 from durun.cli.screen import cannot_write
 from durun.errors import UsageError
 from durun.language.starters import STARTERS, starter
-from durun.views.json import dump
+from durun.views.json import SCHEMA, dump
 from durun.views.summary import following
 
 _NAME = re.compile("[a-z0-9-]{1,100}")
@@ -48,7 +48,7 @@ def _kinds() -> str:
 
 def _tell(path: Path, template: str, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(dump({"schema": 1, "file": str(path), "name": path.stem, "template": template}))
+        sys.stdout.write(dump({"schema": SCHEMA, "file": str(path), "name": path.stem, "template": template}))
         return
     file = quote(str(path))
     next_ = [f"durun plan {file}", f"durun run {file}", "durun resume        (after Ctrl-C, a kill -9, a reboot)"]

@@ -44,9 +44,9 @@ def command(
         page = _page(app, run_id).encode("utf-8", "backslashreplace")
     _write(Path(output), page)
     if as_json:
-        from durun.views.json import dump
+        from durun.views.json import SCHEMA, dump
 
-        sys.stdout.write(dump({"schema": 1, "run": run_id, "file": output, "sha256": sha256(page).hexdigest()}))
+        sys.stdout.write(dump({"schema": SCHEMA, "run": run_id, "file": output, "sha256": sha256(page).hexdigest()}))
     else:
         note(f"{output} is written")
     return 0

@@ -16,11 +16,11 @@ from durun.cli.sources import differing_now, file_of, open_source
 from durun.config import whoami
 from durun.engine.api import ResumeRequest, Source
 from durun.engine.requests import ended
-from durun.errors import UsageError
+from durun.errors import UsageError, first_of
 from durun.journal.api import RunQuery
 from durun.model.status import DRIVEN, FINAL, RESUMABLE, RunStatus
 from durun.model.task import RunRecord
-from durun.views.json import dump
+from durun.views.json import SCHEMA, dump
 
 
 def command(
@@ -66,7 +66,7 @@ def command(
 
 def _nothing_to_do(record: RunRecord, manner: Manner) -> int:
     if manner.as_json:
-        line = {"schema": 1, "event": "run_ended", "run": record.id, "status": record.status, "exit_code": 0}
+        line = {"schema": SCHEMA, "event": "run_ended", "run": record.id, "status": record.status, "exit_code": 0}
         sys.stdout.write(dump(line))
     elif not manner.quiet:
         sys.stdout.write(f"{ended(record)}; there is nothing to resume\n")
@@ -84,9 +84,9 @@ def _resume(app: App, request: ResumeRequest, manner: Manner) -> int:
     if request.change is None:
         created = app.created(request.run_id)
         if different := differing_now(created):
-            names = ", ".join(map(str, different[:5])) + (", …" if len(different) > 5 else "")
+            differs = f"{first_of(different)} {'differs' if len(different) == 1 else 'differ'}"
             view.said(
-                f"{names} {'differs' if len(different) == 1 else 'differ'} from what this run was started with; "
+                f"{differs} from what this run was started with; "
                 "the stored runbook is used (--latest takes the new one)"
             )
     return drive(view, lambda observer: app.engine().resume(request, observer))

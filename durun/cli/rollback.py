@@ -11,7 +11,7 @@ from durun.cli.drive import Manner, choose_view, drive
 from durun.cli.pick import find_run
 from durun.config import whoami
 from durun.engine.api import Observer, Outcome, RollbackRequest
-from durun.views.json import dump
+from durun.views.json import SCHEMA, dump
 
 
 def command(
@@ -42,7 +42,7 @@ def command(
 
 
 def _json(outcome: Outcome) -> str:
-    line = {"schema": 1, "event": "rollback_requested", "run": outcome.run_id, "status": outcome.status}
+    line = {"schema": SCHEMA, "event": "rollback_requested", "run": outcome.run_id, "status": outcome.status}
     return dump({**line, "driver": outcome.driver, "holder": outcome.holder})
 
 

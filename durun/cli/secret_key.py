@@ -13,7 +13,7 @@ from durun.errors import UsageError
 from durun.journal.place import prepare
 from durun.secrets.keys import OwnKey, SealKey, SigningKey
 from durun.secrets.sign import key_id, to_pem
-from durun.views.json import dump
+from durun.views.json import SCHEMA, dump
 
 
 def command(
@@ -50,7 +50,7 @@ def _place(word: str) -> Literal["keyring", "file"]:
 
 
 def _json(key: OwnKey, signing: bool) -> dict[str, object]:
-    found: dict[str, object] = {"schema": 1, "place": key.place(), "at": key.place_name()}
+    found: dict[str, object] = {"schema": SCHEMA, "place": key.place(), "at": key.place_name()}
     if not signing:
         return found
     public = key.public() if found["place"] else None

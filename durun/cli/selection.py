@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from durun.cli.chosen import near_matches
 from durun.cli.sources import scope_of
 from durun.engine.api import Source
-from durun.errors import UsageError
+from durun.errors import UsageError, first_of
 from durun.foresight.targets import list_targets
 from durun.model.values import Json
-
-_SHOWN = 5
 
 
 def refuse_unknown(source: Source, inputs: Mapping[str, Json], chosen: Sequence[str]) -> None:
@@ -26,5 +24,6 @@ def refuse_unknown(source: Source, inputs: Mapping[str, Json], chosen: Sequence[
         known |= dict.fromkeys(entry.keys)
     for name in chosen:
         if name not in known:
-            first = ", ".join(list(known)[:_SHOWN]) + (", …" if len(known) > _SHOWN else "")
-            raise UsageError(f"no step has the target {name}", near_matches(name, known) or f"there are {first}")
+            raise UsageError(
+                f"no step has the target {name}", near_matches(name, known) or f"there are {first_of(known)}"
+            )

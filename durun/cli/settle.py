@@ -13,13 +13,13 @@ from durun.cli.pick import find_run
 from durun.cli.verdict import decide, require_reason, verdict_text
 from durun.config import whoami
 from durun.engine.api import SettleRequest
-from durun.errors import NotAllowed, UsageError
+from durun.errors import NotAllowed, UsageError, first_of
 from durun.model.event import Resolution
 from durun.model.runbook import Output
 from durun.model.status import spoken
 from durun.model.task import TaskKey, TaskState
 from durun.model.values import Json
-from durun.views.json import dump
+from durun.views.json import SCHEMA, dump
 from durun.views.summary import next_commands
 from durun.views.text import task_name
 
@@ -51,7 +51,7 @@ def command(
         outcome = decide(app, as_json, lambda observer: app.engine().signal(request, observer))
         tasks = app.journal.tasks(run_id)
     if as_json:
-        line = {"schema": 1, "event": "task_settled", "run": run_id, "step": key.step, "target": key.target}
+        line = {"schema": SCHEMA, "event": "task_settled", "run": run_id, "step": key.step, "target": key.target}
         sys.stdout.write(dump({**line, "resolution": resolution, "status": outcome.status}))
         return 0
     doubts = any(task.status == "in_doubt" for task in tasks.values())
@@ -75,9 +75,9 @@ def find_doubt(run_id: str, tasks: Mapping[TaskKey, TaskState], step: str, targe
     if len(found) == 1:
         return found[0]
     if found:
-        names = ", ".join(str(key.target) for key in found[:5]) + (", …" if len(found) > 5 else "")
+        names = first_of(key.target for key in found)
         raise UsageError(f"{len(found)} targets of {step} are in doubt: {names}", "choose one with --target")
-    names = ", ".join(map(task_name, doubts[:5])) + (", …" if len(doubts) > 5 else "")
+    names = first_of(map(task_name, doubts))
     hint = f"in doubt are: {names}" if doubts else f"nothing in it is: `durun show {run_id}` says where the run stands"
     raise NotAllowed(f"{task_name(TaskKey(step, target))} is not in doubt", hint)
 

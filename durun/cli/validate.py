@@ -11,7 +11,7 @@ from durun.cli.sources import describe
 from durun.errors import DurunError, InvalidRunbook, told
 from durun.language.load import load, read_file
 from durun.model.values import Json
-from durun.views.json import dump
+from durun.views.json import SCHEMA, dump
 from durun.views.text import harmless
 
 
@@ -23,7 +23,7 @@ def command(
     checked = [_check(path) for path in runbooks]
     valid = all(entry["valid"] for entry in checked)
     if as_json:
-        sys.stdout.write(dump({"schema": 1, "valid": valid, "files": checked}))
+        sys.stdout.write(dump({"schema": SCHEMA, "valid": valid, "files": checked}))
     else:
         sys.stdout.write(harmless("".join(map(_text, checked))))
     return 0 if valid else InvalidRunbook.exit_code

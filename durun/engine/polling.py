@@ -18,6 +18,8 @@ PATIENCE: Final = 60.0
 """Seconds that one probe may take."""
 LAST_PATIENCE: Final = 10.0
 """Seconds that one may take beyond the end of the wait."""
+STDOUT_CAP: Final = MAX_STDOUT
+"""Bytes of stdout that are looked at."""
 
 
 class Said(NamedTuple):
@@ -106,7 +108,3 @@ def _holds(name: str, expression: Expression, scope: Mapping[str, Any]) -> bool:
 def _shown(expression: Expression) -> str:
     line = " ".join(expression.source.split())
     return line if len(line) <= 100 else line[:100] + "…"
-
-
-STDOUT_CAP: Final = MAX_STDOUT
-"""Bytes of stdout that are looked at."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from durun.errors import GroupHeld, NoSuchRun, NotAllowed, meant
+from durun.errors import GroupHeld, NoSuchRun, NotAllowed, first_of, meant
 from durun.journal.api import SequenceConflict
 from durun.model.clock import to_iso
 from durun.model.status import FINAL, RunStatus, spoken
@@ -61,7 +61,7 @@ def none_yet() -> NoSuchRun:
 
 def ambiguous(reference: str, candidates: Sequence[str]) -> NoSuchRun:
     """More than one id begins so."""
-    named = ", ".join(candidates[:SHOWN]) + (", …" if len(candidates) > SHOWN else "")
+    named = first_of(candidates, SHOWN)
     return NoSuchRun(f"{reference} is the beginning of more than one run: {named}", "type more of the id")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final, NamedTuple
 
-from durun.errors import CannotStart, meant
+from durun.errors import CannotStart, first_of, meant
 from durun.model.plugin import code_of
 
 ACTIONS: Final = "durun.actions"
@@ -73,5 +73,4 @@ def _others(name: str, known: list[Found]) -> str:
     how = f"install the package that has it: {install_command('PACKAGE')}"
     if near:
         return f"{meant(near)} Else {how}"
-    there = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
-    return f"{how} (installed are: {there or 'none'})"
+    return f"{how} (installed are: {first_of(names, _LISTED) or 'none'})"

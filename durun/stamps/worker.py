@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from durun.config import AUTHORITY
+from durun.config import AUTHORITY, seconds_of
 from durun.stamps import tokens
 from durun.stamps.shelf import Shelf
 from durun.stamps.tokens import NoStamp
@@ -37,7 +37,10 @@ def main(folder: str, body: str) -> None:
             return
         shelf.note(number, "whoever asked for it has not waited for the answer")
         try:
-            shelf.keep(number, stamped(body.encode(), os.environ.get(AUTHORITY, ""), _timeout()))
+            shelf.keep(
+                number,
+                stamped(body.encode(), os.environ.get(AUTHORITY, ""), seconds_of(TIMEOUT, LONGEST, 0.05, LONGEST)),
+            )
         except NoStamp as error:
             shelf.note(number, str(error))
 
@@ -87,13 +90,6 @@ class Asking:
                 if len(self._answer) > MOST:
                     return "what the authority sent is no timestamp: it is too long"
         return ""
-
-
-def _timeout() -> float:
-    try:
-        return min(LONGEST, max(0.05, float(os.environ.get(TIMEOUT, LONGEST))))
-    except ValueError:
-        return LONGEST
 
 
 if __name__ == "__main__":

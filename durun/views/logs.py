@@ -9,7 +9,7 @@ from typing import Protocol, TextIO
 from durun.model.clock import from_iso
 from durun.model.task import TaskKey
 from durun.model.values import Json
-from durun.views.json import dump
+from durun.views.json import SCHEMA, dump
 from durun.views.text import harmless, local_time, task_name
 
 _LONGEST = 1 << 16
@@ -133,7 +133,7 @@ class JsonLogs:
 
     def record(self, key: TaskKey, attempt: int, record: Written) -> None:
         """Write one record; what is not text comes in base64."""
-        line: dict[str, Json] = {"schema": 1, "run": self._run, "step": key.step, "target": key.target}
+        line: dict[str, Json] = {"schema": SCHEMA, "run": self._run, "step": key.step, "target": key.target}
         line |= {"attempt": attempt, "at": record.at, "stream": record.stream}
         try:
             line["text"] = record.data.decode()

@@ -10,21 +10,19 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-_FOLDER = "sealing"
+SEALING = "sealing"
+NOTICES = "notices"
 
 
 def mark_of(home: Path, run_id: str) -> Path:
     """The file that says so of this run."""
-    return home / _FOLDER / run_id
+    return home / SEALING / run_id
 
 
-def marked(home: Path, folder: str = _FOLDER) -> list[str]:
+def marked(home: Path, folder: str = SEALING) -> list[str]:
     """The ids of all such runs."""
     place = home / folder
     return sorted(path.name for path in place.iterdir()) if place.is_dir() else []
-
-
-NOTICES = "notices"
 
 
 def notice_of(home: Path, run_id: str) -> Path:

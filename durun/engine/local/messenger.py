@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from durun.actions.api import Process
+from durun.config import seconds_of
 from durun.engine.local.folder import write_script
 from durun.engine.local.surroundings import base_environment, inherited_names
 from durun.engine.notices import Unsent, body_of, message, title_of
@@ -47,6 +48,7 @@ class Messenger:
         self._folder = folder
         self._clock = clock
         self._secrecy = secrecy
+        self._patience = seconds_of(TIMEOUT, 30.0, least=0.1)
 
     def send(self, one: Unsent) -> str:
         """Have it told; why it was not, or nothing. Raises ExpressionError, SecretUnavailable."""
@@ -90,7 +92,7 @@ class Messenger:
             "DURUN_EVENT": one.due.event,
             "DURUN_IDEMPOTENCY_KEY": one.key,
             "DURUN_OUTPUT": os.devnull,
-            "DURUN_TIMEOUT": str(0.9 * _patience()),
+            "DURUN_TIMEOUT": str(0.9 * self._patience),
         }
         return env | ({"DURUN_FILES": self._place} if self._runbook.files else {})
 
@@ -121,22 +123,15 @@ class Messenger:
             except OSError as error:
                 return f"{argv[0]}: {error.strerror}"
             try:
-                code = process.wait(_patience())
+                code = process.wait(self._patience)
             except subprocess.TimeoutExpired:
                 _stop(process)
-                return f"stopped after {_patience():g} s"
+                return f"stopped after {self._patience:g} s"
             if code == 0:
                 return ""
             how = f"ended by signal {-code}" if code < 0 else f"exit code {code}"
             last = self._secrecy.scrub(_last_line(said.fileno()) or _last_line(out.fileno()))
             return f"{how}: {last}"[:_MOST] if last else how
-
-
-def _patience() -> float:
-    try:
-        return max(0.1, float(os.environ.get(TIMEOUT, "30")))
-    except ValueError:
-        return 30.0
 
 
 def _with_message(call: Call, told: dict[str, Json]) -> Call:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from durun.config import Config
+from durun.config import Config, seconds_of
 from durun.engine.api import Observer
 from durun.engine.beginning import Beginning, Reason
 from durun.engine.ledger import Ledger
@@ -70,7 +70,7 @@ class Session:
         self.secrecy = secrecy
         preparer = Preparer(state, plan, runbook, self.run_folder, clock, secrecy)
         self.targets = targets = Targets(self.ledger, preparer, self._read_listed)
-        results, outbox = self._results(preparer), Outbox(_stop_grace(), self.run_folder)
+        results, outbox = self._results(preparer), Outbox(seconds_of(STOP_GRACE, 5.0, least=0.05), self.run_folder)
         self.performer = Performer(self.ledger, preparer, runbook, targets, results, outbox)
         asker, poller = self.performer.asker, self.performer.poller
         self.landing = Landing(self.ledger, preparer, asker, poller, targets, results, self.run_folder)
@@ -127,10 +127,3 @@ class Session:
             (self.run_folder / "work").mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise StorageFailed(f"{self.run_folder}: {error.strerror}", "make room, then try again") from error
-
-
-def _stop_grace() -> float:
-    try:
-        return max(0.05, float(os.environ.get(STOP_GRACE, "5")))
-    except ValueError:
-        return 5.0
