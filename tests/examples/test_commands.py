@@ -60,10 +60,10 @@ def test_the_tests_that_are_named_are_there():
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-@story("bash .ci/setup && .venv/bin/durun run")
+@story("bash .ci/setup && . .venv/bin/activate && durun run")
 def first_run(story, _request):
     demo = story.stage.place / "tls"
-    story.words = {"/tmp/tls-demo": str(demo), "bash .ci/setup && .venv/bin/durun": "durun"}
+    story.words = {"/tmp/tls-demo": str(demo), "bash .ci/setup && . .venv/bin/activate && durun": "durun"}
     assert "succeeded" in story.next()
     assert len(list(demo.glob("*/*/reload.log"))) == 20
     assert "rotate-tls-certificates" in story.run("history") + story.run("show @last")
