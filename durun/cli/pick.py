@@ -39,15 +39,13 @@ def find_run(app: App, reference: str, changes: bool = False) -> str:
 
 def find_unfinished(app: App) -> str:
     """The newest run of this user that has not ended for good. Raises UsageError, NoSuchRun."""
-    if not _may_be_last():
-        raise UsageError(
-            "no terminal is here, so no run is chosen by itself",
-            "name the run, or give --all; `durun history` lists them",
-        )
-    query = RunQuery(statuses=frozenset(RUN_STATUSES) - FINAL, uid=os.getuid(), limit=1)
+    query = RunQuery(statuses=frozenset(RUN_STATUSES) - FINAL, uid=os.getuid(), limit=2)
     found = app.journal.runs(query)
     if not found:
         raise NoSuchRun("no run of yours is unfinished", "`durun history` lists the runs")
+    if not _may_be_last():
+        named = f"durun resume {found[0].id}" if len(found) == 1 else "name the run (`durun history` lists them)"
+        raise UsageError("no terminal is here, so no run is chosen by itself", f"{named}, or give --all")
     return found[0].id
 
 
