@@ -191,6 +191,21 @@ def test_older_copy_of_the_journal_is_refused_before_anything_is_done_again(benc
     assert bench.effects() == {"two": 2}
 
 
+@pytest.mark.fault(3, 24)
+def test_folders_that_were_made_ahead_are_no_attempts_that_the_journal_lacks(bench: Bench) -> None:
+    names = [f"s{number}" for number in range(1, 7)]
+    steps = "".join(f"  - {{id: {name}, run: 'eval \"$MARK\"; echo said'}}\n" for name in names)
+    book = bench.write(f"steps:\n{steps}")
+    assert bench.crash("run", str(book), at="runner land.before 4")[0]
+    bench.quiet()
+    run = bench.last() or ""
+    folders = list((bench.home / "runs" / run / "attempts").iterdir())
+    assert len(folders) > len([folder for folder in folders if any(folder.iterdir())]) == 4
+    assert bench("resume", run).code == 0
+    assert bench.effects() == dict.fromkeys(names, 1)
+    bench.check()
+
+
 @pytest.mark.fault(21)
 @pytest.mark.parametrize("collect", ["run: cat $BIG, as: it", "files: [big]"])
 def test_disk_full_of_evidence(bench: Bench, room: Path, collect: str) -> None:

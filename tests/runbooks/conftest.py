@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from daemons.sshd import sshd as sshd
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "runbooks"
+PATIENCE = 30.0
 
 
 @dataclass
@@ -76,17 +78,30 @@ def _events(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
         yield json.loads(line)
 
 
-def _descendants(pid: int) -> list[int]:
+def _children(pid: int) -> list[int]:
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _stop(pid: int) -> None:
+    """It begins nothing any more, or has ended."""
+    with suppress(OSError):
+        os.kill(pid, signal.SIGSTOP)
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "TtZX":
+            select.select([], [], [], 0.001)
+
+
+def _stopped_family(pid: int) -> list[int]:
+    """The process and all that descends from it. Each is stopped before its children are listed: so none is missed."""
     found: list[int] = []
     rest = [pid]
     while rest:
-        try:
-            text = Path(f"/proc/{rest.pop()}/task").iterdir()
-            children = [int(child) for task in text for child in (task / "children").read_text().split()]
-        except OSError:
-            continue
-        found += children
-        rest += children
+        _stop(rest[-1])
+        found.append(rest.pop())
+        rest += _children(found[-1])
     return found
 
 
@@ -128,10 +143,17 @@ def kill_all() -> Callable[..., None]:
     """kill_all(process): kill -9 the runner, its supervisor and every step that runs, as a power cut would."""
 
     def kill(process: subprocess.Popen[str]) -> None:
-        family = _descendants(process.pid)
-        _kill(process)
-        for pid in family:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        with ExitStack() as ends:
+            family = []
+            for pid in _stopped_family(process.pid):
+                with suppress(ProcessLookupError):
+                    family.append(os.pidfd_open(pid))
+                    ends.callback(os.close, family[-1])
+            for one in family:
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(one, signal.SIGKILL)
+            _kill(process)
+            for one in family:
+                assert select.select([one], [], [], PATIENCE)[0]
 
     return kill

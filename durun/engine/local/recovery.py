@@ -105,18 +105,22 @@ class Recovery:
 def refuse_older_journal(run_folder: Path, record: RunRecord) -> None:
     """Raise JournalDamaged if there are attempts that the journal does not know: it is an old copy, put back.
 
-    What it does not know to be done would be done again. Folders are made only for attempts that are committed.
+    What it does not know to be done would be done again. Only attempts that are committed have anything in their
+    folders: an empty one was made ahead.
     """
     try:
         with os.scandir(attempt_folder(run_folder, 0).parent) as entries:
-            newest = max((int(entry.name) for entry in entries if entry.name.isdecimal()), default=0)
+            unknown = [int(entry.name) for entry in entries if entry.name.isdecimal()]
+        unknown = sorted(number for number in unknown if number > record.folders)
+        while unknown and not os.listdir(attempt_folder(run_folder, unknown[-1])):  # noqa: PTH208
+            unknown.pop()
     except FileNotFoundError:
         return
     except OSError as error:
         raise StorageFailed(f"{run_folder}: {error.strerror}", "see to the disk, then resume") from error
-    if newest > record.folders:
+    if unknown:
         raise JournalDamaged(
-            f"run {record.id} has made {newest} attempts and probes, and the journal knows of {record.folders}: "
+            f"run {record.id} has made {unknown[-1]} attempts and probes, and the journal knows of {record.folders}: "
             "it is an older copy",
             "nothing was started: restore the newest copy of the journal",
         )
