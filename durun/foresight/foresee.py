@@ -26,7 +26,7 @@ from durun.views.doing import briefly
 from durun.views.foreseen import Fan, Foresight
 from durun.views.secrets import Checked, KeyringFound
 from durun.views.text import duration
-from durun.views.waits import held_text
+from durun.views.waits import Held, held_text
 
 
 class Surroundings(NamedTuple):
@@ -78,7 +78,7 @@ def _waits(plan: Plan, state: RunState, now: float) -> dict[tuple[str, str | Non
     waits: dict[tuple[str, str | None], str] = {}
     for key, task in state.tasks.items():
         if task.status == "waiting":
-            text = held_text(task, plan.node(key.step), task.changed_at, now)
+            text = held_text(Held(key, task, plan.node(key.step), task.changed_at, state.record.id), now)
             steps = plan.leaves(key.step) if plan.stands_in(key) else (key.step,)
             waits |= {(step, key.target): text for step in steps}
     return waits

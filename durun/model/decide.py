@@ -42,7 +42,7 @@ from durun.model.people import Granted, conclusion
 from durun.model.plan import Node
 from durun.model.privilege import closable
 from durun.model.progress import Progress
-from durun.model.retry import delay
+from durun.model.retry import may_start_at, pause
 from durun.model.status import ENDED, RunStatus
 from durun.model.task import TaskKey, TaskState, undo_key
 from durun.model.undo import unclear
@@ -254,18 +254,16 @@ def _starts_of(part: TaskPart | FanPart, progress: Progress, now: float) -> Iter
 
 
 def _next_move(part: TaskPart, progress: Progress, now: float) -> Iterator[Command]:
-    task = progress.state.tasks.get(part.key)
-    if task is None or (task.status == "pending" and (task.not_before is None or task.not_before <= now)):
-        yield _first_move(part.node, part.key, task)
-    elif task.status == "pending" and task.not_before is not None:
-        yield WakeAt(task.not_before)
+    task, run_id = progress.state.tasks.get(part.key), progress.state.record.id
+    if task is None or task.status == "pending":
+        due = None if task is None else may_start_at(part.node, part.key, task, run_id)
+        yield _first_move(part.node, part.key, task) if due is None or due <= now else WakeAt(due)
     elif task.status == "waiting" and task.waiting is not None:
         if task.waiting.to_be_asked(now):
             yield Ask(part.key, "poll")
     elif task.status == "failed":
         # Counted from the failure, so that neither a crash nor a full house makes it wait again.
-        seed = f"{progress.state.record.id}/{part.key}"
-        yield Retry(part.key, task.changed_at + delay(part.node.retry, task.failures, seed))
+        yield Retry(part.key, task.changed_at + pause(part.node, part.key, task, run_id))
 
 
 def _first_move(node: Node, key: TaskKey, task: TaskState | None) -> Command:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from durun.model.plan import FREE_REPEATS, Node
+from durun.model.retry import known_until
 from durun.model.task import TaskState
 from durun.model.tuples import NamedTuple
 
@@ -68,8 +69,7 @@ def _not_done(node: Node, task: TaskState) -> Way:
 
 def _same_key_again(node: Node, task: TaskState, now: float) -> Way:
     """An idempotent step may be repeated while the other side still knows its key."""
-    first = next((a.started_at for a in task.attempts if a.key == task.attempts[-1].key), now)
-    within = node.idempotent_ttl is None or now - first <= node.idempotent_ttl
-    if node.idempotent and within and task.repeats < FREE_REPEATS:
+    until = known_until(node, task)
+    if node.idempotent and (until is None or now <= until) and task.repeats < FREE_REPEATS:
         return RepeatIt("idempotent")
     return LeaveIt()

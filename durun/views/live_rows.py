@@ -16,7 +16,7 @@ from durun.views.pace import Pace
 from durun.views.paint import DIM, STYLES, Row
 from durun.views.tally import MARKS, StepTally
 from durun.views.text import counted, duration, harmless, one_line
-from durun.views.waits import day_time, held_text
+from durun.views.waits import Held, day_time, held_text
 from durun.views.words import PROBES
 
 _TOLD: tuple[TaskStatus, ...] = ("failed", "in_doubt", "cancelled", "running", "waiting", "rolled_back")
@@ -85,19 +85,25 @@ class Rows:
 
     def _one(self, step: StepTally, moment: Moment) -> str:
         """In words, where a step stands that is one task, or a fan-out whose targets are not known."""
-        held = next(iter(step.held.items()), None)
+        held = self._held(step, moment)
         round_ = moment.state.record.round if self._final(step.id) else 0
-        key = held[0] if held is not None else TaskKey(step.fan or step.id, None, round_)
-        task, standing = moment.state.tasks.get(key), step.standing
+        if held is not None:
+            return held_text(held, moment.now)
+        task, standing = moment.state.tasks.get(TaskKey(step.fan or step.id, None, round_)), step.standing
         if task is None:
             return self._ahead(step, moment)
-        if held is not None:
-            return held_text(task, self._plan.node(step.id), held[1], moment.now)
         if task.probe is not None:
             return PROBES[task.probe.purpose]
         if standing == "running" and len(task.attempts) > 1:
             return f"running, attempt {len(task.attempts)}"
         return self._ahead(step, moment) if standing == "pending" else spoken(standing)
+
+    def _held(self, step: StepTally, moment: Moment) -> Held | None:
+        """The first of its tasks that are held."""
+        for key, since in step.held.items():
+            if (task := moment.state.tasks.get(key)) is not None:
+                return Held(key, task, self._plan.node(step.id), since, moment.state.record.id)
+        return None
 
     def _ahead(self, step: StepTally, moment: Moment) -> str:
         """Why nothing has happened to it: what it comes after, unless it stands right above it; or no slot is free."""
@@ -125,11 +131,9 @@ class Rows:
         told = [_bar(step, next(length for least, length in _BARS if moment.width >= least))]
         counts = [(status, step.counts[status]) for status in _TOLD if step.counts[status]]
         told += [Text(f"{count} {spoken(status)}", STYLES[status]) for status, count in counts]
-        tasks = moment.state.tasks
-        if (held := next(iter(step.held.items()), None)) is not None and held[0] in tasks:
-            text = held_text(tasks[held[0]], self._plan.node(step.id), held[1], moment.now)
-            name = f"{one_line(held[0].target)}: " if held[0].target is not None else ""
-            told.append(Text(f"{name}{text}", STYLES["waiting"]))
+        if (held := self._held(step, moment)) is not None:
+            name = f"{one_line(held.key.target)}: " if held.key.target is not None else ""
+            told.append(Text(f"{name}{held_text(held, moment.now)}", STYLES["waiting"]))
         rate = self._pace.rate(step, moment.now) if _at_work(step, moment) else None
         told += [Text(text, DIM) for text in (self._wave(step), _per_time(rate)) if text]
         return told

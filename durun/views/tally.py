@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from durun.model import event as ev
 from durun.model.event import Event, TaskEvent, key_of
 from durun.model.plan import Plan
+from durun.model.retry import may_start_at
 from durun.model.state import RunState
 from durun.model.status import TaskStatus
 from durun.model.task import ROLLBACK, TaskKey, TaskState, undone_by
@@ -81,7 +82,7 @@ class Tally:
             self._resolve(step, len(resolved.index))
         for key, task in state.tasks.items():
             self._move(key, task.status)
-            self._hold(key, task, task.changed_at)
+            self._hold(key, task, task.changed_at, state.record.id)
             tally = self.steps.get(key.step)
             if tally is not None and task.attempts:
                 self._at_work(tally, task.attempts[0].started_at, task.changed_at)
@@ -96,7 +97,7 @@ class Tally:
         if task is None:
             return
         self._move(key_of(event), task.status)
-        self._hold(key_of(event), task, at)
+        self._hold(key_of(event), task, at, state.record.id)
         if event.step in self.steps and not isinstance(event, ev.TaskRolledBack):
             self._at_work(self.steps[event.step], at, at)
 
@@ -105,11 +106,12 @@ class Tally:
             if step.fan == step_id:
                 step.total, step.resolved = targets, True
 
-    def _hold(self, key: TaskKey, task: TaskState, at: float) -> None:
+    def _hold(self, key: TaskKey, task: TaskState, at: float, run_id: str) -> None:
         step = self.steps.get(key.step)
         if step is None:
             return
-        if task.status == "waiting" or (task.not_before is not None and task.not_before > at):
+        due = may_start_at(self._plan.node(key.step), key, task, run_id) if task.status == "pending" else None
+        if task.status == "waiting" or (due is not None and due > at):
             step.held.setdefault(key, at)
         elif step.held:
             step.held.pop(key, None)

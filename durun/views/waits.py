@@ -5,20 +5,28 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from durun.model.people import wanted
-from durun.model.plan import Node
-from durun.model.task import TaskState, Waiting
+from durun.model.plan import FREE_REPEATS, Node
+from durun.model.retry import may_start_at
+from durun.model.task import TaskKey, TaskState, Waiting
+from durun.model.tuples import NamedTuple
 from durun.views.text import counted, duration, one_line
 
 
-def held_text(task: TaskState, node: Node, since: float, now: float) -> str:
+class Held(NamedTuple):
+    """A task that waits, or is to be tried again; `since`: from when on."""
+
+    key: TaskKey
+    task: TaskState
+    node: Node
+    since: float
+    run_id: str
+
+
+def held_text(held: Held, now: float) -> str:
     """`waits for alice or bob until tomorrow 14:02, since 14:02`; `attempt 2 of 5 in 7s (exit code 1)`."""
-    waiting = task.waiting
+    since, waiting = held.since, held.task.waiting
     if waiting is None:
-        attempt = task.attempt
-        reason = f" ({one_line(attempt.reason)})" if attempt is not None and attempt.reason else ""
-        wait = (task.not_before or now) - now
-        when = f"in {duration(wait)}" if wait > 0 else "is due"
-        return f"attempt {task.failures + 1} of {node.retry.max_attempts} {when}{reason}"
+        return _again(held, now)
     until = "" if waiting.until is None else f" until {day_time(waiting.until, now)}"
     match waiting.kind:
         case "time":
@@ -31,6 +39,17 @@ def held_text(task: TaskState, node: Node, since: float, now: float) -> str:
             return f"waits for somebody to do it{until}, since {day_time(since, now)}"
         case "approval":
             return f"waits for {_whom(waiting)}{until}, since {day_time(since, now)}"
+
+
+def _again(held: Held, now: float) -> str:
+    """When it is tried again, and why; `repeat 1 of 5` where its doubt is over, which is no attempt that failed."""
+    task, attempt = held.task, held.task.attempt
+    reason = f" ({one_line(attempt.reason)})" if attempt is not None and attempt.reason else ""
+    wait = (may_start_at(held.node, held.key, task, held.run_id) or now) - now
+    when = f"in {duration(wait)}" if wait > 0 else "is due"
+    if attempt is not None and attempt.status == "in_doubt":
+        return f"repeat {task.repeats} of {FREE_REPEATS} {when}{reason}"
+    return f"attempt {task.failures + 1} of {held.node.retry.max_attempts} {when}{reason}"
 
 
 def _whom(waiting: Waiting) -> str:

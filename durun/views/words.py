@@ -20,10 +20,13 @@ class Line(NamedTuple):
     minor: bool = False
 
 
-def line_of(event: Event, task: TaskState | None = None) -> Line:  # noqa: C901  (one case an event)
-    """What to say about an event; `task` is the state after it, where there is one."""
+def line_of(event: Event, task: TaskState | None = None, due: float | None = None) -> Line:  # noqa: C901  (one case an event)
+    """What to say about an event; `task` is the state after it, where there is one.
+
+    `due`: when a task is started that is pending again, where the event does not say it.
+    """
     if isinstance(event, TaskEvent):
-        return _task_line(event, task)
+        return _task_line(event, task, due)
     match event:
         case ev.RunCreated():
             return Line(f"run of {event.runbook} created", minor=True)
@@ -64,7 +67,7 @@ def line_of(event: Event, task: TaskState | None = None) -> Line:  # noqa: C901 
             return Line(f"the clock jumped by {duration(abs(event.found - event.expected))}", wrong=True)
 
 
-def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
+def _task_line(event: TaskEvent, task: TaskState | None, due: float | None) -> Line:  # noqa: C901
     name = task_name(key_of(event))
     match event:
         case ev.TaskSkipped():
@@ -103,7 +106,8 @@ def _task_line(event: TaskEvent, task: TaskState | None) -> Line:  # noqa: C901
         case ev.TaskInDoubt():
             return Line(f"{name} IN DOUBT: {one_line(event.reason)}", wrong=True)
         case ev.TaskRepeated():
-            return Line(f"{name} is repeated: safe by {event.proof}")
+            when = "" if due is None else f" at {clock_time(due)}"
+            return Line(f"{name} is repeated{when}: safe by {event.proof}")
         case ev.TaskSettled():
             said, who = spoken(event.resolution), one_line(name_of(event.by))
             return Line(f"{name} settled as {said} by {who}: {one_line(event.reason)}")

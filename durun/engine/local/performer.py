@@ -68,6 +68,7 @@ class Performer:
             case todo.Retry(key, due):
                 self._ledger.emit(TaskRetried(**key._asdict(), due=due))
             case todo.Repeat(key, proof):
+                self._starter.refuse_other(key)
                 self._ledger.emit(TaskRepeated(**key._asdict(), proof=proof))
             case todo.GiveUpOn(key):
                 reason = f"on_in_doubt: fail ({self._ledger.state.tasks[key].reason})"

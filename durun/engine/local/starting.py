@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from durun.actions.api import Done, Failed, Pause, Process, Question
 from durun.engine.ledger import Ledger
@@ -56,6 +57,16 @@ class Starter:
             self._ledger.emit(failed(key, "expression", error))
         except SecretUnavailable as error:
             self._ledger.emit(failed(key, NO_SECRET, error))
+
+    def refuse_other(self, key: TaskKey) -> None:
+        """Raise Changed for a repeat that would differ, before it is recorded that it may be made."""
+        call = self._preparer.step(key).call
+        assert call is not None
+        with suppress(ExpressionError, SecretUnavailable):  # the attempt itself fails by these
+            work = self._preparer.work(key, call)
+            if isinstance(work, Process):
+                launch = self._preparer.launch(key, call, work, self.next_attempt(key))
+                self._preparer.refuse_other(key, launch.request)
 
     def skip(self, key: TaskKey) -> bool:
         """Ask the `if`s, once: what may have had an effect is never skipped. Whether the task is skipped."""

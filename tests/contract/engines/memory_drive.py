@@ -202,6 +202,7 @@ class Drive:
             case do.Retry(key, due):
                 emit(ev.TaskRetried(**key._asdict(), due=due))
             case do.Repeat(key, proof):
+                self._refuse_other(key)
                 emit(ev.TaskRepeated(**key._asdict(), proof=proof))
             case do.GiveUpOn(key):
                 emit(ev.TaskFailed(**key._asdict(), code="in_doubt", reason="on_in_doubt: fail", retryable=False))
@@ -243,6 +244,16 @@ class Drive:
             case do.StopWaiting():
                 why = "cancel" if self._ledger.state.record.cancel_requested else "rollback"
                 emit(ev.TaskCancelled(**key._asdict(), reason=f"stopped by a {why}"))
+
+    def _refuse_other(self, key: TaskKey) -> None:
+        call = self._tasks.step(key).call
+        assert call is not None
+        try:
+            work = self._tasks.work(key, call)
+        except DurunError:
+            return  # the attempt itself fails by it
+        if isinstance(work, Process):
+            self._tasks.refuse_other(key, self._request(key, work, call))
 
     def _guarded(self, key: TaskKey, perform: Any, code: str = "expression") -> None:
         try:

@@ -45,6 +45,9 @@ class Promises:
         self._fences: Counter[TaskKey] = Counter()
         self._answers: dict[TaskKey, Answered] = {}
         self._first: dict[TaskKey, float] = {}
+        self._doubted: dict[TaskKey, float] = {}
+        self._repeats: Counter[TaskKey] = Counter()
+        self._rests: dict[TaskKey, float] = {}
         self._given_up: set[TaskKey] = set()
         self._until: dict[TaskKey, float | None] = {}
         self._asked: dict[TaskKey, dict[str, Any]] = {}
@@ -410,6 +413,8 @@ class Promises:
                 self._check_seen(key)
                 promise(self._licence.get(key, "new") != "", f"{key} starts, and its last attempt is not resolved")
                 promise(not self.world.lives(key), f"{key} starts while its last attempt lives")
+                promise(at >= self._rests.pop(key, at) - 1e-6, f"{key} is repeated without a pause")
+                self._doubted.pop(key, None)
                 self._licence[key] = ""
                 self._nonce[key] = event.nonce
                 self._first.setdefault(key, at)
@@ -432,9 +437,11 @@ class Promises:
                 self._answers[key] = Answered(event.answer, self._session, since)
             case ev.TaskInDoubt():
                 self._answers.pop(key, None)
+                self._doubted.setdefault(key, at)
                 self._licence[key] = ""
             case ev.TaskRepeated():
                 self._repeated(key, node, event, at)
+                self._rest(key, node)
                 self._licence[key] = event.proof
             case ev.TaskSettled():
                 self._licence[key] = "settled" if event.resolution == "not_done" else ""
@@ -479,7 +486,7 @@ class Promises:
             return
         self._finished.discard(key)
         self._undone.discard(key)
-        self._failures[key] = self._fences[key] = 0
+        self._failures[key] = self._fences[key] = self._repeats[key] = 0
         self._answers.pop(key, None)
         self._first.pop(key, None)
         self._licence[key] = "again"
@@ -496,12 +503,20 @@ class Promises:
         promise(proved, f"{key} repeated without proof: {answer}")
         promise(at - answer.since >= (node.verify.settle or 0) - 1e-6, f"{key} repeated before it had settled")
 
+    def _rest(self, key: TaskKey, node: Node) -> None:
+        """From when on it may be repeated, jitter aside. A key that is known for so long only is not waited for."""
+        self._repeats[key] += 1
+        if node.idempotent_ttl is None:
+            wrong = self._failures[key] + self._repeats[key]
+            pause = min(node.retry.max_delay, node.retry.delay * node.retry.backoff ** (wrong - 1))
+            self._rests[key] = self._doubted[key] + pause
+
     def _retried(self, key: TaskKey, node: Node, event: ev.TaskRetried) -> None:
         if event.fresh:
             promise(key.round == 0, f"{key} of finally gets a fresh budget")
             forgiven = not self.plan.is_rollback(key.step) and self._forgiven(key.step)
             promise(not forgiven, f"{key} is forgiven, and gets a fresh budget")
-            self._failures[key] = self._fences[key] = 0
+            self._failures[key] = self._fences[key] = self._repeats[key] = 0
         promise(self._failures[key] < node.retry.max_attempts, f"{key} retried without a budget")
         self._licence[key] = "fresh" if event.fresh else "retry"
 

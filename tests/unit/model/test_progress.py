@@ -323,6 +323,57 @@ def test_a_retry_is_due_from_its_failure_however_late_it_is_decided(new_run):
     run.expect(Start(TaskKey("a")))
 
 
+def test_what_is_repeated_after_a_doubt_pauses_like_a_retry_and_longer_each_time(new_run):
+    policy = RetryPolicy(delay=10.0, backoff=3.0, jitter=0.0)
+    run = new_run([Node("a", retry=policy, verify=VerifyPolicy(), on_in_doubt="verify")])
+    for pause in (10.0, 30.0, 90.0):
+        run.start("a")
+        ended_at = run.now
+        run.doubt("a")
+        run.now += 1  # as long as verify takes
+        run.ask("a", "in_doubt")
+        run.answer("a", "in_doubt", "not_done")
+        run.expect(Repeat(TaskKey("a"), "verify"))
+        run.fold(ev.TaskRepeated(step="a", proof="verify"))
+        run.expect(WakeAt(ended_at + pause))
+        run.session()  # a crash does not make it wait again
+        run.expect(WakeAt(ended_at + pause))
+        run.now = ended_at + pause
+        run.expect(Start(TaskKey("a")))
+
+
+def test_failures_and_repeats_are_one_row_of_attempts_that_did_not_go_well(new_run):
+    policy = RetryPolicy(max_attempts=2, delay=10.0, backoff=3.0, jitter=0.0)
+    run = new_run([Node("a", retry=policy, idempotent=True, on_in_doubt="rerun")])
+    run.start("a")
+    run.doubt("a")
+    run.fold(ev.TaskRepeated(step="a", proof="idempotent"))
+    run.start("a")
+    run.fail("a", exit_code=1)
+    run.expect(Retry(TaskKey("a"), 30.0))
+
+
+def test_no_pause_outlasts_the_key_that_makes_a_repeat_safe(new_run):
+    policy = RetryPolicy(delay=10.0, jitter=0.0)
+    run = new_run([Node("a", retry=policy, idempotent=True, idempotent_ttl=9.0, on_in_doubt="rerun")])
+    run.start("a")
+    run.doubt("a")
+    run.fold(ev.TaskRepeated(step="a", proof="idempotent"))
+    run.expect(Start(TaskKey("a")))
+
+
+def test_what_an_operator_settles_as_not_done_does_not_pause(new_run):
+    run = new_run([Node("a", idempotent=True, on_in_doubt="rerun")])
+    for _ in range(2):
+        run.start("a")
+        run.doubt("a")
+        run.fold(ev.TaskRepeated(step="a", proof="idempotent"))
+    run.start("a")
+    run.doubt("a")
+    run.settle("a", "not_done")
+    run.expect(Start(TaskKey("a")))
+
+
 def test_an_operator_who_says_failed_is_not_overruled_by_the_retry_policy(new_run):
     run = new_run([Node("a", retry=RetryPolicy(max_attempts=3))])
     run.start("a")

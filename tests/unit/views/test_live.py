@@ -184,6 +184,17 @@ def test_a_step_that_is_tried_again_says_when_and_is_no_failure_yet(paper, story
     assert plain(paper.picture[0]) == "▶ flaky running, attempt 2 3.0s"
 
 
+def test_a_step_whose_doubt_is_over_says_when_it_is_repeated(paper, story, started):
+    view, tale = LiveView(paper, -1), story("flaky")
+    tale.plan = Plan({"flaky": Node("flaky", retry=Retry(delay=9, jitter=0))}, ("flaky",))
+    tale.begin(view)
+    doubt = ev.TaskInDoubt(step="flaky", reason="exit code 76")
+    tale.tell(view, started("flaky"), doubt, ev.TaskRepeated(step="flaky", proof="idempotent"))
+    assert plain(paper.picture[0]) == "◷ flaky repeat 1 of 5 in 8.0s (exit code 76)"
+    tale.tell(view, started("flaky", attempt=2))
+    assert plain(paper.picture[0]) == "▶ flaky running, attempt 2 3.0s"
+
+
 def test_a_pending_step_says_what_it_comes_after_and_that_no_slot_is_free(paper, story, started):
     view, tale = LiveView(paper, -1), story("one", "two", "three", "last")
     nodes = (Node("one"), Node("two"), Node("three"), Node("last", needs=("one", "three")))

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from durun.model import event as ev
+from durun.model.plan import Node, Plan, Retry
 from durun.views.plain import PlainView
 
 
@@ -56,3 +57,12 @@ def test_a_failure_that_is_tried_again_is_not_wrong_yet(paper, story, started):
     ]
     tale.tell(loud, started("flaky", attempt=2), ev.TaskFailed(step="flaky", code="exit", reason="exit code 8"))
     assert loud._channel.text.splitlines()[-1] == "00:00:05 flaky FAILED: exit code 8 (after 1.0s)"
+
+
+def test_a_doubt_that_is_over_tells_when_the_step_is_repeated(paper, story, started):
+    view, tale = PlainView(paper), story("flaky")
+    tale.plan = Plan({"flaky": Node("flaky", retry=Retry(delay=9, jitter=0))}, ("flaky",))
+    tale.begin(view)
+    doubt = ev.TaskInDoubt(step="flaky", reason="exit code 76")
+    tale.tell(view, started("flaky"), doubt, ev.TaskRepeated(step="flaky", proof="idempotent"))
+    assert paper.text.splitlines()[-1] == "00:00:03 flaky is repeated at 00:00:11: safe by idempotent"
