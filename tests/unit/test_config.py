@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 
 from durun.config import answers_to, load_config, whoami
+from durun.errors import Unsafe
 
 
 @pytest.mark.parametrize(
     ("environ", "home"),
     [
         ({"DURUN_HOME": "/a", "XDG_STATE_HOME": "/b", "HOME": "/c"}, "/a"),
+        ({"DURUN_HOME": "/a/b/../c/"}, "/a/c"),
+        ({"DURUN_HOME": "~/state", "HOME": "/c"}, "/c/state"),
+        ({"DURUN_HOME": "~/"}, pwd.getpwuid(os.getuid()).pw_dir),
         ({"XDG_STATE_HOME": "/b", "HOME": "/c"}, "/b/durun"),
         ({"DURUN_HOME": "", "XDG_STATE_HOME": "", "HOME": "/c"}, "/c/.local/state/durun"),
         ({"XDG_STATE_HOME": "relative", "HOME": "/c"}, "/c/.local/state/durun"),
@@ -29,8 +33,12 @@ def test_without_home_the_user_database_says_where_home_is(environ):
     assert load_config(environ).home == Path(pwd.getpwuid(os.getuid()).pw_dir) / ".local/state/durun"
 
 
-def test_a_relative_state_directory_is_meant_from_here():
-    assert load_config({"DURUN_HOME": "here"}).home == Path.cwd() / "here"
+@pytest.mark.parametrize("relative", ["here", "./here", "~", "~nobody/here"])
+def test_a_relative_state_directory_is_refused_for_it_means_another_one_elsewhere(relative):
+    with pytest.raises(Unsafe) as refused:
+        load_config({"DURUN_HOME": relative, "HOME": "/c"})
+    assert f"DURUN_HOME is a relative path, {relative}: " in refused.value.message
+    assert "whole path" in refused.value.hint
 
 
 def test_everything_lies_in_the_state_directory():

@@ -18,7 +18,7 @@ _USER_NOTICE = 1 * 8 + 5
 
 def announce(text: str) -> None:
     """Send the line."""
-    place = os.environ.get(PLACE, "/dev/log")
+    place = os.path.expanduser(os.environ.get(PLACE, "/dev/log"))  # noqa: PTH111
     if not place:
         return
     line = f"<{_USER_NOTICE}>durun[{os.getpid()}]: {text}".encode("utf-8", "replace")

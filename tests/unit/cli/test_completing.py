@@ -94,7 +94,13 @@ def test_a_damaged_journal_offers_nothing(home):
 
 @pytest.mark.parametrize(
     "environ",
-    [{"DURUN_HOME": "some/where"}, {"XDG_STATE_HOME": "/x/y/"}, {"XDG_STATE_HOME": "y", "HOME": "/h"}, {"HOME": "/h"}],
+    [
+        {"DURUN_HOME": "/some/where/"},
+        {"DURUN_HOME": "~/x/", "HOME": "/h"},
+        {"XDG_STATE_HOME": "/x/y/"},
+        {"XDG_STATE_HOME": "y", "HOME": "/h"},
+        {"HOME": "/h"},
+    ],
 )
 def test_the_state_directory_is_the_one_of_all_commands(monkeypatch, environ):
     for name in ("DURUN_HOME", "XDG_STATE_HOME", "HOME"):
