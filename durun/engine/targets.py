@@ -29,18 +29,26 @@ def _without(fields: Sequence[str], value: Json) -> Json:
 
 
 class Targets:
-    """Resolves the fan-outs of one run. `read_file` gives a listed file as the run has it, and raises TargetError."""
+    """Resolves the fan-outs of one run.
 
-    def __init__(self, ledger: Ledger, tasks: Tasks, read_file: Callable[[str], bytes]) -> None:
+    `read_file` gives a listed file as the run has it, and raises TargetError; one with secrets in it is to be private,
+    and it raises SecretUnavailable where others may read it.
+    """
+
+    def __init__(self, ledger: Ledger, tasks: Tasks, read_file: Callable[[str, bool], bytes]) -> None:
         self._ledger = ledger
         self._tasks = tasks
         self._read_file = read_file
 
     def listed(self, key: TaskKey, source: TargetsValue | TargetsFile | TargetsMatrix) -> Json:
-        """The values of the targets, as the runbook says them. Raises ExpressionError, TargetError."""
+        """The values of the targets, as the runbook says them.
+
+        Raises ExpressionError, TargetError, SecretUnavailable.
+        """
         scope = self._tasks.values.scope(key)
-        frame = self._tasks.values.frame(key.step)
-        return listed(source, scope, lambda name: self._read_file(frame.beside(name)))
+        frame, fan_out = self._tasks.values.frame(key.step), self._tasks.step(key).fan_out
+        private = fan_out is not None and bool(fan_out.secret_fields)
+        return listed(source, scope, lambda name: self._read_file(frame.beside(name), private))
 
     def differing(self) -> list[str]:
         """A line for each fan-out whose file lists other targets now than when they were fixed."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from durun.engine.local.files import read_targets
 from durun.errors import DurunError
 from durun.language.expressions import PathPart, expressions_in, references, render
 from durun.language.frames import Frame, Frames
@@ -51,7 +52,7 @@ def _listed(step: str, fan_out: FanOut, frame: Frame, scope: Mapping[str, Any], 
     if missing := _not_given(written, scope["inputs"]):
         return Listed(None, f"input `{missing}` is not given")
     try:
-        values = listed(source, scope, lambda name: _read(place, name))
+        values = listed(source, scope, lambda name: _read(place, name, bool(fan_out.secret_fields)))
         targets = as_targets(values, fan_out.target_key, step, lambda value, more: render(value, {**scope, **more}))
     except DurunError as error:
         return Listed(None, error.message, True)
@@ -79,8 +80,8 @@ def _is_late(path: Sequence[PathPart], inputs: Mapping[str, Json] | None) -> boo
     return inputs is not None and path[0] == "inputs" and (len(path) == 1 or path[1] not in inputs)
 
 
-def _read(place: str, name: str) -> bytes:
+def _read(place: str, name: str, private: bool) -> bytes:
     try:
-        return (Path(place) / name).read_bytes()
+        return read_targets(Path(place) / name, private)
     except OSError as error:
         raise TargetError(f"{name} can't be read: {error.strerror}") from error

@@ -25,6 +25,10 @@ Render = Callable[[Value, Mapping[str, Any]], Json]
 """`durun.language.expressions.render`, or one that adds to the scope."""
 
 
+MOST_BYTES = 64 << 20
+"""Bytes of a list of targets."""
+
+
 class TargetError(DurunError):
     """The targets of a step can't be used: no list, no key, a key twice."""
 

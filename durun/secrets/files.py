@@ -14,7 +14,7 @@ LARGEST = 1 << 20
 _ROOT = 0
 
 
-def read_private(path: Path, credential: bool = False) -> bytes | None:
+def read_private(path: Path, credential: bool = False, largest: int = LARGEST) -> bytes | None:
     """The content of the file, or None if it is not there. Raises SecretUnavailable if it is not its owner's alone.
 
     `credential`: systemd made it. Then it may be root's, and its group's bits tell who was let in by an ACL.
@@ -29,19 +29,19 @@ def read_private(path: Path, credential: bool = False) -> bytes | None:
         raise SecretUnavailable(f"can't read {path}: {error.strerror}", "see who may read it") from None
     try:
         _require_own(path, os.fstat(descriptor), credential)
-        content = _read(descriptor)
+        content = _read(descriptor, largest)
     except OSError as error:
         raise SecretUnavailable(f"can't read {path}: {error.strerror}", "see to the disk") from None
     finally:
         os.close(descriptor)
-    if len(content) > LARGEST:
-        raise SecretUnavailable(f"{path} is too large for a secret", f"up to {LARGEST} bytes")
+    if len(content) > largest:
+        raise SecretUnavailable(f"{path} is too large for a secret", f"up to {largest} bytes")
     return content
 
 
-def _read(descriptor: int) -> bytes:
+def _read(descriptor: int, largest: int) -> bytes:
     content = b""
-    while len(content) <= LARGEST and (more := os.read(descriptor, LARGEST + 1)):
+    while len(content) <= largest and (more := os.read(descriptor, largest + 1)):
         content += more
     return content
 

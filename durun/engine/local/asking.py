@@ -10,13 +10,11 @@ from durun.engine.local.starting import Starter, failed
 from durun.engine.targets import Targets
 from durun.errors import DurunError, SecretUnavailable, StorageFailed
 from durun.language.expressions import ExpressionError
+from durun.language.targets import MOST_BYTES
 from durun.model.event import ProbeAnswered, ProbeStarted
 from durun.model.outcome import NO_SECRET
 from durun.model.runbook import Call, TargetsRun
 from durun.model.task import Purpose, TaskKey
-
-TARGETS_CAP = 64 << 20
-"""Bytes of stdout that a list of targets may have."""
 
 
 class Asker:
@@ -68,7 +66,7 @@ class Asker:
         nonce, folder = new_nonce(), record.folders + 1
         started = ProbeStarted(**key._asdict(), purpose=purpose, folder=folder, nonce=nonce, session=record.sessions)
         self._ledger.emit(started)
-        cap = TARGETS_CAP if purpose == "targets" else None
+        cap = MOST_BYTES if purpose == "targets" else None
         self._outbox.start(Flight(key, folder, purpose), nonce, launch, cap=cap)
 
     def resolve(self, key: TaskKey) -> None:

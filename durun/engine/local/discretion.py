@@ -7,24 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from durun.config import Config
+from durun.engine.local.files import read_targets
 from durun.engine.local.marks import mark_of, marked
 from durun.engine.local.secret_files import left_over, remove_secret_files
 from durun.engine.requests import append_newest
 from durun.engine.stored import stored_runbook
 from durun.engine.values import Values
-from durun.errors import DurunError
+from durun.errors import DurunError, SecretUnavailable
 from durun.journal.api import Journal
 from durun.journal.claim import RunLock
 from durun.journal.reading import read_state
+from durun.language.expressions import render
 from durun.language.frames import known_early
 from durun.language.needed import names_target, secrets_by_step
+from durun.language.plain import to_text
 from durun.model.clock import Clock
 from durun.model.event import SealsDestroyed
 from durun.model.plan import Plan
-from durun.model.runbook import Runbook
+from durun.model.runbook import Runbook, TargetsFile
 from durun.model.state import RunState
 from durun.model.status import RunStatus
 from durun.model.task import TaskKey
@@ -69,15 +73,39 @@ def see_to_secrets(charge: Charge) -> list[str]:
         secrecy.recall_if_possible(state)
     else:
         secrecy.recall(state)
+    values = Values(state, plan, runbook, secrecy)
+    _see_to_lists(values)
     if any(not _over(step, state, plan) for step in runbook.keyring_steps):
         secrecy.require_keyring()
     wanted = {
         name for step, names in secrets_by_step(runbook).items() if not _over(step, state, plan) for name in names
     }
-    short = secrecy.probe(early_scopes(Values(state, plan, runbook, secrecy), sorted(wanted)))
+    short = secrecy.probe(early_scopes(values, sorted(wanted)))
     return [
         f"secret {name} is too short to be found in texts: no output of a step that gets it is kept" for name in short
     ]
+
+
+def _see_to_lists(values: Values) -> None:
+    """See that no file is open to others that lists targets with secrets in them, as far as its name is known yet.
+
+    One that is not there may be made by a step. Raises SecretUnavailable, ExpressionError.
+    """
+    state = values.state
+    for step in values.runbook.every_step():
+        fan_out, key = step.fan_out, (step.id, 0)
+        if fan_out is None or not fan_out.secret_fields or key in state.resolved or _over(step.id, state, values.plan):
+            continue
+        frame, source = values.frames.of[step.id], fan_out.source
+        scope = values.early_scope(frame)
+        if isinstance(source, TargetsFile) and known_early(source.path, scope["inputs"]):
+            name = frame.beside(to_text(render(source.path, scope)))
+            try:
+                read_targets(Path(state.created.place) / name, private=True)
+            except OSError:
+                continue
+            except SecretUnavailable as error:
+                raise SecretUnavailable(f"targets of {step.id}: {error.message}", error.hint) from error
 
 
 def early_scopes(values: Values, names: Iterable[str]) -> dict[str, Mapping[str, Any]]:

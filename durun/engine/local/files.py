@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
+from errno import ENOENT
 from pathlib import Path
 
 from durun.durable import sync_folder, write_whole
 from durun.errors import StorageFailed, UsageError
-from durun.language.targets import TargetError
+from durun.language.targets import MOST_BYTES, TargetError
 from durun.model.copies import copy_name
 from durun.model.event import RunCreated
 from durun.model.values import Json
@@ -57,17 +59,29 @@ def changed_files(recorded: Mapping[str, Json], place: Path) -> list[str]:
     return [name for name, facts in recorded.items() if _digest_of(place / name) != facts["sha256"]]
 
 
-def read_listed(name: str, created: RunCreated, run_folder: Path) -> bytes:
+def read_listed(name: str, created: RunCreated, run_folder: Path, private: bool = False) -> bytes:
     """A file that lists targets: its copy, so that a resume reads what the start read; else the one beside the runbook.
 
-    Raises TargetError.
+    `private`: there are secrets in it. Raises TargetError; SecretUnavailable for a private one that others may read.
     """
     copies = run_folder / created.files_folder
     path = copies / copy_name(name) if name in created.files else Path(created.place) / name
     try:
-        return path.read_bytes()
+        return read_targets(path, private)
     except OSError as error:
         raise TargetError(f"targets: {path}: {error.strerror}", "correct the path, or make the file") from error
+
+
+def read_targets(path: Path, private: bool) -> bytes:
+    """A file that lists targets. Raises OSError; SecretUnavailable for a private one that others may read."""
+    if not private:
+        return path.read_bytes()
+    from durun.secrets.files import read_private
+
+    content = read_private(path, largest=MOST_BYTES)
+    if content is None:
+        raise FileNotFoundError(ENOENT, os.strerror(ENOENT))
+    return content
 
 
 def _matches(glob: str, place: Path) -> list[Path]:

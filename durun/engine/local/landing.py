@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from durun.engine.ledger import Ledger
-from durun.engine.local.asking import TARGETS_CAP, Asker
+from durun.engine.local.asking import Asker
 from durun.engine.local.folder import read_gate
 from durun.engine.local.names import attempt_folder
 from durun.engine.local.outbox import Flight
@@ -17,6 +17,7 @@ from durun.engine.targets import Targets
 from durun.errors import DurunError, SecretUnavailable, StorageFailed
 from durun.language.expressions import ExpressionError
 from durun.language.outputs import OutputError
+from durun.language.targets import MOST_BYTES
 from durun.model.event import ProbeAnswered, TaskFailed, TaskInDoubt, TaskNeverBegan, TaskSucceeded
 from durun.model.outcome import NO_EVIDENCE, NOT_STARTED, Exit, ExitCodes, answer_of, final_codes, judge
 from durun.model.plan import FREE_REPEATS
@@ -219,7 +220,7 @@ class Landing:
         try:
             if answer != "done":
                 raise OutputError(f"the targets can't be listed: {reason.partition(' is neither')[0]}")
-            self._targets.from_stdout(flight.key, self._results.stdout(flight.key, flight.folder, TARGETS_CAP))
+            self._targets.from_stdout(flight.key, self._results.stdout(flight.key, flight.folder, MOST_BYTES))
         except (SecretUnavailable, StorageFailed):
             raise
         except DurunError as error:

@@ -119,8 +119,8 @@ class Session:
 
         return SealedResults(preparer, self.secrecy, self.run_folder)
 
-    def _read_listed(self, name: str) -> bytes:
-        return read_listed(name, self.ledger.state.created, self.run_folder)
+    def _read_listed(self, name: str, private: bool) -> bytes:
+        return read_listed(name, self.ledger.state.created, self.run_folder, private)
 
     def _make_work(self) -> None:
         try:

@@ -92,6 +92,20 @@ def test_another_run_makes_others(operator):
     assert not set(first) & set(second)
 
 
+def test_a_list_of_targets_with_secrets_in_it_is_refused_while_others_may_read_it(operator):
+    hosts = operator.place / "hosts.json"
+    hosts.chmod(0o640)
+    refused = operator("run", "listed.yaml", code=9)
+    assert "targets of hosts: " in refused.err
+    assert "hosts.json is open to other users (mode 0640)" in refused.err
+    assert f"chmod 600 {hosts}" in refused.err
+    assert "is open to other users (mode 0640)" in operator("plan", "listed.yaml").out
+    assert not (operator.place / "effects").exists()  # before anything was done
+    hosts.chmod(0o600)
+    operator("run", "listed.yaml")
+    assert operator.read("effects").splitlines() == ["began", "a postgres://u:pw-of-a@a", "b postgres://u:pw-of-b@b"]
+
+
 def test_each_target_has_its_own(operator, state):
     operator("run", "targets.yaml")
     assert operator.read("effects").splitlines() == [

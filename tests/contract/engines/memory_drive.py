@@ -457,5 +457,5 @@ class Drive:
             self._ledger.emit(ev.TaskFailed(**flight.key._asdict(), code="targets", reason=error.message))
 
 
-def _no_file(name: str) -> bytes:
+def _no_file(name: str, _private: bool) -> bytes:
     raise TargetError(f"there are no files here: {name}")

@@ -260,7 +260,7 @@ def targets_of(run: Any, secrecy: LocalSecrecy, listed: bytes) -> Targets:
 
     preparer = Preparer(run.state, run.plan, run.runbook, secrecy.vault._run_folder, run.clock, secrecy)
     ledger = Ledger(run.journal, run.state, run.plan, run.clock, Deaf(), secrecy)  # type: ignore[arg-type]
-    targets = Targets(ledger, preparer, lambda _: listed)
+    targets = Targets(ledger, preparer, lambda _name, _private: listed)
     source = run.runbook.steps[2].fan_out.source
     targets.resolve(FAN, targets.listed(FAN, source))
     return targets

@@ -38,7 +38,7 @@ def made(told: Callable[..., Any]) -> Callable[..., tuple[Targets, Ledger]]:
         run.state.created = RunCreated(**{**encode(run.state.created), "only_targets": only})
         ledger = Ledger(run.journal, run.state, run.plan, run.clock, Deaf())  # type: ignore[arg-type]
 
-        def read(name: str) -> bytes:
+        def read(name: str, private: bool) -> bytes:
             if name not in (files or {}):
                 raise TargetError(f"no {name}")
             return (files or {})[name]
