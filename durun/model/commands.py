@@ -94,9 +94,10 @@ class AskAgain(NamedTuple):
 
 
 class StopWaiting(NamedTuple):
-    """A task waits no more: the run is being cancelled."""
+    """A task waits no more: the run is cancelled or rolled back, or it, or its `finally`, is over."""
 
     key: TaskKey
+    reason: str
 
 
 class NoteUndone(NamedTuple):

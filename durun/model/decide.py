@@ -43,7 +43,7 @@ from durun.model.plan import Node
 from durun.model.privilege import closable
 from durun.model.progress import Progress
 from durun.model.retry import may_start_at, pause
-from durun.model.status import ENDED, RunStatus
+from durun.model.status import ENDED, FINAL, RunStatus
 from durun.model.task import TaskKey, TaskState, undo_key
 from durun.model.undo import unclear
 
@@ -94,7 +94,8 @@ def decide(progress: Progress, now: float, park: bool = False) -> list[Command]:
         closings = progress.undo.may_go_on() if progress.undo.closing else ()
         commands.extend(_starts(closings, progress, now, room))
         commands.extend(_stops(progress) if cancelling else ())
-        waits.extend(StopWaiting(key) for key, part in sorted(progress.waits.items()) if not part.busy)
+        why = f"stopped by a {'cancel' if record.cancel_requested else 'rollback'}"
+        waits.extend(StopWaiting(key, why) for key, part in sorted(progress.waits.items()) if not part.busy)
     else:
         commands.extend(_starts(progress.walk(), progress, now, room))
         waits.extend(_about_waits(progress, now))
@@ -276,16 +277,22 @@ def _at_rest(progress: Progress, cancelling: bool) -> list[Command]:
     if progress.reaping:
         return [Leave()]
     end = _end_of(progress, cancelling)
-    if isinstance(end, BeginRollback) and (left := [*_waiting(progress)]):
-        return left  # what is rolled back waits for nothing any more
+    if left := [*_left_waiting(progress, end)]:
+        return left
     if progress.rolling_back or progress.final or not isinstance(end, BeginFinally | End):
         return [end]
     return _close_all(progress, f"the run has {end.status}", early=end.status != "succeeded") or [end]
 
 
-def _waiting(progress: Progress) -> Iterator[Command]:
-    tasks = progress.state.tasks.items()
-    return (StopWaiting(key) for key, task in tasks if task.status == "waiting" and not key.round)
+def _left_waiting(progress: Progress, end: Command) -> Iterator[Command]:
+    """What waits for nothing any more: what is rolled back, `finally` at its end, and all of what is never resumed."""
+    if not progress.state.record.counts.get("waiting"):
+        return
+    steps = isinstance(end, BeginRollback) or (isinstance(end, End) and end.status in FINAL)
+    rounds = ({0} if steps else set()) | ({progress.round} if progress.final and isinstance(end, End) else set())
+    for key, task in progress.state.tasks.items():
+        if task.status == "waiting" and key.round in rounds:
+            yield StopWaiting(key, "the run is over" if isinstance(end, End) else "stopped by a rollback")
 
 
 def _end_of(progress: Progress, cancelling: bool) -> Command:

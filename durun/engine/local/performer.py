@@ -98,9 +98,8 @@ class Performer:
             case todo.Overdue():
                 if not self._is_another(key):
                     emit(overdue(key, self._ledger.state.tasks[key]))
-            case todo.StopWaiting():
-                why = "cancel" if self._ledger.state.record.cancel_requested else "rollback"
-                emit(TaskCancelled(**key._asdict(), reason=f"stopped by a {why}"))
+            case todo.StopWaiting(_, reason):
+                emit(TaskCancelled(**key._asdict(), reason=reason))
 
     def _is_another(self, key: TaskKey) -> bool:
         """Whether a changed runbook has made something else of a step that waits: then it begins as that."""

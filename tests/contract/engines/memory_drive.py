@@ -241,9 +241,8 @@ class Drive:
                 emit(ev.TaskSucceeded(**key._asdict(), how="ran", outputs=outputs, reason=reason))
             case do.Deny(_, code, reason):
                 emit(ev.TaskFailed(**key._asdict(), code=code, reason=reason, retryable=False))
-            case do.StopWaiting():
-                why = "cancel" if self._ledger.state.record.cancel_requested else "rollback"
-                emit(ev.TaskCancelled(**key._asdict(), reason=f"stopped by a {why}"))
+            case do.StopWaiting(_, reason):
+                emit(ev.TaskCancelled(**key._asdict(), reason=reason))
 
     def _refuse_other(self, key: TaskKey) -> None:
         call = self._tasks.step(key).call

@@ -386,6 +386,10 @@ class Promises:
                 codes = {"succeeded": {0}, "cancelled": {12}, "failed": {1, 4, 6}}
                 codes |= {"rolled_back": {0, 1, 4, 6}, "rollback_failed": {1}}
                 promise(event.exit_code in codes[event.status], f"{event.status} with exit code {event.exit_code}")
+                waits = [key for key, task in store.tasks.items() if task.status == "waiting"]
+                promise(
+                    not waits if event.status in FINAL else not any(key.round for key in waits), f"{waits} for ever"
+                )
                 failed = {
                     task.code for key, task in store.tasks.items() if task.status == "failed" and self._counts(key)
                 }

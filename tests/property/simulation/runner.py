@@ -306,8 +306,8 @@ class Runner:
                 self.emit(ev.TaskSucceeded(**about(key), how="ran"))
             case do.Overdue(key):
                 self.emit(ev.TaskFailed(**about(key), code="timeout", reason="not in time", retryable=False))
-            case do.StopWaiting(key):
-                self.emit(ev.TaskCancelled(**about(key), reason="stopped by a cancel"))
+            case do.StopWaiting(key, reason):
+                self.emit(ev.TaskCancelled(**about(key), reason=reason))
 
     def perform_for_run(self, command: do.Command) -> None:
         match command:

@@ -16,6 +16,7 @@ from durun.model.decide import (
     Retry,
     Start,
     Stop,
+    StopWaiting,
     WakeAt,
 )
 from durun.model.plan import FanOutPolicy, Node, Share, VerifyPolicy
@@ -59,6 +60,39 @@ def test_a_failure_stops_everything_new_and_what_runs_is_finished(new_run):
     run.expect()
     run.succeed("b")
     run.expect(End("failed"))
+
+
+def test_what_waits_in_finally_is_over_with_its_round(new_run):
+    inner = [Node(name, parent="tidy", final=True) for name in ("x", "y")]
+    run = new_run([Node("a"), Node("tidy", children=("x", "y"), final=True), *inner])
+    run.start("a")
+    run.succeed("a")
+    run.fold(ev.FinallyStarted(round=1, status="succeeded", tasks=2))
+    run.fold(ev.TaskWaiting(step="x", kind="time", until=90.0, round=1))
+    run.start("y", round_=1)
+    run.fail("y", round_=1)
+    run.expect(StopWaiting(TaskKey("x", None, 1), "the run is over"))
+    run.fold(ev.TaskCancelled(step="x", reason="the run is over", round=1))
+    run.expect(End("failed"))
+
+
+def test_a_step_that_waits_beside_a_failure_waits_on_when_the_run_is_taken_up_again(new_run):
+    run = new_run([Node("a"), Node("b")])
+    run.fold(ev.TaskWaiting(step="a", kind="time", until=90.0))
+    run.start("b")
+    run.fail("b")
+    run.expect(End("failed"))
+
+
+def test_nothing_waits_in_a_run_that_is_over_for_ever(new_run):
+    inner = [Node(name, parent="group") for name in ("x", "y")]
+    run = new_run([Node("group", children=("x", "y"), continue_on_error=True), *inner])
+    run.fold(ev.TaskWaiting(step="x", kind="time", until=90.0))
+    run.start("y")
+    run.fail("y")
+    run.expect(StopWaiting(TaskKey("x"), "the run is over"))
+    run.fold(ev.TaskCancelled(step="x", reason="the run is over"))
+    run.expect(End("succeeded"))
 
 
 def test_a_forgiven_failure_counts_as_done(new_run):
