@@ -20,6 +20,7 @@ from durun.views.text import (
     value_text,
     wrapped,
 )
+from durun.views.why import reason_text
 
 LastWords = Callable[[RunState], Mapping[TaskKey, str]]
 """Tells what the steps that did not go well said last."""
@@ -72,8 +73,8 @@ def trouble(key: TaskKey, task: TaskState, said: str = "") -> str:
     reason = one_line(task.reason)
     told = task.pid is None or f"process {task.pid}" in reason
     alive = "" if told else f" (its process {task.pid} lives on)"
-    words = "".join(f": {one_line(text)}" for text in (reason, said) if text)
-    return f"{task_name(key)} {spoken(task.status)}{words}{alive}"
+    why = reason_text(task, said)
+    return f"{task_name(key)} {spoken(task.status)}{why and f': {why}'}{alive}"
 
 
 def next_commands(run_id: str, status: RunStatus, tasks: Mapping[TaskKey, TaskState]) -> list[str]:

@@ -99,9 +99,9 @@ def _named(tasks: Tasks, status: RunStatus) -> Tasks:
 
 
 def reason_text(task: TaskState, said: str) -> str:
-    """Why a task stands as it does, with what it said last where that says more."""
-    reason = one_line(task.reason)
-    return f"{reason}: {one_line(said)}" if said and said not in task.reason else reason
+    """Why a task stands as it does, with what it said last where that says more: a worker of durun says the same."""
+    more = said if said.removeprefix("durun: ") not in task.reason else ""
+    return ": ".join(one_line(text) for text in (task.reason, more) if text)
 
 
 def _task_text(key: TaskKey, task: TaskState, why: Why, when: When) -> str:

@@ -60,6 +60,7 @@ def test_what_a_step_said_last_is_told_where_it_says_more_than_its_reason():
     assert why(said=said) == "restart[web3]: exit code 5: systemctl: ␛[31munit not found"
     tasks = [(TaskKey("get"), task(reason="the server said 404: no such role"))]
     assert why(tasks=tasks, said={TaskKey("get"): "no such role"}) == "get: the server said 404: no such role"
+    assert why(tasks=tasks, said={TaskKey("get"): "durun: no such role"}) == "get: the server said 404: no such role"
     assert history_json([listed(said=said)])[0]["because"][0]["said"] == "systemctl: \x1b[31munit not found"
 
 

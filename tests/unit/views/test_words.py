@@ -6,9 +6,9 @@ import pytest
 
 from durun.model import event as ev
 from durun.model.event import Event, Stamped
-from durun.model.task import TaskKey
+from durun.model.task import TaskKey, TaskState
 from durun.views.json import AttemptNumbers, event_line
-from durun.views.summary import next_commands
+from durun.views.summary import next_commands, trouble
 from durun.views.words import line_of
 
 SAMPLES = {
@@ -35,6 +35,19 @@ def test_every_event_has_words_and_a_json_line(kind):
     assert line["run"] == "run-1"
     assert line["at"] == "1970-01-01T00:00:00.000Z"
     assert not {"nonce", "text", "surroundings"} & set(line)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said", "told"),
+    [
+        ("exit code 5", "no such unit", ": exit code 5: no such unit"),
+        ("404 Not Found from GET u", "durun: 404 Not Found from GET u", ": 404 Not Found from GET u"),
+        ("", "no such unit", ": no such unit"),
+        ("", "", ""),
+    ],
+)
+def test_the_end_of_a_run_says_each_thing_once(reason, said, told):
+    assert trouble(TaskKey("a"), TaskState(status="failed", reason=reason), said) == f"a failed{told}"
 
 
 def test_what_went_wrong_is_marked():
