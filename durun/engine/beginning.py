@@ -43,7 +43,7 @@ class Beginning(NamedTuple):
         elif self.fresh and record.status in ENDED:
             failed = retried_tasks(plan, state)
         events += [TaskRetried(**key._asdict(), due=now, fresh=True) for key in failed]
-        return events + (wanted_again(plan, state, failed) if self.reason == "resume" else [])
+        return events + (wanted_again(plan, state) if self.reason == "resume" else [])
 
 
 def _withdrawn(events: Sequence[Event], state: RunState, plan: Plan) -> list[Event]:

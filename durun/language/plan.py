@@ -13,6 +13,7 @@ from durun.language.expressions import ExpressionError, expressions_in, render
 from durun.language.frames import Frame, Frames
 from durun.language.plain import kind_of
 from durun.language.planned_approvals import with_approvals
+from durun.language.planned_privileges import with_needed
 from durun.model.duration import parse_duration
 from durun.model.plan import FanOutPolicy, Node, Plan, Retry, Share, VerifyPolicy
 from durun.model.runbook import FanOut, RetrySpec, Rollback, Runbook, Step, Verify
@@ -46,7 +47,7 @@ def make_plan(runbook: Runbook, inputs: Mapping[str, Json], env: Mapping[str, st
         roots=tuple(step.id for step in runbook.steps),
         finals=tuple(step.id for step in runbook.finally_steps),
         max_parallel=max_parallel,
-        undo=planner.undo,
+        undo=with_needed(planner.undo, planner.nodes, runbook),
         roll_back=runbook.on_failure == "rollback",
     )
 

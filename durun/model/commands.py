@@ -115,6 +115,12 @@ class Close(NamedTuple):
     early: bool
 
 
+class Reopen(NamedTuple):
+    """These privileges have lapsed, and are to be granted anew: something can be started that needs them."""
+
+    keys: tuple[TaskKey, ...]
+
+
 class Leave(NamedTuple):
     """No privilege is left to be closed: leave the run as it is."""
 
@@ -149,7 +155,7 @@ class WakeAt(NamedTuple):
     time: float
 
 
-RunCommand: TypeAlias = Leave | BeginRollback | BeginFinally | End | Park | WakeAt
+RunCommand: TypeAlias = Reopen | Leave | BeginRollback | BeginFinally | End | Park | WakeAt
 """What is to be done about the run itself."""
 
 TaskCommand: TypeAlias = (

@@ -23,6 +23,7 @@ from durun.model.commands import (
     NoteUndone,
     Overdue,
     Park,
+    Reopen,
     Repeat,
     Resolve,
     Retry,
@@ -62,6 +63,7 @@ __all__ = [
     "NoteUndone",
     "Overdue",
     "Park",
+    "Reopen",
     "Repeat",
     "Resolve",
     "Retry",
@@ -202,17 +204,34 @@ def _stops(progress: Progress) -> Iterator[Command]:
 
 
 def _starts(parts: Iterable[TaskPart | FanPart], progress: Progress, now: float, room: int) -> Iterator[Command]:
-    """What may be started of these now, within the run's and every fan-out's max_parallel."""
-    if room <= 0:
-        return
+    """What may be started of these now, within the run's and every fan-out's max_parallel.
+
+    But what needs a privilege that has lapsed makes that be granted anew, and is started after it.
+    """
+    reopened: set[TaskKey] = set()
+    for move in _moves(parts, progress, now) if room > 0 else ():
+        if isinstance(move, Start | Ask | Resolve) and (wanted := progress.wanted_for(move.key)):
+            reopened |= wanted if _rests_without(wanted, progress) else set()
+            continue
+        yield move
+        room -= 0 if isinstance(move, (WakeAt, Retry, Deny, AskAgain)) else 1
+        if room <= 0:
+            break
+    if reopened:
+        yield Reopen(tuple(sorted(reopened)))
+
+
+def _rests_without(wanted: frozenset[TaskKey], progress: Progress) -> bool:
+    """Whether nothing is at work that needs these privileges: what goes on without them ends first, also a doubt."""
+    doubts = (key for key, part in progress.doubts.items() if part.load.moving)
+    return not any(wanted & progress.wanted_for(key) for key in (*progress.at_work(), *doubts))
+
+
+def _moves(parts: Iterable[TaskPart | FanPart], progress: Progress, now: float) -> Iterator[Command]:
     resolving: set[TaskKey] = set()
     for part in parts:
         for command in _starts_of(part, progress, now):
-            for move in _before_asking(command, progress, resolving):
-                yield move
-                room -= 0 if isinstance(move, (WakeAt, Retry, Deny, AskAgain)) else 1
-                if room <= 0:
-                    return
+            yield from _before_asking(command, progress, resolving)
 
 
 def _before_asking(command: Command, progress: Progress, resolving: set[TaskKey]) -> Iterator[Command]:
@@ -301,7 +320,7 @@ def _end_of(progress: Progress, cancelling: bool) -> Command:
         return _rolled_back(progress, cancelling)
     if _barred(progress, cancelling):
         return Park("in_doubt")
-    if not progress.stalled and any(progress.may_go_on(key) for key in progress.waits):
+    if any(progress.may_go_on(key) for key in progress.waits):
         return Park("waiting")
     if record.final_status is not None:
         failed = any(standing == "failed" for standing in root.ended.values())
@@ -309,7 +328,7 @@ def _end_of(progress: Progress, cancelling: bool) -> Command:
     status: RunStatus = "succeeded"
     if cancelling:
         status = "cancelled"
-    elif root.inner_severity != FINE or progress.undo.wrong or progress.stalled:
+    elif root.inner_severity != FINE or progress.undo.wrong:
         status = "failed"
     if _winding_down(progress) or (status == "failed" and progress.plan.roll_back):
         return BeginRollback(status)

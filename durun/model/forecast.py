@@ -13,6 +13,7 @@ from durun.model.clock import to_iso
 from durun.model.doubt import AskAt, AskNow, GiveUp, RepeatIt, way_out
 from durun.model.holding import Holds, holds
 from durun.model.plan import Node, Plan
+from durun.model.privilege import lapsed
 from durun.model.retry import will_retry
 from durun.model.state import RunState
 from durun.model.status import FINAL, spoken
@@ -77,6 +78,7 @@ def forecast(plan: Plan, facts: Facts) -> Iterator[Forecast]:
     record = facts.state.record if facts.state is not None else None
     rolls_back = record is not None and (record.rollback_requested or record.status == "rolling_back")
     held = holds(plan, facts.state) if facts.state is not None else Holds()
+    again = _to_be_granted(plan, facts.state) if not rolls_back else frozenset[TaskKey]()
     before: Mapping[TaskKey, TaskState] = facts.state.tasks if facts.state is not None else {}
     for roots, final in ((plan.roots, False), (plan.finals, True)):
         round_ = facts.state.record.round if final and facts.state is not None else 0
@@ -93,8 +95,16 @@ def forecast(plan: Plan, facts: Facts) -> Iterator[Forecast]:
                 unknown = node.fan is not None and target is None
                 task = before.get(TaskKey(str(node.fan), None, round_) if unknown else key)
                 task = task if task is not None else _decided_on(facts.state, node, round_)
-                verdict, why = _of_task(node, undo, key, task, facts, held)
+                if key in again:
+                    verdict, why = _granted_anew(node, key, facts, held)
+                else:
+                    verdict, why = _of_task(node, undo, key, task, facts, held)
                 yield Forecast(leaf, target, verdict, why)
+
+
+def _to_be_granted(plan: Plan, state: RunState | None) -> frozenset[TaskKey]:
+    """The privileges that have lapsed, of a run that has not ended for good."""
+    return frozenset() if state is None or state.record.status in FINAL else lapsed(plan, state)
 
 
 def _decided_on(state: RunState | None, node: Node, round_: int) -> TaskState | None:
@@ -129,6 +139,12 @@ def _of_task(
     if task is None and condition is not None and condition.holds is None:
         return "may_run", f"if {condition.source}"
     return "will_run", _again(task, facts.failed.get(key, ""))
+
+
+def _granted_anew(node: Node, key: TaskKey, facts: Facts, holds: Holds) -> tuple[Verdict, str]:
+    """A privilege that was closed before its time. Its `if`s are not asked again."""
+    verdict, why = _of_task(node, None, key, None, facts._replace(conditions={}), holds)
+    return verdict, "again, before the next step that needs it" if verdict == "will_run" else why
 
 
 def _again(task: TaskState | None, failed: str) -> str:

@@ -106,6 +106,10 @@ class TaskPart:
             case _:
                 pass
 
+    def count_as_done(self) -> None:
+        """What comes after it goes on as if it were not rolled back."""
+        self.standing, self.severity, self.load, self.undone = "done", FINE, IDLE, False
+
     @property
     def busy(self) -> int:
         """1 if it runs or is being asked about."""

@@ -75,7 +75,8 @@ class Node(NamedTuple):
     `undoes`: the step of which this is the rollback, and `when` the statuses of its task in which it is to be undone.
     `effect`: whether the step changes anything outside of the run. `after`: of an `approval`, the steps that come
     after it, but those of `finally`. `reads`: of a fan-out, the steps that must be done before its targets are known.
-    `until`: what it undoes is a privilege, which ends with this step, or `most` seconds after it was granted.
+    `until`: what it undoes is a privilege, which ends with this step, or `most` seconds after it was granted;
+    `needed_by`: the steps between the two that may need it.
     """
 
     id: str
@@ -98,6 +99,7 @@ class Node(NamedTuple):
     reads: tuple[str, ...] = ()
     until: str | None = None
     most: float = 0.0
+    needed_by: frozenset[str] = frozenset()
 
     @property
     def leaf(self) -> bool:

@@ -9,7 +9,7 @@ from durun.model.plan import Node, Plan, Retry, forgiven
 from durun.model.retry import will_retry
 from durun.model.state import RunState
 from durun.model.status import ENDED
-from durun.model.task import ROLLBACK, TaskKey, TaskState, undo_key
+from durun.model.task import TaskKey, TaskState, undo_key
 
 _GOOD = frozenset({"succeeded", "skipped"})
 _ENDED = _GOOD | {"cancelled", "rolled_back"}
@@ -19,11 +19,10 @@ _SOON, _LATE = 60.0, 3600.0
 class Granted:
     """The privileges that are open in a run, by the step that granted them, those that end first before the others."""
 
-    __slots__ = ("_again", "_by_step")
+    __slots__ = ("_by_step",)
 
     def __init__(self, state: RunState) -> None:
         self._by_step: dict[str, dict[TaskKey, float]] = {}
-        self._again = {key for key, task in state.tasks.items() if task.generation and not key.step.endswith(ROLLBACK)}
         found = [(task.closes_at, key) for key, task in state.tasks.items() if task.closes_at is not None]
         for _, key in sorted(found):
             self.note(key, state.tasks[key])
@@ -40,10 +39,6 @@ class Granted:
                 keys[key] = task.closes_at
         elif key.step in self._by_step:
             self._by_step[key.step].pop(key, None)
-
-    def again(self, state: RunState) -> bool:
-        """Whether a task that was rolled back is wanted again, and is not done."""
-        return any(state.tasks[key].status not in _ENDED for key in self._again)
 
     def everyone(self) -> Iterator[TaskKey]:
         """All of them."""
@@ -128,21 +123,6 @@ def _over(node: Node, task: TaskState | None) -> bool:
     return task is not None and (task.status in _ENDED or (task.status == "failed" and not will_retry(node, task)))
 
 
-def stands_wrong(plan: Plan, state: RunState) -> bool:
-    """Whether any task of the steps stands failed, which nobody forgives, or is in doubt."""
-    return any(_is_wrong(plan, key.step, task) for key, task in state.tasks.items() if not key.round)
-
-
-def _is_wrong(plan: Plan, step: str, task: TaskState) -> bool:
-    if step not in plan.nodes or task.status in _GOOD or (task.status == "rolled_back" and not task.code):
-        return False
-    if task.status == "failed" and will_retry(plan.nodes[step], task):
-        return False
-    return task.status == "in_doubt" or (
-        task.status in ("failed", "cancelled", "rolled_back") and not forgiven(plan, step)
-    )
-
-
 def closable(plan: Plan, state: RunState, key: TaskKey, *, at_rest: bool) -> bool:
     """Whether nothing of the step that granted it is at work. `at_rest`: nor will be, in this session."""
     task = state.tasks[key]
@@ -161,3 +141,27 @@ def closed_early(plan: Plan, state: RunState) -> list[TaskKey]:
         for key, task in state.tasks.items()
         if key.step in granting and task.status == "rolled_back" and task.code and key.round == 0
     ]
+
+
+def lapsed(plan: Plan, state: RunState) -> frozenset[TaskKey]:
+    """The privileges that were closed before their time, and that a resume has found to be wanted again.
+
+    Each is granted anew before something is started that needs it, and not before that.
+    """
+    return frozenset(key for key in closed_early(plan, state) if state.tasks[undo_key(key)].status == "pending")
+
+
+def wanted_for(plan: Plan, state: RunState, found: frozenset[TaskKey], key: TaskKey) -> frozenset[TaskKey]:
+    """Those of the lapsed privileges `found` that are to be granted anew before this task is started.
+
+    Of a fan-out's own task: before its targets are asked for.
+    """
+    wanted: list[TaskKey] = []
+    for step, undo in plan.undo.items() if found else ():
+        if undo.until is None or key.step not in undo.needed_by:
+            continue
+        fan = plan.nodes[key.step].fan
+        beside = fan is not None and fan == undo.fan
+        if not is_done(plan, state, undo.until, key.target if beside and plan.nodes[undo.until].fan == fan else None):
+            wanted += {key._replace(step=step)} & found if beside else (one for one in found if one.step == step)
+    return frozenset(wanted)

@@ -14,7 +14,7 @@ from durun.model.foresight import asked_early
 from durun.model.group import GroupPart
 from durun.model.parts import FINE, IDLE, Load, Part, TaskPart, being_asked, sum_of
 from durun.model.plan import FanOutPolicy, Node, Plan
-from durun.model.privilege import Granted, stands_wrong
+from durun.model.privilege import Granted, lapsed, wanted_for
 from durun.model.state import RunState
 from durun.model.task import TaskKey, TaskState, undo_key, undone_by
 from durun.model.undo import UndoPart, in_blocks
@@ -47,10 +47,12 @@ class Progress:
         self.final = record.final_status is not None and not self.reaping
         self.rolling_back = record.rollback_code is not None and not (self.final or self.reaping)
         self.round = record.round if self.final else 0
+        steps = not (self.final or self.rolling_back or self.reaping)
+        self.lapsed = lapsed(self.plan, self.state) if steps and self.plan.undo else frozenset[TaskKey]()
         names = self.plan.finals if self.final else () if self.rolling_back or self.reaping else self.plan.roots
         self.root = GroupPart([self.plan.nodes[name] for name in names], None, unstoppable=self.final)
         self._open_children(self.root, self.root.ready(), ())
-        if not (self.final or self.rolling_back or self.reaping):
+        if steps:
             self.early = [key for key in asked_early(self.plan, self.state) if key not in self.fans]
         self.undo = UndoPart(self.plan, in_blocks(self.plan, self.state) if self.rolling_back else None)
         self.granted = Granted(self.state)
@@ -119,16 +121,12 @@ class Progress:
         still needed is being closed, or one can't be. To close one, or to undo something, comes first.
         """
         yield from self.undo.may_go_on()
-        if not self.undo.wrong and not self.undo.any_early(self.state) and not self.stalled:
+        if not self.undo.wrong and not self.undo.any_early(self.state):
             yield from self._walk(self.root)
 
-    @property
-    def stalled(self) -> bool:
-        """Whether a privilege is to be granted anew beside something that stands failed or in doubt.
-
-        What needs the privilege is not open meanwhile, and so neither is what stands there.
-        """
-        return not self.final and self.granted.again(self.state) and stands_wrong(self.plan, self.state)
+    def wanted_for(self, key: TaskKey) -> frozenset[TaskKey]:
+        """The lapsed privileges that are to be granted anew before this task is started."""
+        return wanted_for(self.plan, self.state, self.lapsed, key)
 
     def _walk(self, part: Part) -> Iterator[TaskPart | FanPart]:
         match part:
@@ -173,6 +171,8 @@ class Progress:
 
     def _open_task(self, node: Node, key: TaskKey, path: Path) -> TaskPart:
         part = TaskPart(node, key, self.state.tasks.get(key), self._session)
+        if key in self.lapsed:
+            part.count_as_done()
         if part.standing == "open":
             self.parts[key] = part
             self._path[key] = path

@@ -6,7 +6,7 @@ from durun.model import event as ev
 from durun.model.event import Event, TaskEvent, key_of
 from durun.model.people import NO, name_of
 from durun.model.status import spoken
-from durun.model.task import TaskState, Waiting
+from durun.model.task import TaskState, Waiting, undone_by
 from durun.model.tuples import NamedTuple
 from durun.views.people import said_text, waits_for
 from durun.views.text import clock_time, counted, duration, local_time, one_line, task_name
@@ -115,6 +115,9 @@ def _task_line(event: TaskEvent, task: TaskState | None, due: float | None) -> L
             return Line(f"{name} is rolled back" + (" before its time" if event.early else ""), wrong=event.early)
         case ev.TaskDue():
             return Line(f"{name} is due: {one_line(event.reason)}")
+        case ev.TaskReopened(step) if (granting := undone_by(step)) != step:
+            granted = task_name(key_of(event)._replace(step=granting))
+            return Line(f"{granted} will be granted again, before the next step that needs it")
         case ev.TaskReopened():
             return Line(f"{name} is wanted again")
         case ev.TaskCancelled():

@@ -217,3 +217,33 @@ def test_a_clock_that_was_put_right_after_a_restart_is_believed(at_home: Bench) 
     assert cron(bench, "resume", "--all", days=0.5)[:2] == (0, "")
     mark.write_text(f"{place} {float(began) + 10 * DAY}")
     assert cron(bench, "resume", "--all", days=0.5).code == 6
+
+
+GRANTED = """
+steps:
+  - id: grant
+    run: eval "$MARK"
+    rollback: {run: 'eval "$MARK"'}
+    privileged: {until: after, max: 4h}
+  - {id: ok, approval: {message: Now?, approvers: [root, "${{ env.ME }}"], allow_requester: true}}
+  - {id: after, run: 'eval "$MARK"'}
+  - {id: polled, needs: [], wait_for: {run: 'exit 1', every: 1h, timeout: 48h}}
+"""
+
+
+def test_what_was_closed_is_not_granted_again_by_cron_while_it_is_asked(at_home: Bench) -> None:
+    bench = at_home
+    bench.env["ME"] = name_of(whoami())
+    assert bench("run", "--park", str(bench.write(GRANTED))).code == 5
+    bench.quiet()
+    for hour in range(5, 13):
+        cron(bench, "reap", days=hour / 24)
+        assert cron(bench, "resume", "--all", "--park", days=hour / 24).code == 5
+        bench.quiet()
+    assert bench.effects() == {"grant": 1, "grant@rollback": 1}
+    told = cron(bench, "plan", bench.last() or "", days=0.6).out
+    assert "again, before the next step that needs it" in told
+    assert cron(bench, "approve", bench.last() or "", "ok", "--no-resume", days=0.6).code == 0
+    assert cron(bench, "resume", "--all", "--park", days=0.6).code == 5
+    assert bench.effects() == {"grant": 2, "grant@rollback": 2, "after": 1}
+    bench.check()

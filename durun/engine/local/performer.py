@@ -23,6 +23,7 @@ from durun.model.event import (
     TaskCancelled,
     TaskDue,
     TaskFailed,
+    TaskReopened,
     TaskRepeated,
     TaskRetried,
     TaskRolledBack,
@@ -110,6 +111,8 @@ class Performer:
 
     def _perform_for_run(self, command: todo.RunCommand) -> None:
         match command:
+            case todo.Reopen(keys):
+                self._ledger.emit_all([TaskReopened(**key._asdict()) for key in keys])
             case todo.Leave():
                 self.left = True
             case todo.BeginRollback(cause):

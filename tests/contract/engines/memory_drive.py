@@ -214,6 +214,8 @@ class Drive:
                 emit(ev.TaskRolledBack(**key._asdict(), early=early))
             case do.Close(key, reason, early):
                 emit(ev.TaskDue(**undo_key(key)._asdict(), reason=reason, early=early))
+            case do.Reopen(keys):
+                self._ledger.emit_all([ev.TaskReopened(**key._asdict()) for key in keys])
             case do.Leave():
                 self._left = True
             case do.BeginRollback(cause):

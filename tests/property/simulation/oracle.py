@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from durun.model.doubt import stuck
 from durun.model.plan import Node, Plan
 from durun.model.retry import will_retry
 from durun.model.state import RunState
-from durun.model.task import TaskKey, TaskState, undone_by
+from durun.model.task import ROLLBACK, TaskKey, TaskState, undone_by
 from simulation.world import Broken
 
 
@@ -89,18 +90,94 @@ class Oracle:
         views = {key: self._task(self.plan.node(key.step), key.target) for key in due}
         return [key._replace(step=undone_by(key.step)) for key, view in views.items() if view.over and not view.good]
 
-    def wanted_again(self) -> list[TaskKey]:
-        """The privileges that are not granted anew yet; what stands failed beside that stops everything."""
-        return [
-            key for key, task in self.state.tasks.items()
-            if task.generation and not self.plan.is_rollback(key.step) and task.status not in ("succeeded", "skipped")
-        ]  # fmt: skip
+    def lapsed(self, key: TaskKey) -> bool:
+        """Whether a privilege was closed too early, and a resume has gone on without it."""
+        task, undo = self.state.tasks.get(key), self.plan.undo.get(key.step)
+        if task is None or undo is None or undo.until is None or task.status != "rolled_back" or not task.code:
+            return False
+        return self.state.tasks[key._replace(step=f"{key.step}{ROLLBACK}")].status == "pending"
+
+    def lapsed_before(self, key: TaskKey) -> list[TaskKey]:
+        """The lapsed privileges that may not be missing when something is done for this task."""
+        return [one for one in self.state.tasks if self.lapsed(one) and self._spans(one, key)]
+
+    def _spans(self, privilege: TaskKey, key: TaskKey) -> bool:
+        """Whether the task comes between the privilege and the end of it, which has not come."""
+        undo = self.plan.undo[privilege.step]
+        if key.step not in undo.needed_by:
+            return False
+        inside = undo.fan is not None and self.plan.nodes[key.step].fan == undo.fan
+        if inside and key.target != privilege.target:
+            return False
+        target = privilege.target if self.plan.nodes[undo.until].fan == undo.fan else None
+        return not self._over_and_good(undo.until, target)
+
+    def _over_and_good(self, name: str, target: str | None) -> bool:
+        """Whether every task of a step has ended and is never done again."""
+        for leaf in self.plan.leaves(name):
+            node = self.plan.nodes[leaf]
+            names = [target] if target is not None or node.fan is None else self.targets(self.plan.nodes[node.fan])
+            holder = self.state.tasks.get(TaskKey(node.fan)) if names is None else None
+            tasks = [holder] if names is None else [self.state.tasks.get(TaskKey(leaf, one)) for one in names]
+            if not all(task is not None and self._stays(node, task, names is None) for task in tasks):
+                return False
+        return True
+
+    def _stays(self, node: Node, task: TaskState, fan: bool) -> bool:
+        if task.status in ("succeeded", "skipped") or (task.status == "rolled_back" and not task.code):
+            return True
+        over = task.status in ("rolled_back", "cancelled") or (
+            task.status == "failed" and (fan or not will_retry(node, task))
+        )
+        return over and self._pardoned(node)
+
+    def _pardoned(self, node: Node) -> bool:
+        return node.continue_on_error or (node.parent is not None and self._pardoned(self.plan.nodes[node.parent]))
+
+    def wants(self, privilege: TaskKey, now: float) -> bool:
+        """Whether something could be started now that needs the privilege, if that were there; and nothing runs yet."""
+        if any(self._busy(key) and self._spans(privilege, key) for key in self.state.tasks):
+            return False
+        return any(self._could_start(key, now) for key in self._candidates(privilege) if self._spans(privilege, key))
+
+    def _busy(self, key: TaskKey) -> bool:
+        task = self.state.tasks[key]
+        return task.status == "running" or (task.probe is not None and task.probe.session == self.session)
+
+    def _candidates(self, privilege: TaskKey) -> Iterator[TaskKey]:
+        for name in self.plan.undo[privilege.step].needed_by:
+            node = self.plan.nodes[name]
+            if node.fan_out is not None and self.targets(node) is None:
+                yield TaskKey(name)
+            elif node.leaf:
+                for target in [None] if node.fan is None else self.targets(self.plan.nodes[node.fan]) or ():
+                    yield TaskKey(name, target)
+
+    def _could_start(self, key: TaskKey, now: float) -> bool:
+        task = self.state.tasks.get(key)
+        polls = task is not None and task.waiting is not None and task.waiting.to_be_asked(now)
+        if task is not None and task.status != "pending" and not polls:
+            return False
+        if task is not None and task.not_before is not None and task.not_before > now:
+            return False
+        try:
+            self.check_move(key)
+        except Broken:
+            return self._early(key)
+        return True
+
+    def _early(self, fan: TaskKey) -> bool:
+        """Whether these are targets that are wanted before people are asked."""
+        if self.plan.nodes[fan.step].fan_out is None:
+            return False
+        asking = [name for name, node in self.plan.nodes.items() if fan.step in node.after]
+        return any(self._could_start(TaskKey(name), 0) for name in asking)
 
     @property
     def held(self) -> bool:
-        """Whether no step goes on for the sake of a privilege: it is, or can't be, closed, or is to be granted anew."""
+        """Whether no step goes on for the sake of a privilege: one is, or can't be, closed."""
         closing = any(task.early and task.status != "succeeded" for task in self.state.tasks.values())
-        return not self.final and bool(closing or self.stuck_closings() or self.wanted_again())
+        return not self.final and bool(closing or self.stuck_closings())
 
     def ended(self, name: str, target: str | None) -> bool:
         """Whether every task of a step has ended."""
@@ -173,6 +250,8 @@ class Oracle:
             return View(0, False, False)
         busy = task.status == "running" or (task.probe is not None and task.probe.session == self.session)
         if task.status in ("succeeded", "skipped") or (task.status == "rolled_back" and not task.code):
+            return View(0, True, True)
+        if task.status == "rolled_back" and self.lapsed(TaskKey(node.id, target, self.round)):
             return View(0, True, True)
         if task.status == "rolled_back":
             return View(0 if self.forgives(node) else 1, self.forgives(node), True)

@@ -39,6 +39,13 @@ def comes_before(nodes: dict[str, Node], first: str, second: str) -> bool:
     return False
 
 
+def between(plan: Plan, first: str, last: str) -> frozenset[str]:
+    """The steps that come after the first, and not after the last."""
+    nodes = plan.nodes
+    after = {name for name, node in nodes.items() if not node.final and comes_before(nodes, first, name)}
+    return frozenset(name for name in after if not comes_before(nodes, last, name))
+
+
 def lineage(nodes: dict[str, Node], step: str) -> list[str]:
     found = [step]
     while (parent := nodes[found[-1]].parent) is not None:

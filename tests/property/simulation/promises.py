@@ -101,12 +101,22 @@ class Promises:
             promise(oracle.final or oracle.rolling_back or not self._undo, "a run to be undone starts something")
         for key in moves:
             oracle.check_move(key)
+        self._check_privileges(oracle, commands, now)
         self._check_foresight(oracle, state, commands, early)
         self._check_new_targets(oracle, moves)
         self._check_waits(oracle, state, commands, now)
         for command in commands:
             if isinstance(command, (do.End, do.Park, do.BeginFinally, do.BeginRollback)):
                 self._check_rest(oracle, state, command)
+
+    def _check_privileges(self, oracle: Oracle, commands: Sequence[do.Command], now: float) -> None:
+        """A privilege that has lapsed is granted anew before something is started that needs it, and for that alone."""
+        for command in commands:
+            starts = isinstance(command, do.Start | do.Resolve) or getattr(command, "purpose", "") in ("before", "poll")
+            if starts and not self.plan.is_rollback(command.key.step):
+                promise(not (gone := oracle.lapsed_before(command.key)), f"{command} without {gone}")
+            for key in command.keys if isinstance(command, do.Reopen) else ():
+                promise(oracle.lapsed(key) and oracle.wants(key, now), f"{key} is granted anew, and nothing needs it")
 
     def _check_foresight(
         self, oracle: Oracle, state: RunState, commands: Sequence[do.Command], early: set[TaskKey]
@@ -211,7 +221,8 @@ class Promises:
         for key in due if due and not (oracle.stopped or oracle.held) else ():
             task = state.tasks[key]
             busy = task.probe is not None and task.probe.session == state.record.sessions
-            promise(busy or key in asks | ends or not oracle.goes_on(key), f"{key} is due, and is not asked")
+            spared = not oracle.goes_on(key) or oracle.lapsed_before(key)
+            promise(busy or key in asks | ends or spared, f"{key} is due, and is not asked")
 
     def _due(self, key: TaskKey, state: RunState) -> float:
         poll, last = self._polls[key], state.tasks[key].waiting.answered_at
@@ -251,7 +262,7 @@ class Promises:
         record = state.record
         if isinstance(command, do.BeginRollback):
             promise(not oracle.bars(), f"{command} with doubts that bar it: {oracle.bars()}")
-            bad = any(view.severity for view in views) or oracle.stuck_closings() or oracle.wanted_again()
+            bad = any(view.severity for view in views) or oracle.stuck_closings()
             failed = self.plan.roll_back and not self._cancelled and bad
             promise(not oracle.final and (self._undo or failed), f"{command}, and nobody wants it")
             waits = [key for key, task in state.tasks.items() if task.status == "waiting" and not key.round]
@@ -273,7 +284,7 @@ class Promises:
             still = [key for key, task in state.tasks.items() if task.closes_at is not None and key not in stuck]
             promise(not still, f"{command} while privileges are open: {still}")
             promise(expected == "succeeded" or not self.plan.roll_back, f"{command} instead of a rollback")
-            bad = stuck or oracle.wanted_again() or any(view.severity for view in views)
+            bad = stuck or any(view.severity for view in views)
             promise(expected == "succeeded" or bad, "failed without a failure")
         promise(command.status == expected, f"{command}, not {expected}")
 

@@ -118,7 +118,7 @@ class Runner:
             self.emit(ev.RollbackRequested(reason="undo it", by=BY))
         for key in failed:
             self.emit(ev.TaskRetried(**about(key), due=self.world.now, fresh=True))
-        for event in [] if undo or give_up or self.reap else wanted_again(self.plan, self.state, failed):
+        for event in [] if undo or give_up or self.reap else wanted_again(self.plan, self.state):
             self.emit(event)
         self.progress.rebuild()  # as an engine does, which builds it after the first events
         while not self.commit():
@@ -324,6 +324,9 @@ class Runner:
                 self.emit(ev.RunEnded(status=status, exit_code=exit_code_in(self.plan, self.state, status)))
             case do.Park(status):
                 self.emit(ev.RunParked(status=status, reason="doubt"))
+            case do.Reopen(keys):
+                for key in keys:
+                    self.emit(ev.TaskReopened(**about(key)))
             case _:
                 assert isinstance(command, do.WakeAt | do.Leave)
 

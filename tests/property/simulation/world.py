@@ -10,7 +10,7 @@ from typing import Literal
 from durun.model.outcome import Exit
 from durun.model.plan import Plan
 from durun.model.task import Purpose, TaskKey
-from simulation.plans import foresee
+from simulation.plans import between, foresee
 
 DONE, NOT_DONE = 0, 4
 """The exit codes of every verify."""
@@ -85,6 +85,10 @@ class World:
         self.asking_steps = {name for name in leaves if rng.random() < share} - self.waiting_steps
         if self.asking_steps:
             foresee(plan, self.asking_steps, rng)
+        inward = self.asking_steps | (self.waiting_steps - self.polling_steps)
+        for name, node in plan.undo.items():
+            if node.until is not None:
+                plan.undo[name] = node._replace(needed_by=between(plan, name, node.until) - inward)
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
