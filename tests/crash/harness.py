@@ -86,6 +86,17 @@ def lives(pid: int) -> bool:
         return False
 
 
+def _variables(process: Path) -> list[bytes]:
+    """The environment of a process. In the middle of its `exec` the kernel shows neither it nor arguments, for a moment.
+
+    Raises OSError for a process that has ended, and for one of the kernel's own.
+    """
+    while not (text := (process / "environ").read_bytes()) and not (process / "cmdline").read_bytes():
+        (process / "exe").readlink()
+        select.select([], [], [], 0.001)
+    return text.split(b"\0")
+
+
 class Bench:
     """A state directory and everything that works on it."""
 
@@ -209,7 +220,7 @@ class Bench:
             with contextlib.suppress(OSError):
                 if not entry.name.isdigit() or int(entry.name) == os.getpid():
                     continue
-                variables = (entry / "environ").read_bytes().split(b"\0")
+                variables = _variables(entry)
                 kind = (
                     "step" if any(v.startswith(inside) for v in variables) else "durun" if wanted in variables else ""
                 )
