@@ -87,7 +87,7 @@ def lives(pid: int) -> bool:
 
 
 def _variables(process: Path) -> list[bytes]:
-    """The environment of a process. In the middle of its `exec` the kernel shows neither it nor arguments, for a moment.
+    """The environment of a process. In the middle of an `exec` the kernel shows neither that nor arguments: look again.
 
     Raises OSError for a process that has ended, and for one of the kernel's own.
     """
