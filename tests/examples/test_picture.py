@@ -21,7 +21,7 @@ _DIFFERS = (
     (r"[━─]+", "BAR"),
     (r"\b\d+/20\b", "N/20"),
     (r"\b\d+ of 102 tasks.*", "N of 102 tasks"),
-    (r" +\d+ running| +wave \d of \d| +[\d.]+/(s|min)\b| ~\S+ left", ""),
+    (r" +\d+ running| +wave \d of \d| +[\d.]+/(s|min)\b| ~[\dhms. ]+ left", ""),
     (r"(?<! after) +[\d.]+(ms|s|m)( |$)", " "),
     (r" after \S+:", " after TIME:"),
     (r" +", " "),
