@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from durun.errors import UsageError, meant
+from durun.model.event import RunCreated
 from durun.model.state import RunState
-from durun.model.task import TaskKey, TaskState
+from durun.model.task import TaskKey, TaskState, undone_by
 
 
 def choose_tasks(state: RunState, step: str | None, target: str | None) -> Mapping[TaskKey, TaskState]:
@@ -19,6 +20,17 @@ def choose_tasks(state: RunState, step: str | None, target: str | None) -> Mappi
     if not found and (step is not None or target is not None):
         raise _nothing(state, step, target)
     return found
+
+
+def require_step(run: str, created: RunCreated, tasks: Collection[TaskKey], step: str | None, hint: str) -> None:
+    """Refuse a step that the run does not have, with this hint where none has nearly that name. Raises UsageError."""
+    steps = {*(undone_by(key.step) for key in tasks), *created.steps, *created.finally_steps}
+    if step is not None and undone_by(step) not in steps:
+        raise _no_step(run, step, steps, hint)
+
+
+def _no_step(run: str, step: str, steps: Collection[str], hint: str) -> UsageError:
+    return UsageError(f"run {run} has no step {step}", near_matches(step, steps) or hint)
 
 
 def _nothing(state: RunState, step: str | None, target: str | None) -> UsageError:
@@ -36,7 +48,7 @@ def _nothing(state: RunState, step: str | None, target: str | None) -> UsageErro
     steps = {*begun, *state.created.steps, *state.created.finally_steps}
     if step in steps:
         return UsageError(f"step {step} of run {run} has not begun", f"`durun show {run}` says where the run stands")
-    return UsageError(f"run {run} has no step {step}", near_matches(step, steps) or shown)
+    return _no_step(run, step, steps, shown)
 
 
 def near_matches(word: str, known: Collection[str]) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from durun.app import App, open_app
 from durun.cli.ask import confirm, somebody_is_there
+from durun.cli.chosen import require_step
 from durun.cli.deciding_elsewhere import is_elsewhere, say_elsewhere
 from durun.cli.drive import Manner, choose_view, drive
 from durun.cli.pick import find_run
@@ -55,7 +56,12 @@ def say(
     with open_app() as app:
         run_id = find_run(app, run, changes=True)
         app.hear(run_id)
-        key, waiting = find_question(run_id, app.journal.tasks(run_id), word.verdict, step, target)
+        tasks = app.journal.tasks(run_id)
+        try:
+            key, waiting = find_question(run_id, tasks, word.verdict, step, target)
+        except NotAllowed as refused:
+            require_step(run_id, app.created(run_id), tasks, step, refused.hint)
+            raise
         asked = waiting.asked
         there = somebody_is_there() and not as_json
         if there and not show_and_ask(app.state(run_id), key, waiting, word, app.clock.now()):

@@ -43,7 +43,7 @@ def choose_view(app: App, manner: Manner) -> View:
     if as_json:
         from durun.views.backlog import SpooledBacklog
 
-        return JsonLines(Channel(descriptor, "utf-8", SpooledBacklog(app.config.home), scrub))
+        return JsonLines(Channel(descriptor, "utf-8", SpooledBacklog(app.config.home), scrub), app.clock)
     channel = Channel(descriptor, encoding, scrub=scrub)
     words = partial(_last_words, app)
     if quiet or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") in ("", "dumb") or not _has_marks(encoding):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from durun.app import App
 from durun.cli.drive import Manner
 from durun.engine.api import Observer, Outcome
+from durun.engine.local.signals import Signals
 from durun.errors import GroupHeld
 from durun.views.json import SCHEMA, dump
 
@@ -17,7 +18,10 @@ _PATIENCE = 1.0
 
 
 def when_free(app: App, work: Callable[[Observer], Outcome], observer: Observer) -> Outcome:
-    """Do `work` as soon as no other run holds its group. Whoever holds it is named once."""
+    """Do `work` as soon as no other run holds its group. Whoever holds it is named once.
+
+    Raises SystemExit with the exit code of the signal that ended the wait.
+    """
     named = ""
     while True:
         try:
@@ -26,16 +30,18 @@ def when_free(app: App, work: Callable[[Observer], Outcome], observer: Observer)
             if held.holder != named:
                 named = held.holder
                 observer.said(f"waiting: {held.message}; {held.hint}")
-            try:
-                _wait(app, held, observer)
-            except KeyboardInterrupt:
+            with Signals() as signals:
+                _wait(app, held, observer, signals)
+            if signals.wish != "go_on":
                 observer.said("it is waited for no more, and nothing was started")
-                raise
+                raise SystemExit(signals.exit_code) from None
 
 
-def _wait(app: App, held: GroupHeld, observer: Observer) -> None:
+def _wait(app: App, held: GroupHeld, observer: Observer, signals: Signals) -> None:
     while (holder := app.journal.group_holder(held.group)) is not None and holder.id == held.holder:
-        select.select([], [], [], _PATIENCE)
+        select.select([signals], [], [], _PATIENCE)
+        if signals.wish != "go_on":
+            return
         observer.tick(app.clock.now())
 
 

@@ -14,13 +14,12 @@ from durun.cli.pick import find_run, find_unfinished
 from durun.cli.screen import note
 from durun.cli.sources import differing_now, file_of, open_source
 from durun.config import whoami
-from durun.engine.api import ResumeRequest, Source
+from durun.engine.api import Outcome, ResumeRequest, Source
 from durun.engine.requests import ended
 from durun.errors import UsageError, first_of
 from durun.journal.api import RunQuery
 from durun.model.status import DRIVEN, FINAL, RESUMABLE, RunStatus
 from durun.model.task import RunRecord
-from durun.views.json import SCHEMA, dump
 
 
 def command(
@@ -59,15 +58,16 @@ def command(
             return _resume_all(app, request._replace(fresh=failed), manner)
         record = app.journal.record(find_run(app, run, changes=True) if run is not None else find_unfinished(app))
         if record.status in FINAL:
-            return _nothing_to_do(record, manner)
+            return _nothing_to_do(app, record, manner)
         change = _changed_source(app, record.id, runbook, latest, not manner.chatty)
         return _resume(app, request._replace(run_id=record.id, change=change), manner)
 
 
-def _nothing_to_do(record: RunRecord, manner: Manner) -> int:
+def _nothing_to_do(app: App, record: RunRecord, manner: Manner) -> int:
     if manner.as_json:
-        line = {"schema": SCHEMA, "event": "run_ended", "run": record.id, "status": record.status, "exit_code": 0}
-        sys.stdout.write(dump(line))
+        view = choose_view(app, manner)
+        view.ended(Outcome(record.id, record.status, 0, app.state(record.id), head=app.head(record.id)))
+        view.close(0)
     elif not manner.quiet:
         sys.stdout.write(f"{ended(record)}; there is nothing to resume\n")
     return 0

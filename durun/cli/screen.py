@@ -64,6 +64,8 @@ def show_error(error: DurunError, as_json: bool) -> int:
 def cannot_write(path: Path, error: OSError) -> DurunError:
     """What is said when a file that a command was to write can't be written, and what helps."""
     if isinstance(error, FileNotFoundError):
+        if path.parent == Path():
+            return UsageError("the working directory is gone", "cd to a folder that is there")
         return UsageError(f"there is no folder {path.parent}", f"mkdir -p {typed(path.parent)}")
     if isinstance(error, IsADirectoryError):
         return UsageError(f"{path} is a folder", "name a file in it")

@@ -9,6 +9,7 @@ from typing import Annotated, NamedTuple
 from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option, ReasonOption, RunArgument, TargetOption
 from durun.cli.ask import ask_secret, somebody_is_there
+from durun.cli.chosen import require_step
 from durun.cli.pick import find_run
 from durun.cli.verdict import decide, require_reason, verdict_text
 from durun.config import whoami
@@ -45,7 +46,12 @@ def command(
         raise UsageError("outputs go with --done only", "a step that is not done has none")
     with open_app() as app:
         run_id = find_run(app, run, changes=True)
-        key = find_doubt(run_id, app.journal.tasks(run_id), step, target)
+        tasks = app.journal.tasks(run_id)
+        try:
+            key = find_doubt(run_id, tasks, step, target)
+        except NotAllowed as refused:
+            require_step(run_id, app.created(run_id), tasks, step, refused.hint)
+            raise
         given = read_outputs(app, run_id, key, output or ()) if resolution == "done" else Outputs({}, {})
         request = SettleRequest(run_id, key, resolution, reason, whoami(), *given)
         outcome = decide(app, as_json, lambda observer: app.engine().signal(request, observer))

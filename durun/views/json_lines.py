@@ -14,6 +14,7 @@ from durun.views.json import SCHEMA, AttemptNumbers, dump, event_line, iso, stan
 from durun.views.summary import all_counts
 
 if TYPE_CHECKING:
+    from durun.model.clock import Clock
     from durun.model.plan import Plan
     from durun.model.runbook import Runbook
     from durun.views.observer import Result
@@ -25,8 +26,9 @@ _PATIENCE = 30.0
 class JsonLines:
     """`run --json` and `resume --json`: one object a line; the last one of each run is `run_ended`."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, clock: Clock) -> None:
         self._channel = channel
+        self._clock = clock
         self._attempts: AttemptNumbers | None = None
         self._state: RunState | None = None
         self._at: float | None = None
@@ -51,7 +53,8 @@ class JsonLines:
     def said(self, notice: str) -> None:
         """A notice is a line too."""
         run_id = self._state.record.id if self._state else None
-        self._channel.write(dump({"schema": SCHEMA, "event": "notice", "run": run_id, "text": notice}))
+        line = {"schema": SCHEMA, "event": "notice", "run": run_id, "at": iso(self._clock.now()), "text": notice}
+        self._channel.write(dump(line))
 
     def tick(self, now: float) -> None:
         """Nothing."""
@@ -74,7 +77,11 @@ class JsonLines:
         line |= {"status": status, "exit_code": exit_code, "head": head or None}
         if state is not None:
             record = state.record
-            line |= {"at": iso(self._at or record.created_at), "reason": record.reason, "outputs": record.outputs}
+            line |= {
+                "at": iso(self._at or record.ended_at or record.created_at),
+                "reason": record.reason,
+                "outputs": record.outputs,
+            }
             line["tasks"] = {"total": record.total, **all_counts(record)}
             line["standing"] = standing(state)
         self._channel.write(dump(line))

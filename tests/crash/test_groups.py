@@ -151,11 +151,12 @@ def test_wait_goes_on_when_what_an_interrupted_run_left_is_cancelled(bench: Benc
     checked(bench)
 
 
-def test_ctrl_c_while_it_waits_says_that_nothing_was_started(bench: Bench) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_it_waits_says_that_nothing_was_started(bench: Bench, number: int, code: int) -> None:
     process, _, gate = held(bench)
     waiter = Waiter(bench)
-    waiter.process.send_signal(signal.SIGINT)
-    assert waiter.finish() == 130
+    waiter.process.send_signal(number)
+    assert waiter.finish() == code
     assert waiter.said.splitlines()[-1] == "it is waited for no more, and nothing was started"
     assert len(runs(bench)) == 1
     bench.let_go(gate)

@@ -238,10 +238,11 @@ class LocalEngine:
             changed = runbook_changed(
                 state, runbook, request.change, request.by, self._config.run_folder(request.run_id)
             )
-            for line in changed.changes:
+            for line in changed.changes if changed is not None else ("the runbook has not changed",):
                 observer.said(line)
-            events.append(changed)
-            runbook, env = request.change.runbook, {**env, **changed.env}
+            if changed is not None:
+                events.append(changed)
+                runbook, env = request.change.runbook, {**env, **changed.env}
         for requires in runbook.all_requires:
             check_requirements(requires, then["path"])
         plan = make_plan(runbook, state.created.inputs, env, request.run_id)

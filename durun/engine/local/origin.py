@@ -84,16 +84,22 @@ def run_created(
 
 def runbook_changed(
     state: RunState, old: Runbook, source: Source, by: Mapping[str, Json], run_folder: Path
-) -> RunbookChanged:
-    """The event of a changed runbook; its helper files are copied. Raises Changed, UsageError, StorageFailed."""
-    new = source.runbook
+) -> RunbookChanged | None:
+    """The event of a changed runbook; its helper files are copied. None, if it is the very one that the run has.
+
+    Raises Changed, UsageError, StorageFailed.
+    """
+    new, created = source.runbook, state.created
     changes = changes_of(old, new, state)
-    changes += [f"~ {name}: helper file changed" for name in changed_files(state.created.files, Path(source.place))]
+    changes += [f"~ {name}: helper file changed" for name in changed_files(created.files, Path(source.place))]
+    has = (created.digest, created.place, Path(created.file).name, created.plugins)
+    if not changes and (new.digest, source.place, Path(source.file).name, new.plugins) == has:
+        return None
     # A folder of its own: until the change is recorded, the run goes on with the files that it had.
     folder = f"{FOLDER}-{state.record.sessions + 1}"
-    then = state.created.surroundings["env"]
+    then = created.surroundings["env"]
     env = {name: os.environ[name] for name in new.env_names if name not in then and name in os.environ}
-    before, after = stored_plan(state, old), make_plan(new, state.created.inputs, {**then, **env}, state.record.id)
+    before, after = stored_plan(state, old), make_plan(new, created.inputs, {**then, **env}, state.record.id)
     return RunbookChanged(
         digest=new.digest,
         text=new.text,

@@ -48,6 +48,20 @@ def test_the_last_line_says_how_it_ended_or_parked_also_of_a_resume(operator, co
         assert (end["event"], end["status"], end["exit_code"]) == ("run_ended", status, exit_code)
 
 
+def test_a_resume_of_what_has_ended_gives_the_whole_last_line(operator):
+    end = operator("run", "runbook.yaml", "--json").lines[-1]
+    assert operator("resume", "@last", "--json").lines == [end]
+
+
+def test_a_notice_is_a_line_like_any(operator):
+    (operator.place / "code").write_text("1")
+    operator("run", "runbook.yaml", "-q", code=1)
+    lines = operator("resume", "@last", "--latest", "--json", code=1).lines
+    (notice,) = [line for line in lines if line["event"] == "notice"]
+    assert notice["text"] == "the runbook has not changed"
+    assert is_time(notice["at"])
+
+
 def test_history(operator):
     operator("run", "runbook.yaml", "-q")
     (operator.place / "code").write_text("76")

@@ -74,7 +74,7 @@ def test_settle_asks_which_target(durun, engine, recorded):
 def test_settle_of_what_is_not_in_doubt_names_what_is(durun, engine, recorded):
     recorded.in_doubt("aaaa")
     ran = durun("settle", "aaaa", "dump", "--failed", "--reason", "x")
-    assert ran == (2, "", "durun: dump is not in doubt\n  hint: in doubt are: rotate[db1]\n")
+    assert ran == (2, "", "durun: run aaaa has no step dump\n  hint: in doubt are: rotate[db1]\n")
 
 
 def test_done_needs_the_declared_outputs(durun, engine, book):
