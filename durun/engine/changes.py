@@ -8,7 +8,7 @@ from typing import Any
 from durun.engine.tasks import definition_of
 from durun.errors import Changed
 from durun.model.plan import Plan
-from durun.model.runbook import Include, Input, Runbook, Step, inputs_step
+from durun.model.runbook import FanOut, Include, Input, Runbook, Step, inputs_step
 from durun.model.state import RunState
 from durun.model.task import ROLLBACK
 
@@ -16,7 +16,16 @@ _OPEN = ("running", "in_doubt", "succeeded", "rolled_back")
 """Statuses of tasks whose step must stay what it is."""
 _APART = ("line", "steps", "rollback")
 """Fields of a step that tell of other steps, or of none."""
-_SPOKEN = {"call": "what it does", "include": "what it includes"}
+_SPOKEN = {
+    "call": "what it does",
+    "collects": "what it does",
+    "condition": "if",
+    "group_outputs": "outputs",
+    "idempotent_ttl": "idempotent",
+    "include": "what it includes",
+    "poll": "what it waits for",
+    "source": "targets",
+}
 
 
 def changes_of(old: Runbook, new: Runbook, state: RunState) -> list[str]:
@@ -42,7 +51,7 @@ def changes_of(old: Runbook, new: Runbook, state: RunState) -> list[str]:
         unlike = step.secret_outputs != other.secret_outputs
         _refuse_if(step_id in held and unlike, step_id, "given other secret outputs")
         if step != other and _differs(step, other):
-            lines.append(f"~ {step_id}: {_what(step, other)}")
+            lines.append(f"~ {step_id}: {_what(step, other)}{_kept_targets(step, other, state)}")
         if _undone(step) != _undone(other):
             lines.append(f"~ {step_id}: changed (when it is undone)")
     if old.concurrency != new.concurrency:
@@ -167,6 +176,23 @@ def _what(old: Step, new: Step) -> str:
     changed = [
         name for name in old._fields if name not in _APART and repr(_field(old, name)) != repr(_field(new, name))
     ]
-    named = ", ".join(_SPOKEN.get(name, name) for name in changed)
+    if "fan_out" in changed:
+        at = changed.index("fan_out")
+        changed[at : at + 1] = _spread(old.fan_out, new.fan_out)
+    named = ", ".join(dict.fromkeys(_SPOKEN.get(name, name) for name in changed))
     again = "; a new idempotency key" if definition_of(old) != definition_of(new) else ""
     return f"changed ({named}){again}"
+
+
+def _spread(old: FanOut | None, new: FanOut | None) -> list[str]:
+    """The fields in which two fan-outs differ; where one is none, that it has targets."""
+    if old is None or new is None:
+        return ["source"]
+    return [name for name in old._fields if repr(getattr(old, name)) != repr(getattr(new, name))]
+
+
+def _kept_targets(old: Step, new: Step, state: RunState) -> str:
+    """What must be said where targets are written anew that are fixed already."""
+    if old.fan_out is None or new.fan_out is None or (old.id, 0) not in state.resolved:
+        return ""
+    return "; the run keeps the targets that it has" if "source" in _spread(old.fan_out, new.fan_out) else ""

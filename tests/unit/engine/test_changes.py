@@ -99,7 +99,24 @@ def test_other_values_of_targets_that_are_fixed_do_not_matter(changes: Callable[
         run.targets("fan", "x", "y")
         run.done("one", "x")
 
-    assert changes("targets: [x, y]", "targets: [x, y, z]", tell=fan_has_begun) == ["~ fan: changed (fan_out)"]
+    kept = "~ fan: changed (targets); the run keeps the targets that it has"
+    assert changes("targets: [x, y]", "targets: [x, y, z]", tell=fan_has_begun) == [kept]
+    more = "targets: [x, y]\n    max_parallel: 2\n    serial: [1, 100%]"
+    assert changes("targets: [x, y]", more, tell=fan_has_begun) == ["~ fan: changed (max_parallel, serial)"]
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        ("id: b, run: make, if: 1 == 2", "if"),
+        ("id: b, run: make, targets: [x]", "targets"),
+        ("id: b, run: make, idempotent: {ttl: 1h}", "idempotent, on_in_doubt"),
+        ("id: b, wait_for: {run: make, timeout: 1m}", "what it does, what it waits for"),
+    ],
+)
+def test_a_change_is_told_by_the_keys_of_the_runbook(changes: Callable[..., list[str]], new: str, said: str) -> None:
+    (told,) = changes("id: b, run: make", new)
+    assert told.partition(";")[0] == f"~ b: changed ({said})"
 
 
 def test_another_runbook_is_refused(changes: Callable[..., list[str]]) -> None:
