@@ -343,7 +343,10 @@ class _Checker:
 def _evidence(path: tuple[PathPart, ...], at: int, step: Step) -> Finding | None:
     """`….evidence['NAME'].path` or `.sha256`; the names of files are known only when they are taken."""
     if not step.has_evidence:
-        return f"step `{step.id}` leaves no evidence", "`collect` does, and a `run` that writes into $DURUN_EVIDENCE"
+        return (
+            f"step `{step.id}` leaves no evidence",
+            "`collect` does, and a `run` that writes into $DURUN_EVIDENCE, or a plugin",
+        )
     if len(path) <= at:
         return None
     name = path[at]

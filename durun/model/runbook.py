@@ -186,7 +186,7 @@ class Step(NamedTuple):
     @property
     def has_evidence(self) -> bool:
         """Whether an attempt may leave evidence."""
-        return bool(self.collects) or (self.call is not None and self.call.action.kind == "run")
+        return bool(self.collects) or (self.call is not None and self.call.action.kind in ("run", "uses"))
 
     @property
     def generated(self) -> Mapping[str, bool]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 from durun.model.values import Json
@@ -28,7 +29,8 @@ class Call(NamedTuple):
     `with_` is what stands under `with`, all expressions evaluated, and it fits the action's schema. The
     `idempotency_key` is the same for every attempt of one step and target in one run: hand it to the other side.
     `target` is the target's key in a fan-out. `folder` is the working folder, `env` the step's variables. `log` writes
-    a line to the step's log.
+    a line to the step's log. What `run` leaves in `evidence_folder` is evidence of the attempt, under its path there;
+    None: of this call nothing is kept, as where a step says `redact: true` or has secret outputs.
     """
 
     with_: Mapping[str, Json]
@@ -40,6 +42,7 @@ class Call(NamedTuple):
     folder: str
     env: Mapping[str, str]
     log: Callable[[str], None]
+    evidence_folder: Path | None = None
 
 
 class Done(NamedTuple):

@@ -81,6 +81,7 @@ def _call(given: Mapping[str, Json]) -> Call:
         folder=str(Path.cwd()),
         env=dict(environ),
         log=_log,
+        evidence_folder=Path(environ["DURUN_EVIDENCE"]) if "DURUN_EVIDENCE" in environ else None,
     )
 
 

@@ -91,7 +91,7 @@ def user(installed: User) -> Iterator[User]:
 
 def test_both_kinds_are_listed_checked_and_used(user: User) -> None:
     listed = user("doctor")
-    assert "actions: example.ticket (durun-example 1.0.0)" in listed
+    assert "actions: example.list (durun-example 1.0.0), example.ticket (durun-example 1.0.0)" in listed
     assert "providers of secrets: example_box (durun-example 1.0.0)" in listed
     assert user("validate", "runbook.yaml") == "runbook.yaml: ok\n"
     planned = user("plan", "runbook.yaml")
@@ -101,6 +101,7 @@ def test_both_kinds_are_listed_checked_and_used(user: User) -> None:
     ticket = user.task("ticket")
     assert ticket["outputs"] == {"number": 1} and ticket["attempts"][0]["plugin"] == "durun-example 1.0.0"
     assert user("logs", "@last", "tell") == "ticket 1\n"
+    assert "tickets.json" in user("show", "@last", "--step", "listed")
     assert "by durun-example 1.0.0" in user("show", "@last", "--step", "ticket")
     user("report", "@last", "-o", "report.html")
     report = (user.place / "report.html").read_text()

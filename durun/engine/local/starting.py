@@ -128,9 +128,9 @@ class Starter:
 
 
 def collect_of(step: Step, launch: Launch) -> Collect | None:
-    """What of an attempt is evidence: of a `run` also what it leaves in `$DURUN_EVIDENCE`."""
+    """What of an attempt is evidence: of a `run` or a plugin also what it leaves in `$DURUN_EVIDENCE`."""
     kind = step.call.action.kind if step.call is not None else ""
-    if kind not in ("run", "collect") and not step.collects:
+    if kind not in ("run", "uses", "collect") and not step.collects:
         return None
     source = "stdout"
     if kind == "http" and launch.stdin is not None:
