@@ -32,13 +32,9 @@ def prune(config: Config, journal: Journal, clock: Clock, run_id: str) -> str:
     """
     folder = config.run_folder(run_id)
     if folder.is_dir():
-        lock = RunLock(config.run_lock(run_id), clock)
-        lock.acquire()
-        try:
+        with RunLock(config.run_lock(run_id), clock):
             journal.prune(run_id, clock.now())
             _forget(config, run_id)
-        finally:
-            lock.release()
     else:
         journal.prune(run_id, clock.now())
     return journal.entries(run_id)[-1].digest

@@ -146,6 +146,12 @@ class RunLock:
             os.close(self._fd)
             self._fd = -1
 
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     def holder(self) -> dict[str, Json] | None:
         """Who holds the lock now: `{"pid", "host", "since"}` (ISO 8601), as far as known; None if nobody does.
 

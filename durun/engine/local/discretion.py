@@ -194,13 +194,10 @@ def finish_destroying(config: Config, journal: Journal, clock: Clock) -> None:
 
 
 def _finish(config: Config, journal: Journal, clock: Clock, run_id: str) -> None:
-    lock = RunLock(config.run_lock(run_id), clock)
-    lock.acquire()
-    secrecy = None
-    try:
+    with RunLock(config.run_lock(run_id), clock):
         state = read_state(journal, run_id)
         secrecy = open_secrecy(config, run_id, state.created.place, stored_runbook(state))
-        destroy_seals(journal, clock, secrecy, state)
-    finally:
-        close(secrecy)
-        lock.release()
+        try:
+            destroy_seals(journal, clock, secrecy, state)
+        finally:
+            close(secrecy)

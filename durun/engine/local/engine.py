@@ -119,14 +119,8 @@ class LocalEngine:
         """Take a run up again."""
         record = self._journal.record(request.run_id)
         refuse_final(record, "resume", "; start a new run")
-        lock = RunLock(self._config.run_lock(record.id), self._clock)
-        make_run_folder(self._config.run_folder(record.id))
-        lock.acquire()
-        try:
-            with telling_holder(self._config, self._journal):
-                return self._take_up(request, observer)
-        finally:
-            lock.release()
+        with self._lock(record.id), telling_holder(self._config, self._journal):
+            return self._take_up(request, observer)
 
     def signal(self, request: SettleRequest | DecideRequest, observer: Observer) -> Outcome:
         """Record a person's word: on a task in doubt, or on what a task waits for."""
@@ -147,22 +141,16 @@ class LocalEngine:
         def wish(state: RunState) -> Event:
             return rollback_wished(state, request, stored_runbook(state))
 
+        def roll_back() -> Outcome:
+            resume = ResumeRequest(request.run_id, request.by, accept_env=request.accept_env)
+            return self._take_up(resume, observer, wish(read_state(self._journal, request.run_id)))
+
         self._refuse_secrets(request)
-        record = self._journal.record(request.run_id)
-        lock = RunLock(self._config.run_lock(record.id), self._clock)
-        make_run_folder(self._config.run_folder(record.id))
-        try:
-            lock.acquire()
-        except Busy:
-            append_newest(self._journal, self._clock, record.id, wish)
-            return Outcome(record.id, record.status, 0, driver="other", holder=lock.holder() or {})
-        try:
-            event = wish(read_state(self._journal, record.id))
-            resume = ResumeRequest(record.id, request.by, accept_env=request.accept_env)
-            with telling_holder(self._config, self._journal):
-                return self._take_up(resume, observer, event)
-        finally:
-            lock.release()
+        self._journal.record(request.run_id)  # raises NoSuchRun, before a folder is made for it
+        outcome = self._if_free(request.run_id, roll_back)
+        if outcome.driver == "other":
+            append_newest(self._journal, self._clock, request.run_id, wish)
+        return outcome
 
     def reap(self, request: ReapRequest, observer: Observer) -> Outcome:
         """Close the privileges of a run that end by now, and leave it else as it is."""
@@ -170,35 +158,12 @@ class LocalEngine:
         plan = stored_plan(state, stored_runbook(state))
         if not reap_due(plan, state, moment(self._journal, self._clock, state.record)):
             return left_open(plan, state, observer)
-        lock = RunLock(self._config.run_lock(state.record.id), self._clock)
-        make_run_folder(self._config.run_folder(state.record.id))
-        lock.acquire()
-        try:
+        with self._lock(request.run_id):
             state = read_state(self._journal, request.run_id)
-            runbook, then = stored_runbook(state), state.created.surroundings  # a resume may have changed it by now
-            plan = stored_plan(state, runbook)
+            runbook = stored_runbook(state)  # a resume may have changed it by now
             now = take_down(runbook, fingerprint_key(self._config.home), os.environ)
-            refuse_differences(then, now, state.accepted, request.run_id)
-            with self._driver.secrecy(state, runbook) as secrecy:
-                if secrecy is not None:
-                    secrecy.recall_if_possible(state)
-                charge = Charge(state, plan, runbook, secrecy)
-                beginning = with_plugins(Beginning("reap", request.by), state, runbook, plan)
-                return self._driver.drive(charge, beginning, observer)
-        finally:
-            lock.release()
-
-    def _refuse_secrets(
-        self, request: SettleRequest | DecideRequest | RollbackRequest | CancelRequest, *said: Json
-    ) -> None:
-        refuse_secrets(self._config, self._journal, request.run_id, request.reason, *said)
-
-    def _settled(self, state: RunState, request: SettleRequest) -> Event:
-        def seal(values: Mapping[str, Json]) -> Mapping[str, Json]:
-            with self._driver.secrecy(state, stored_runbook(state)) as secrecy:
-                return secrecy.seal(f"sealed/settled-{os.urandom(16).hex()}", values) if secrecy is not None else {}
-
-        return settled(state, request, lambda pid: _lives(pid, state, request.task), seal)
+            refuse_differences(state.created.surroundings, now, state.accepted, request.run_id)
+            return self._carry_out(state, runbook, Beginning("reap", request.by), observer)
 
     def cancel(self, request: CancelRequest, observer: Observer) -> Outcome:
         """Ask that a run be stopped, and stop it where nobody drives it."""
@@ -274,28 +239,56 @@ class LocalEngine:
 
     def _drive_if_free(self, run_id: str, begin: Callable[[RunState], Beginning], observer: Observer) -> Outcome:
         """Carry a recorded request out, unless another process drives the run: then that one does."""
-        lock = RunLock(self._config.run_lock(run_id), self._clock)
-        make_run_folder(self._config.run_folder(run_id))
-        try:
-            lock.acquire()
-        except Busy:
-            record = self._journal.record(run_id)
-            return Outcome(run_id, record.status, 0, driver="other", holder=lock.holder() or {})
-        try:
+
+        def carry_out() -> Outcome:
             state = read_state(self._journal, run_id)
             if state.record.status in FINAL:
                 return Outcome(run_id, state.record.status, 0)  # somebody else has just brought it to its end
-            runbook = stored_runbook(state)
-            plan = stored_plan(state, runbook)
-            with telling_holder(self._config, self._journal), self._driver.secrecy(state, runbook) as secrecy:
-                if secrecy is not None:
-                    secrecy.recall_if_possible(state)
-                beginning = with_plugins(begin(state), state, runbook, plan)
-                return self._driver.drive(Charge(state, plan, runbook, secrecy), beginning, observer)
+            return self._carry_out(state, stored_runbook(state), begin(state), observer)
+
+        return self._if_free(run_id, carry_out)
+
+    def _if_free(self, run_id: str, work: Callable[[], Outcome]) -> Outcome:
+        """Work on the run, unless another process drives it: then the outcome says which."""
+        lock = self._lock(run_id)
+        try:
+            lock.acquire()
+        except Busy:
+            status = self._journal.record(run_id).status
+            return Outcome(run_id, status, 0, driver="other", holder=lock.holder() or {})
+        try:
+            with telling_holder(self._config, self._journal):
+                return work()
         finally:
             lock.release()
 
+    def _carry_out(self, state: RunState, runbook: Runbook, beginning: Beginning, observer: Observer) -> Outcome:
+        """Drive the run to do what needs none of its secrets: those that can't be had are done without."""
+        plan = stored_plan(state, runbook)
+        with self._driver.secrecy(state, runbook) as secrecy:
+            if secrecy is not None:
+                secrecy.recall_if_possible(state)
+            beginning = with_plugins(beginning, state, runbook, plan)
+            return self._driver.drive(Charge(state, plan, runbook, secrecy), beginning, observer)
+
     # -- pieces -----------------------------------------------------------------------------------------------
+
+    def _lock(self, run_id: str) -> RunLock:
+        """The run's lock, which is not taken yet. Its folder is there, should somebody have removed it."""
+        make_run_folder(self._config.run_folder(run_id))
+        return RunLock(self._config.run_lock(run_id), self._clock)
+
+    def _refuse_secrets(
+        self, request: SettleRequest | DecideRequest | RollbackRequest | CancelRequest, *said: Json
+    ) -> None:
+        refuse_secrets(self._config, self._journal, request.run_id, request.reason, *said)
+
+    def _settled(self, state: RunState, request: SettleRequest) -> Event:
+        def seal(values: Mapping[str, Json]) -> Mapping[str, Json]:
+            with self._driver.secrecy(state, stored_runbook(state)) as secrecy:
+                return secrecy.seal(f"sealed/settled-{os.urandom(16).hex()}", values) if secrecy is not None else {}
+
+        return settled(state, request, lambda pid: _lives(pid, state, request.task), seal)
 
     def _plugins(
         self, state: RunState, runbook: Runbook, plan: Plan, request: ResumeRequest, observer: Observer

@@ -27,7 +27,8 @@ def test_what_runs_is_stopped_and_an_idempotent_step_is_forgotten(operator, wait
 def test_what_is_not_idempotent_is_in_doubt_and_the_last_settle_ends_it(operator, wait_for_step):
     run = operator.start("run", "running.yaml", "-i", "safe=false")
     wait_for_step()
-    operator("cancel", "@last", "--reason", "changed my mind")
+    # As above: whoever finds the run parked already tells of the doubt itself.
+    assert operator("cancel", "@last", "--reason", "changed my mind", code=None).code in (0, 3)
     assert run.wait() == 3
     assert operator.read("effects") == "begun\ntold\n"
     shown = operator.show()
