@@ -19,7 +19,7 @@ from durun.cli.pick import find_run
 from durun.cli.screen import cannot_write
 from durun.engine.local.discretion import close, open_secrecy
 from durun.engine.stored import stored_runbook
-from durun.errors import UsageError
+from durun.errors import UsageError, typed
 from durun.secrets.keyrings import WorkerKeyring
 from durun.secrets.keys import SigningKey
 from durun.secrets.known import scrub
@@ -43,7 +43,7 @@ def command(
     if as_json:
         sys.stdout.write(dump({"schema": SCHEMA, "run": run_id, "file": str(path), "sha256": digest}))
     elif not quiet:
-        sys.stdout.write(f"run {run_id} is in {path}\n  sha256 {digest}\n  prove it: durun verify {path}\n")
+        sys.stdout.write(f"run {run_id} is in {path}\n  sha256 {digest}\n  prove it: durun verify {typed(path)}\n")
     return 0
 
 

@@ -1,6 +1,7 @@
 """`durun export`, and what is exported on another machine: without the journal, without the key."""
 
 import json
+import shlex
 import stat
 import subprocess
 
@@ -29,6 +30,13 @@ def test_a_run_is_exported_and_proved_elsewhere(operator, name):
     proof = operator("verify", f"./{name}", "--json", "--key", "key.pem", env=elsewhere).json
     assert (proof["verified"], proof["head"], proof["notes"]) == ("bundle", end["head"], [])
     assert not (operator.place / "elsewhere").exists()
+
+
+def test_what_proves_it_is_said_as_it_is_typed(operator):
+    operator("run", "runbook.yaml", "-q")
+    said = operator("export", "@last", "-o", "for the auditor.tar.gz").out
+    words = shlex.split(said.partition("prove it: durun ")[2])
+    assert operator(*words).out.startswith("nothing was changed: 1 run, ")
 
 
 def test_it_is_the_same_again_also_after_other_runs(operator):
