@@ -8,11 +8,10 @@ from durun.app import open_app
 from durun.cli.arguments import JsonOption, ReasonOption, RunArgument
 from durun.cli.exit_codes import IN_DOUBT
 from durun.cli.pick import find_run
-from durun.cli.verdict import decide, require_reason
+from durun.cli.verdict import decide, request_json, request_text, require_reason
 from durun.config import whoami
 from durun.engine.api import CancelRequest, Outcome
 from durun.model.status import spoken
-from durun.views.json import SCHEMA, dump
 
 
 def command(run: RunArgument, reason: ReasonOption = "", as_json: JsonOption = False) -> int:
@@ -23,17 +22,11 @@ def command(run: RunArgument, reason: ReasonOption = "", as_json: JsonOption = F
         request = CancelRequest(run_id, reason, whoami())
         outcome = decide(app, as_json, lambda observer: app.engine().cancel(request, observer))
     if outcome.state is None:
-        sys.stdout.write(_json(outcome) if as_json else _text(outcome))
+        sys.stdout.write(request_json(outcome, "cancel_requested") if as_json else _text(outcome))
     return IN_DOUBT if outcome.driver == "self" and outcome.status == "in_doubt" else 0
-
-
-def _json(outcome: Outcome) -> str:
-    line = {"schema": SCHEMA, "event": "cancel_requested", "run": outcome.run_id, "status": outcome.status}
-    return dump({**line, "driver": outcome.driver, "holder": outcome.holder})
 
 
 def _text(outcome: Outcome) -> str:
     if outcome.driver == "other":
-        pid = (outcome.holder or {}).get("pid", "?")
-        return f"run {outcome.run_id}: cancel asked for; process {pid} stops it\n"
+        return request_text(outcome, "cancel", "stops")
     return f"run {outcome.run_id}: {spoken(outcome.status)}\n"

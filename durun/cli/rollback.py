@@ -9,9 +9,9 @@ from durun.app import open_app
 from durun.cli.arguments import JsonOption, Option, QuietOption, ReasonOption, RunArgument
 from durun.cli.drive import Manner, choose_view, drive
 from durun.cli.pick import find_run
+from durun.cli.verdict import request_json, request_text
 from durun.config import whoami
 from durun.engine.api import Observer, Outcome, RollbackRequest
-from durun.views.json import SCHEMA, dump
 
 
 def command(
@@ -37,15 +37,7 @@ def command(
 
         code = drive(choose_view(app, Manner(as_json, quiet)), work)
     if outcomes[0].driver == "other":
-        sys.stdout.write(_json(outcomes[0]) if as_json else _text(outcomes[0]))
+        asked = outcomes[0]
+        text = request_json(asked, "rollback_requested") if as_json else request_text(asked, "rollback", "does")
+        sys.stdout.write(text)
     return code
-
-
-def _json(outcome: Outcome) -> str:
-    line = {"schema": SCHEMA, "event": "rollback_requested", "run": outcome.run_id, "status": outcome.status}
-    return dump({**line, "driver": outcome.driver, "holder": outcome.holder})
-
-
-def _text(outcome: Outcome) -> str:
-    pid = (outcome.holder or {}).get("pid", "?")
-    return f"run {outcome.run_id}: rollback asked for; process {pid} does it\n"

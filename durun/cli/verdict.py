@@ -8,6 +8,7 @@ from durun.app import App
 from durun.cli.drive import Manner, choose_view, drive
 from durun.engine.api import Observer, Outcome
 from durun.errors import UsageError
+from durun.views.json import SCHEMA, dump
 from durun.views.summary import following
 
 
@@ -32,3 +33,15 @@ def decide(app: App, as_json: bool, work: Callable[[Observer], Outcome]) -> Outc
 
     drive(choose_view(app, Manner(as_json, quiet=True)), noted)
     return outcomes[0]
+
+
+def request_json(outcome: Outcome, event: str) -> str:
+    """What was asked of whoever drives the run, as a line of JSON."""
+    line = {"schema": SCHEMA, "event": event, "run": outcome.run_id, "status": outcome.status}
+    return dump({**line, "driver": outcome.driver, "holder": outcome.holder})
+
+
+def request_text(outcome: Outcome, wish: str, does: str) -> str:
+    """`run k3…: cancel asked for; process 17 stops it`."""
+    pid = (outcome.holder or {}).get("pid", "?")
+    return f"run {outcome.run_id}: {wish} asked for; process {pid} {does} it\n"
