@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from durun.errors import CannotStart, first_of, meant
@@ -61,8 +62,10 @@ def find_action(name: str) -> Found:
 
 
 def install_command(package: str, version: str = "") -> str:
-    """What installs a package where this durun looks for plugins."""
-    return f"{sys.executable} -m pip install {package}{f'=={version}' if version else ''}"
+    """What installs a package where this durun looks for plugins; pipx would lose what pip puts beside it."""
+    by_pipx = Path(sys.prefix, "pipx_metadata.json").exists()
+    how = "pipx inject durun" if by_pipx else f"{sys.executable} -m pip install"
+    return f"{how} {package}{f'=={version}' if version else ''}"
 
 
 def _others(name: str, known: list[Found]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from durun.errors import CannotStart
 from durun.model.plugin import Plugin, plugin_of, said_of
 from durun.model.runbook import Output
 from durun.plugins import described
-from durun.plugins.installed import ACTIONS, installed
+from durun.plugins.installed import ACTIONS, install_command, installed
 from packages import install
 
 GOOD = """\
@@ -116,6 +117,13 @@ def test_a_name_that_is_nearly_one_is_told(site: Path) -> None:
         described.ask(ACTIONS, "shop.tickets")
     assert caught.value.message == "no package that is installed brings an action `shop.tickets`"
     assert caught.value.hint.startswith("did you mean `shop.ticket`?")
+
+
+def test_where_pipx_has_put_durun_it_puts_plugins_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert install_command("durun-shop", "1.0") == f"{sys.executable} -m pip install durun-shop==1.0"
+    (tmp_path / "pipx_metadata.json").touch()
+    assert install_command("durun-shop", "1.0") == "pipx inject durun durun-shop==1.0"
 
 
 def test_two_packages_with_one_name(site: Path) -> None:
