@@ -20,6 +20,7 @@ from durun.journal.folding import Known, fold, refuse_held, store_run
 from durun.journal.queries import QUERIES, listing
 from durun.journal.register import Signer
 from durun.journal.registrar import Registrar
+from durun.journal.reserve import reserve
 from durun.model.clock import Clock
 from durun.model.event import Event, RunEnded
 
@@ -59,6 +60,7 @@ class Writer:
     def __init__(self, path: Path, clock: Clock | None = None) -> None:
         place.prepare(path)
         self._path = path
+        self._log = f"{path}-wal"
         self._handle = _Handle(path, clock)
         self._known: dict[str, Known] = {}
         self._pages = 0
@@ -88,6 +90,7 @@ class Writer:
         if not events:
             raise ValueError("nothing to append")
         with self._transaction() as connection:
+            reserve(self._log)
             known = self._append(connection, run_id, expected, events, at, unless)
             connection.execute(QUERIES["commit"])
             self._known[run_id] = known
