@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from durun.cli.arguments import JsonOption, NoResumeOption, Option, RunArgument, SetOption, StepArgument, TargetOption
+from durun.cli.arguments import (
+    JsonOption,
+    NoResumeOption,
+    ReasonOption,
+    RunArgument,
+    SetOption,
+    StepArgument,
+    TargetOption,
+)
 from durun.cli.deciding import Word, say
 
 
@@ -12,7 +18,7 @@ def command(
     run: RunArgument,
     step: StepArgument = None,
     target: TargetOption = None,
-    reason: Annotated[str, Option("--reason", help="Why, for the record.", shown=False)] = "",
+    reason: ReasonOption = "",
     values: SetOption = None,
     no_resume: NoResumeOption = False,
     as_json: JsonOption = False,

@@ -65,7 +65,7 @@ InputOption = Annotated[
 InputsOption = Annotated[
     str | None, Option("--inputs", metavar="FILE", help="Inputs from a YAML or JSON file; - is stdin.")
 ]
-ReasonOption = Annotated[str, Option("--reason", help="Why, for the record.", shown=False)]
+ReasonOption = Annotated[str, Option("--reason", metavar="TEXT", help="Why, for the record.", shown=False)]
 StepArgument = Annotated[str | None, Argument("[STEP]", "The step; needed where several wait.")]
 SetOption = Annotated[
     list[str] | None,

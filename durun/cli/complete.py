@@ -21,7 +21,7 @@ def command(
     run: RunArgument,
     step: Annotated[str, Argument(metavar="STEP", help="The step that was done by hand.")],
     target: TargetOption = None,
-    note: Annotated[str, Option("--note", help="What was done, for the record.", shown=False)] = "",
+    note: Annotated[str, Option("--note", metavar="TEXT", help="What was done, for the record.", shown=False)] = "",
     values: SetOption = None,
     attach: Annotated[
         list[str] | None,

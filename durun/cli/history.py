@@ -43,7 +43,12 @@ class Chosen(NamedTuple):
 def command(
     status: Annotated[
         list[str] | None,
-        Option("--status", help="Only runs with this status, or these: failed,in_doubt; may be repeated.", shown=False),
+        Option(
+            "--status",
+            metavar="STATUS",
+            help="Only runs with this status, or these: failed,in_doubt; may be repeated.",
+            shown=False,
+        ),
     ] = None,
     for_me: Annotated[
         bool, Option("--for-me", help="Only runs that wait for you: to approve, to do something, to end a doubt.")
@@ -51,8 +56,10 @@ def command(
     runbook_name: Annotated[
         str | None, Option("--runbook", metavar="NAME", help="Only runs of the runbook with this name.")
     ] = None,
-    since: Annotated[str | None, Option(help="Only runs started since: 7d, 12h, 30m, or a date.")] = None,
-    limit: Annotated[int, Option(least=0, help="How many; 0: all.")] = 20,
+    since: Annotated[
+        str | None, Option(metavar="WHEN", help="Only runs started since: 7d, 12h, 30m, or a date.")
+    ] = None,
+    limit: Annotated[int, Option(metavar="N", least=0, help="How many; 0: all.")] = 20,
     as_json: JsonOption = False,
 ) -> int:
     """List the runs, newest first, and why they stand where they stand."""

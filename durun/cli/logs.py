@@ -44,7 +44,7 @@ def command(
     run: RunArgument,
     step: Annotated[str | None, Argument(metavar="[STEP]", help="Only this step.")] = None,
     target: TargetOption = None,
-    attempt: Annotated[int | None, Option(least=1, help="This attempt instead of the newest.")] = None,
+    attempt: Annotated[int | None, Option(metavar="N", least=1, help="This attempt instead of the newest.")] = None,
     follow: Annotated[bool, Option("--follow", "-f", help="Go on until the run ends or parks.")] = False,
     times: Annotated[
         bool, Option("--times", help="Begin each line with day and time of when it was written, in a pipe too.")

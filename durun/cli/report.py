@@ -21,7 +21,9 @@ def command(
     run: Annotated[str | None, Argument("RUN", "The run; not with --controls.")] = None,
     output: Annotated[str | None, Option("--output", "-o", metavar="FILE", help="Where the page is written.")] = None,
     controls: Annotated[bool, Option("--controls", help="List which runs are evidence for which control.")] = False,
-    since: Annotated[str | None, Option(help="With --controls: only runs started since: 90d, 12h, or a date.")] = None,
+    since: Annotated[
+        str | None, Option(metavar="WHEN", help="With --controls: only runs started since: 90d, 12h, or a date.")
+    ] = None,
     as_csv: Annotated[bool, Option("--csv", help="With --controls: write CSV.")] = False,
     as_json: JsonOption = False,
 ) -> int:

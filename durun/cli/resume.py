@@ -35,7 +35,12 @@ def command(
     latest: Annotated[bool, Option("--latest", help="Go on under the runbook's file as it is now.")] = False,
     accept_env: Annotated[
         list[str] | None,
-        Option("--accept-env", metavar="NAME", help="Accept this difference to the start.", shown=False),
+        Option(
+            "--accept-env",
+            metavar="NAME",
+            help="A variable, or HOST, UID or HOME, that may differ from the start; may be repeated.",
+            shown=False,
+        ),
     ] = None,
     park: ParkOption = False,
     as_json: JsonOption = False,

@@ -19,7 +19,12 @@ def command(
     reason: ReasonOption = "",
     accept_env: Annotated[
         list[str] | None,
-        Option("--accept-env", metavar="NAME", help="Accept this difference to the start.", shown=False),
+        Option(
+            "--accept-env",
+            metavar="NAME",
+            help="A variable, or HOST, UID or HOME, that may differ from the start; may be repeated.",
+            shown=False,
+        ),
     ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,

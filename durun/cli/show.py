@@ -22,7 +22,9 @@ from durun.views.why import why_json
 def command(
     run: RunArgument,
     events: Annotated[bool, Option("--events", help="List the events, oldest first.")] = False,
-    step: Annotated[str | None, Option(help="Only this step, with every target, attempt and output.")] = None,
+    step: Annotated[
+        str | None, Option(metavar="STEP", help="Only this step, with every target, attempt and output.")
+    ] = None,
     target: TargetOption = None,
     as_json: JsonOption = False,
 ) -> int:

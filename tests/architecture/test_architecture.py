@@ -149,6 +149,7 @@ def test_every_error_code_is_in_that_table():
 def test_every_command_has_a_module_a_group_and_help():
     from importlib import import_module
 
+    from durun.cli.arguments import Argument, parameters
     from durun.cli.commands import COMMANDS, GROUPS
 
     for name, command in COMMANDS.items():
@@ -157,6 +158,9 @@ def test_every_command_has_a_module_a_group_and_help():
         assert module.command.__doc__
         assert module.__doc__.startswith(f"`durun {name}`")
         assert command.group in GROUPS
+        for parameter in parameters(module.command):
+            named = parameter.kind is bool or isinstance(parameter.declared, Argument) or parameter.declared.metavar
+            assert named, f"{name}: help would show the value of {parameter.name} as a type of Python"
 
 
 def test_every_error_says_what_to_do_next():
