@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from durun.errors import UsageError
 from durun.language.data import NotData, parse_json
 from durun.language.diagnostics import did_you_mean
-from durun.language.fitting import problems_with
+from durun.language.fitting import as_declared, problems_with
 from durun.model.runbook import Input
 from durun.model.values import Json
 
@@ -28,7 +28,7 @@ def given_fields(pairs: Sequence[str], declared: Mapping[str, Input]) -> dict[st
             problems.append(f"there is no field `{name[:60]}` ({near or f'there are: {known}'})")
             continue
         try:
-            given[name] = text if field.is_string else parse_json(text)
+            given[name] = text if field.is_string else as_declared(parse_json(text), field)
         except NotData:
             problems.append(f"field `{name}` must be {field.schema.get('type')}, written as JSON")
             given.pop(name, None)

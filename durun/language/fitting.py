@@ -33,6 +33,13 @@ def problems_with(name: str, value: Json, declared: Input) -> Iterator[str]:
     yield from faults(declared.schema, value, placed=not declared.secret)
 
 
+def as_declared(value: Json, declared: Input) -> Json:
+    """The value as its type is written: `1e2` is an integer for JSON Schema, and `100.0` is none for a shell."""
+    if isinstance(value, float) and value.is_integer() and declared.schema.get("type") == "integer":
+        return int(value)
+    return value
+
+
 def _unkeepable(value: Json) -> str:
     """Why the value can't be a secret; empty if it can."""
     if value in ("", None):

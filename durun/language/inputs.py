@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from durun.errors import InvalidInput, typed
 from durun.language.data import NotData, parse_json, read_data
 from durun.language.diagnostics import did_you_mean
-from durun.language.fitting import problems_with, variable_size
+from durun.language.fitting import as_declared, problems_with, variable_size
 from durun.language.plain import kind_of
 from durun.model.runbook import Input, Runbook
 from durun.model.values import Json
@@ -58,10 +58,10 @@ def given_inputs(
     for name, declared in runbook.inputs.items():
         values = found.secret if declared.secret else found.plain
         if name in given and name not in unreadable:
-            values[name] = given[name]
+            values[name] = as_declared(given[name], declared)
             problems += (f"input `{name}` {why}" for why in problems_with(name, given[name], declared))
         elif name not in given and declared.has_default:
-            values[name] = declared.default
+            values[name] = as_declared(declared.default, declared)
         elif name not in given and declared.required:
             problems.append(f"input `{name}` is missing{_described(declared)}")
     if problems := problems or _too_much(found.plain):
@@ -107,10 +107,10 @@ def fitting_inputs(values: Mapping[str, Json], declared: Mapping[str, Input]) ->
     found: dict[str, Json] = {}
     for name, one in declared.items():
         if name in values:
-            found[name] = values[name]
+            found[name] = as_declared(values[name], one)
             problems += (f"input `{name}` {why}" for why in problems_with(name, values[name], one))
         elif one.has_default:
-            found[name] = one.default
+            found[name] = as_declared(one.default, one)
     plain = {name: value for name, value in found.items() if not declared[name].secret}
     if problems := problems or _too_much(plain):
         raise InvalidInput("; ".join(problems), "correct the `inputs` of the step that includes the runbook")

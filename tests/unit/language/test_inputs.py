@@ -47,6 +47,18 @@ def test_a_string_is_literal_and_everything_else_json() -> None:
     assert found == {"role": "app", "note": "true", "count": 3, "on": True, "hosts": [{"name": "a"}], "zone": "a"}
 
 
+@pytest.mark.parametrize("written", ["3.0", "3e0", "0.3e1"])
+def test_an_integer_reaches_a_script_as_one_however_it_is_written(written: str) -> None:
+    defaulted = book(count=Input({"type": "integer"}, has_default=True, default=json.loads(written)))
+    for pairs, file, of in (
+        ([f"count={written}"], None, BOOK),
+        ([], {"count": json.loads(written)}, BOOK),
+        ([], None, defaulted),
+    ):
+        assert repr(given_inputs(pairs, file, of).plain["count"]) == "3"
+    assert given_inputs(["ratio=3.0"], None, book(ratio=Input({"type": "number"}))).plain == {"ratio": 3.0}
+
+
 @pytest.mark.fault(38)
 @pytest.mark.parametrize(
     "text",
