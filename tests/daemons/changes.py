@@ -46,6 +46,7 @@ class Changes:
         self._settings = {"token": self.token, "honours": honours, "refuses": ""}
         self.set({})
         self._over = False
+        self._changing = threading.Lock()
         self._start()
         assert wait_for(self._answers, self._process), self._log.read_text()
         self._manager = threading.Thread(target=self._keep_alive, daemon=True)
@@ -73,14 +74,16 @@ class Changes:
     def _keep_alive(self) -> None:
         while True:
             self._process.wait()
-            if self._over:
-                return
-            self._start()
+            with self._changing:
+                if self._over:
+                    return
+                self._start()
 
     def close(self) -> None:
         """End it for good."""
-        self._over = True
-        self._process.kill()
+        with self._changing:
+            self._over = True
+            self._process.kill()
         self._manager.join()
 
     @property
