@@ -91,11 +91,11 @@ def test_what_fails_or_hangs_is_recorded_and_changes_nothing(operator: Any) -> N
   - {{events: [succeeded], run: [no-such-program]}}
 """,
     )
-    operator("run", "book.yaml", env={"DURUN_NOTIFY_TIMEOUT": "0.5"}, whole=True)
+    operator("run", "book.yaml", env={"DURUN_NOTIFY_TIMEOUT": "3"}, whole=True)
     reasons = [said["reason"] for said in told(operator)]
     assert reasons == [
         "exit code 3: no such host",
-        "stopped after 0.5 s",
+        "stopped after 3 s",
         "no-such-program: No such file or directory",
     ]
     shown = operator.show()

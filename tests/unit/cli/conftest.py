@@ -34,7 +34,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     place = tmp_path / "state"
     monkeypatch.setenv("DURUN_HOME", str(place))
-    monkeypatch.setenv("TZ", "UTC")
     return place
 
 

@@ -21,11 +21,6 @@ ASKED = {
 }
 
 
-@pytest.fixture(autouse=True)
-def utc(monkeypatch):
-    monkeypatch.setenv("TZ", "UTC")
-
-
 def record(status="failed", **more):
     facts = {"total": 6, "counts": {"succeeded": 3, "failed": 1}, "ended_at": START + 65, "sessions": 1}
     return RunRecord("k7qd2m9xwp", "restart-web-frontends", "d", status, START, **{**facts, **more})

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 
 import pytest
 
@@ -41,15 +40,6 @@ def plain(line):
 def paper(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     return Paper()
-
-
-@pytest.fixture
-def zone(monkeypatch):
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def test_steps_are_listed_with_their_states(paper, story, started):
@@ -151,7 +141,7 @@ def asked_of(*approvers, needed=1):
     return {"approvers": list(approvers), "min_approvals": needed, "message": "?", "fields": {}}
 
 
-def test_what_waits_says_for_whom_and_until_when(paper, story, zone):
+def test_what_waits_says_for_whom_and_until_when(paper, story):
     view, tale = LiveView(paper, -1), story("approved", "four_eyes", "pause", "ready", "by_hand")
     tale.begin(view)
     tale.tell(

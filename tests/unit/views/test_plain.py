@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from durun.model import event as ev
@@ -20,12 +18,8 @@ class Paper:
 
 
 @pytest.fixture
-def paper(monkeypatch):
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield Paper()
-    monkeypatch.undo()
-    time.tzset()
+def paper():
+    return Paper()
 
 
 def test_another_day_is_said_once(paper, story, started):
