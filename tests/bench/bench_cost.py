@@ -66,8 +66,11 @@ def measure(command: list[str], env: dict[str, str] | None = None, code: int = 0
     return Cost(seconds, usage.ru_maxrss / 1024)
 
 
-def chain(length: int) -> str:
-    return "".join(f"  - {{id: s{number}, run: ['true']}}\n" for number in range(length))
+SILENT, TALKATIVE = ["true"], ["echo", "a line"]
+
+
+def chain(length: int, command: list[str] = SILENT) -> str:
+    return "".join(f"  - {{id: s{number}, run: {command}}}\n" for number in range(length))
 
 
 FAN_OUT = """\
@@ -79,11 +82,11 @@ FAN_OUT = """\
 """
 
 
-def loop(count: int) -> Cost:
+def loop(count: int, command: list[str] = SILENT) -> Cost:
     """The least that a Python program can do: the same processes, with pipes, one after the other."""
     begin = time.perf_counter()
     for _ in range(count):
-        subprocess.run(["true"], stdin=subprocess.DEVNULL, capture_output=True, check=True)
+        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
     return Cost(time.perf_counter() - begin, 0)
 
 
@@ -151,10 +154,13 @@ def main() -> None:
         listed.run()
         history, python = best(times * 2, lambda: listed.durun("history"), lambda: measure(bare))
         row("durun history, one run", history, "python -c pass", python)
-        for length in (200, 800):
-            steps = chain(length)
-            ours, theirs = best(times, lambda s=steps: Place(folder, s).run(), lambda n=length: loop(n))
-            row(f"chain of {length}", ours, "subprocess.run in a loop", theirs, length)
+        for length, command in ((200, SILENT), (800, SILENT), (200, TALKATIVE)):
+            ours, theirs = best(
+                times,
+                lambda n=length, c=command: Place(folder, chain(n, c)).run(),
+                lambda n=length, c=command: loop(n, c),
+            )
+            row(f"chain of {length}: {command[0]}", ours, "subprocess.run in a loop", theirs, length)
         ours, theirs = best(times, lambda: Place(folder, FAN_OUT, 1000).run(), lambda: xargs(1000))
         row("fan-out of 1,000, two at once", ours, "xargs -P2 sh -c :", theirs, 1000)
         resume_with_one_left(folder, 10_000 if quick else 100_000)
