@@ -150,6 +150,18 @@ def test_secrets_are_taken_out_before_anything_is_hashed(rig, tmp_path):
     assert not any(SECRET.encode() in path.read_bytes() for path in rig.run_folder.rglob("*") if path.is_file())
 
 
+def test_nothing_stays_in_clear_beside_what_can_not_be_taken(rig):
+    rig.hands.send([RedactOrder([SECRET])])
+    left = f'echo {SECRET} > "$DURUN_EVIDENCE/{SECRET}"; ln -s nowhere "$DURUN_EVIDENCE/{SECRET}.link"'
+    ended = rig.run("sh", "-c", left, collect=Collect(), discretion=Discretion({}, "", b"k".hex()))
+    taken = manifest(rig, ended)
+    assert kept(rig, taken["items"]["***"]) == b"***\n"
+    assert taken["problems"] == ["***.link: No such file or directory"]
+    for path in rig.run_folder.rglob("*"):
+        assert SECRET not in path.name
+        assert not (path.is_file() and SECRET.encode() in path.read_bytes())
+
+
 @pytest.mark.parametrize("redacted", [False, True])
 def test_gigabytes_go_through_in_constant_memory(attempt, tmp_path, redacted):
     from durun.secrets.redact import Redactor

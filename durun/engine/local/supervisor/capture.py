@@ -203,8 +203,8 @@ class Capture:
         return clean.decode("utf-8", "surrogateescape")
 
     def _clear(self, place: str) -> None:
-        """What was taken need not lie there twice. What could not be taken stays."""
-        if self._problems:
+        """What was taken need not lie there twice. What could not be taken stays, unless secrets may be in it."""
+        if self._problems and self._cleaner is None:
             return
         import shutil
 
