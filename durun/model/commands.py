@@ -101,10 +101,13 @@ class StopWaiting(NamedTuple):
 
 
 class NoteUndone(NamedTuple):
-    """The rollback of this task has succeeded. `early`: it closed a privilege that is still needed."""
+    """The rollback of this task has succeeded. `early`: it closed a privilege that is still needed; `lapses`: which is
+    granted anew when something needs it.
+    """
 
     key: TaskKey
     early: bool = False
+    lapses: bool = False
 
 
 class Close(NamedTuple):

@@ -86,7 +86,7 @@ def decide(progress: Progress, now: float, park: bool = False) -> list[Command]:
     record = progress.state.record
     room = progress.plan.max_parallel - progress.busy
     if progress.undone:
-        return [NoteUndone(key, _was_early(progress, key)) for key in sorted(progress.undone)]
+        return [_note_undone(progress, key, now) for key in sorted(progress.undone)]
     commands = list(_due(progress, now))
     commands.extend(_about_doubts(progress, now, room))
     room -= sum(isinstance(command, Ask) for command in commands)
@@ -120,8 +120,13 @@ def _due(progress: Progress, now: float) -> Iterator[Command]:
             yield Close(key, reason, early)
 
 
-def _was_early(progress: Progress, key: TaskKey) -> bool:
-    return progress.state.tasks[undo_key(key)].early and progress.state.record.rollback_code is None
+def _note_undone(progress: Progress, key: TaskKey, now: float) -> NoteUndone:
+    """A privilege of an earlier session whose time is over ends as if it had been closed before this one."""
+    state, granted = progress.state, progress.state.tasks[key]
+    early = state.tasks[undo_key(key)].early and state.record.rollback_code is None
+    before = granted.attempt is not None and granted.attempt.session < state.record.sessions
+    over = granted.status == "succeeded" and granted.closes_at is not None and granted.closes_at <= now
+    return NoteUndone(key, early, early and before and over and not (progress.reaping or progress.final))
 
 
 def _close_all(progress: Progress, reason: str, *, early: bool) -> list[Command]:

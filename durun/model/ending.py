@@ -1,8 +1,9 @@
-"""How a run ends, or turns to be rolled back: the same in every engine."""
+"""How a run ends, or turns to be rolled back, and what is undone: the same in every engine."""
 
 from __future__ import annotations
 
-from durun.model.event import RollbackStarted
+from durun.model.commands import Close, NoteUndone
+from durun.model.event import RollbackStarted, TaskDue, TaskReopened, TaskRolledBack
 from durun.model.outcome import exit_code_of
 from durun.model.plan import Plan
 from durun.model.resume import failed_tasks
@@ -40,3 +41,12 @@ def left_standing(plan: Plan, state: RunState) -> list[list[str | None]]:
     if state.record.rollback_code is None:
         return []
     return [[key.step, key.target] for key in standing(plan, state)]
+
+
+def about_undoing(command: NoteUndone | Close) -> list[TaskRolledBack | TaskReopened | TaskDue]:
+    """What is recorded where a privilege is to be closed, and where something was undone."""
+    undo = undo_key(command.key)._asdict()
+    if isinstance(command, Close):
+        return [TaskDue(**undo, reason=command.reason, early=command.early)]
+    undone = TaskRolledBack(**command.key._asdict(), early=command.early)
+    return [undone, TaskReopened(**undo)] if command.lapses else [undone]

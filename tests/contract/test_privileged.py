@@ -165,6 +165,45 @@ def test_an_early_resume_does_not_grant_it_again(rig: Rig, between: str) -> None
     assert closed(rig)
 
 
+@pytest.mark.parametrize("decided", [False, True])
+def test_one_whose_time_was_over_before_a_resume_ends_as_if_reap_had_closed_it(rig: Rig, decided: bool) -> None:
+    assert rig.start(book(between="{id: between, approval: {message: go?, approvers: [ada]}}")).status == "waiting"
+    rig.pass_time(hours=5)
+    if decided:
+        rig.say("between", "approve")
+    assert rig.resume(fresh=False).status == ("succeeded" if decided else "waiting")
+    assert rig.world.calls()[:2] == ["open.run", "open@rollback.close"]
+    assert granted(rig) == (2 if decided else 1)
+    assert closed(rig)
+
+
+@pytest.mark.parametrize("committed", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [
+        ("task_due", None),
+        ("task_started", "open@rollback"),
+        ("task_succeeded", "open@rollback"),
+        ("task_rolled_back", None),
+        ("task_reopened", "open"),
+        ("task_started", "open"),
+        ("task_succeeded", "open"),
+    ],
+)
+def test_it_lapses_and_is_granted_again_whenever_the_runner_was_killed(
+    rig: Rig, does: Any, crash: Any, kind: str, step: str | None, committed: bool
+) -> None:
+    assert rig.start(book(between="{id: between, approval: {message: go?, approvers: [ada]}}")).status == "waiting"
+    rig.pass_time(hours=5)
+    rig.say("between", "approve")
+    rig.crash_at(kind, step, committed=committed)
+    rig.crash(rig.resume)
+    assert rig.resume(fresh=False).status == "succeeded"
+    calls = [call for call in rig.world.calls() if call != "after.run"]
+    assert calls == ["open.run", "open@rollback.close", "open.run", "work.run", "open@rollback.close"]
+    assert closed(rig)
+
+
 def test_who_does_something_by_hand_is_waited_for_without_it_and_asked_anew_has_it(rig: Rig) -> None:
     lapse(rig, "{id: between, manual: {instructions: look}}")
     assert rig.resume(fresh=False).status == "waiting"

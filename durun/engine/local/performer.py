@@ -17,20 +17,18 @@ from durun.engine.people import asking_again
 from durun.engine.polling import no_longer, overdue
 from durun.engine.targets import Targets
 from durun.model import decide as todo
-from durun.model.ending import rollback_started
+from durun.model.ending import about_undoing, rollback_started
 from durun.model.event import (
     FinallyStarted,
     TaskCancelled,
-    TaskDue,
     TaskFailed,
     TaskReopened,
     TaskRepeated,
     TaskRetried,
-    TaskRolledBack,
     TaskSucceeded,
 )
 from durun.model.runbook import Runbook
-from durun.model.task import TaskKey, undo_key
+from durun.model.task import TaskKey
 
 
 class Performer:
@@ -80,7 +78,8 @@ class Performer:
             case todo.AskAgain(key):
                 self._ledger.emit(asking_again(self._ledger, key, new_nonce()))
             case todo.NoteUndone() | todo.Close():
-                self._ledger.emit(_about_undoing(command))
+                for event in about_undoing(command):
+                    self._ledger.emit(event)
             case todo.TimeUp() | todo.Grant() | todo.Deny() | todo.Overdue() | todo.StopWaiting():
                 self._end_wait(command)
             case _:
@@ -131,13 +130,3 @@ class Performer:
                 pass
             case _:
                 assert_never(command)
-
-
-def _about_undoing(command: todo.NoteUndone | todo.Close) -> TaskRolledBack | TaskDue:
-    match command:
-        case todo.NoteUndone(key, early):
-            return TaskRolledBack(**key._asdict(), early=early)
-        case todo.Close(key, reason, early):
-            return TaskDue(**undo_key(key)._asdict(), reason=reason, early=early)
-        case _:
-            assert_never(command)

@@ -25,12 +25,12 @@ from durun.language.outputs import OutputError, collect_outputs
 from durun.language.targets import TargetError
 from durun.model import decide as do
 from durun.model import event as ev
-from durun.model.ending import exit_code_in, left_standing, reaped_code, rollback_started
+from durun.model.ending import about_undoing, exit_code_in, left_standing, reaped_code, rollback_started
 from durun.model.outcome import Exit, ExitCodes, answer_of, exit_code_of, final_codes, judge
 from durun.model.plan import FREE_REPEATS
 from durun.model.runbook import Call, Runbook, TargetsRun
 from durun.model.status import ENDED
-from durun.model.task import TaskKey, undo_key
+from durun.model.task import TaskKey
 
 IDLE_TURNS = 100
 """Turns in which nothing happens: then a test waits for what will never come."""
@@ -210,10 +210,9 @@ class Drive:
                 self._end_wait(command)
             case do.AskAgain(key):
                 emit(asking_again(self._ledger, key, self._world.name("nonce")))
-            case do.NoteUndone(key, early):
-                emit(ev.TaskRolledBack(**key._asdict(), early=early))
-            case do.Close(key, reason, early):
-                emit(ev.TaskDue(**undo_key(key)._asdict(), reason=reason, early=early))
+            case do.NoteUndone() | do.Close():
+                for event in about_undoing(command):
+                    emit(event)
             case do.Reopen(keys):
                 self._ledger.emit_all([ev.TaskReopened(**key._asdict()) for key in keys])
             case do.Leave():

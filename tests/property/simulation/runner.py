@@ -6,14 +6,14 @@ from typing import Any
 
 from durun.model import decide as do
 from durun.model import event as ev
-from durun.model.ending import exit_code_in, rollback_started
+from durun.model.ending import about_undoing, exit_code_in, rollback_started
 from durun.model.foresight import to_be_repeated
 from durun.model.outcome import ExitCodes, answer_of, judge
 from durun.model.plan import FREE_REPEATS
 from durun.model.progress import Progress
 from durun.model.resume import failed_rollbacks, retried_tasks, wanted_again
 from durun.model.status import ENDED, RESUMABLE
-from durun.model.task import TaskKey, undo_key
+from durun.model.task import TaskKey
 from simulation.promises import Promises
 from simulation.store import Store
 from simulation.world import DONE, NOT_DONE, Broken, Process, World
@@ -311,10 +311,9 @@ class Runner:
 
     def perform_for_run(self, command: do.Command) -> None:
         match command:
-            case do.NoteUndone(key, early):
-                self.emit(ev.TaskRolledBack(**about(key), early=early))
-            case do.Close(key, reason, early):
-                self.emit(ev.TaskDue(**about(undo_key(key)), reason=reason, early=early))
+            case do.NoteUndone() | do.Close():
+                for event in about_undoing(command):
+                    self.emit(event)
             case do.BeginRollback(cause):
                 self.emit(rollback_started(self.plan, self.state, cause))
             case do.BeginFinally(status):
