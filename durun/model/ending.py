@@ -6,6 +6,7 @@ from durun.model.commands import Close, NoteUndone
 from durun.model.event import RollbackStarted, TaskDue, TaskReopened, TaskRolledBack
 from durun.model.outcome import exit_code_of
 from durun.model.plan import Plan
+from durun.model.privilege import closed_early, lapsed
 from durun.model.resume import failed_tasks
 from durun.model.state import RunState
 from durun.model.status import RunStatus
@@ -34,6 +35,19 @@ def reaped_code(plan: Plan, state: RunState) -> int:
     """The exit code of closing a run's privileges: what was to be closed, and is not, is in doubt or failed."""
     stands = {task.status for key, task in state.tasks.items() if task.due and plan.is_rollback(key.step)}
     return 3 if "in_doubt" in stands else 1 if "failed" in stands else 0
+
+
+def ended_too_early(plan: Plan, state: RunState) -> str:
+    """Why a run has failed of which no task has: a privilege ended before its time. Empty where that is not why."""
+    if any(
+        task.status in ("failed", "in_doubt") for key, task in state.tasks.items() if not plan.is_rollback(key.step)
+    ):
+        return ""
+    open_again = lapsed(plan, state)
+    ended = [key for key in closed_early(plan, state) if key not in open_again]
+    more = f", and {len(ended) - 1} more" if len(ended) > 1 else ""
+    until = plan.undo[ended[0].step].until if ended else ""
+    return f"the privilege of {ended[0]} ended before {until} was done{more}" if ended else ""
 
 
 def left_standing(plan: Plan, state: RunState) -> list[list[str | None]]:

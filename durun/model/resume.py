@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from durun.model.event import TaskReopened, TaskRolledBack
 from durun.model.plan import Plan, forgiven
-from durun.model.privilege import closed_early, is_done
+from durun.model.privilege import is_done
 from durun.model.state import RunState
 from durun.model.task import CLOSED_EARLY, TaskKey, TaskState, undo_key, undone_by
 
@@ -38,15 +38,19 @@ def wanted_again(plan: Plan, state: RunState) -> list[TaskReopened | TaskRolledB
     as something can be started that needs them. Where nothing does any more, they have ended for good.
     """
     events: list[TaskReopened | TaskRolledBack] = []
-    for key in closed_early(plan, state) if state.record.rollback_code is None else ():
-        until = plan.undo[key.step].until
-        if until is None or until not in plan.nodes:
+    for key, task in state.tasks.items() if state.record.rollback_code is None else ():
+        if task.status != "rolled_back" or not task.code or key.round or key.step not in plan.nodes:
             continue
-        beside = plan.nodes[until].fan == plan.nodes[key.step].fan
-        if is_done(plan, state, until, key.target if beside else None):
-            events += [TaskRolledBack(**key._asdict())] if state.tasks[key].code == CLOSED_EARLY else []
-        elif state.tasks[undo_key(key)].status != "pending":
-            events.append(TaskReopened(**undo_key(key)._asdict()))
+        undo, undone = plan.undo.get(key.step), state.tasks[undo_key(key)].status == "succeeded"
+        again = [TaskReopened(**undo_key(key)._asdict())] if undone else []
+        if undo is None or undo.until is None:  # a changed runbook has made an ordinary step of it
+            events += [*again, TaskReopened(**key._asdict())]
+            continue
+        beside = plan.nodes[undo.until].fan == plan.nodes[key.step].fan
+        if not is_done(plan, state, undo.until, key.target if beside else None):
+            events += again
+        elif task.code == CLOSED_EARLY:
+            events.append(TaskRolledBack(**key._asdict()))
     return events
 
 

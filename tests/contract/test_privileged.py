@@ -128,6 +128,7 @@ def test_when_its_time_is_over_the_run_does_not_go_on_without_it(rig: Rig, hours
     assert outcome.status == "failed"
     assert rig.world.calls() == ["open.run", "open@rollback.close"]
     assert rig.event("task_due")["reason"] == "its time is over"
+    assert rig.event("run_ended")["reason"] == "the privilege of open ended before work was done"
     assert rig.event("task_rolled_back")["early"]
     assert closed(rig)
 
@@ -310,6 +311,17 @@ def test_it_is_not_granted_again_to_be_rolled_back(rig: Rig) -> None:
     assert rig.resume().status == "waiting"
     assert rig.rollback().status == "rolled_back"
     assert rig.world.calls() == ["open.run", "open@rollback.close"]
+
+
+def test_a_changed_runbook_that_grants_it_for_good_does_so_at_once(rig: Rig) -> None:
+    between = "{id: between, approval: {message: go?, approvers: [ada]}}"
+    lapse(rig, between)
+    changed = book(between=between).replace("    privileged: {until: work, max: 4h}\n", "")
+    assert rig.resume(change=changed).status == "waiting"
+    rig.say("between", "approve")
+    assert rig.resume().status == "succeeded"
+    assert rig.world.calls()[:4] == ["open.run", "open@rollback.close", "open.run", "work.run"]
+    assert rig.world.calls().count("open@rollback.close") == 1
 
 
 def test_denied_it_is_not_granted_again(rig: Rig) -> None:

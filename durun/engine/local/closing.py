@@ -11,7 +11,7 @@ from durun.engine.local.prepare import Preparer
 from durun.engine.notices import due, of_status
 from durun.language.expressions import ExpressionError, render
 from durun.model.clock import to_iso
-from durun.model.ending import exit_code_in, left_standing
+from durun.model.ending import ended_too_early, exit_code_in, left_standing
 from durun.model.event import RunEnded, RunParked
 from durun.model.runbook import Runbook
 from durun.model.status import RunStatus
@@ -54,6 +54,8 @@ class Closer:
             except ExpressionError as error:
                 status, reason = "failed", f"outputs: {error.message}"
         plan = self._ledger.plan
+        if status in ("failed", "rolled_back"):
+            reason = reason or ended_too_early(plan, state)
         ended = RunEnded(
             status=status,
             exit_code=exit_code_in(plan, state, status),

@@ -25,7 +25,14 @@ from durun.language.outputs import OutputError, collect_outputs
 from durun.language.targets import TargetError
 from durun.model import decide as do
 from durun.model import event as ev
-from durun.model.ending import about_undoing, exit_code_in, left_standing, reaped_code, rollback_started
+from durun.model.ending import (
+    about_undoing,
+    ended_too_early,
+    exit_code_in,
+    left_standing,
+    reaped_code,
+    rollback_started,
+)
 from durun.model.outcome import Exit, ExitCodes, answer_of, exit_code_of, final_codes, judge
 from durun.model.plan import FREE_REPEATS
 from durun.model.runbook import Call, Runbook, TargetsRun
@@ -355,6 +362,8 @@ class Drive:
             except ExpressionError as error:
                 status, reason = "failed", error.message
         plan = self._ledger.plan
+        if status in ("failed", "rolled_back"):
+            reason = reason or ended_too_early(plan, state)
         code, left = exit_code_in(plan, state, status), left_standing(plan, state)
         self._have_told(status, code)
         self._ledger.emit(ev.RunEnded(status=status, exit_code=code, outputs=outputs, reason=reason, standing=left))
