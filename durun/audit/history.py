@@ -5,6 +5,7 @@ Nothing is changed. What is wrong is named: the first event, entry or file that 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +15,7 @@ from durun.audit.stamped import NOBODY, Vouching, prove_stamps, read_stamps, req
 from durun.audit.trust import Keys, prove_signatures, require_covered, require_heads
 from durun.config import Config
 from durun.engine.local.files import changed_files
+from durun.engine.local.names import attempts_made
 from durun.errors import JournalDamaged, NoSuchRun
 from durun.evidence import wrong_with
 from durun.journal.api import Journal, RunQuery
@@ -62,6 +64,7 @@ def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str], vo
     journal = place.journal
     journal.examine()
     stamped = place.stamps.numbers()  # before the entries: whoever writes meanwhile only adds to these
+    worked = _worked(place.runs)
     entries = journal.entries()  # before the runs: whoever writes meanwhile only adds to what these say
     runs = [run_id] if run_id is not None else [record.id for record in reversed(journal.runs(RunQuery()))]
     prove_register(entries)
@@ -71,7 +74,7 @@ def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str], vo
         require_covered(entries, newest)
     by_run = _by_run(entries)
     if run_id is None:
-        _refuse_missing(journal, by_run, set(runs))
+        _refuse_missing(place, by_run, set(runs), worked)
     events, hashes, notes = 0, {entry.digest for entry in entries}, list[str]()
     for known in runs:
         try:
@@ -100,6 +103,11 @@ def _prove_run(
     place: Place, run: str, by_run: Mapping[str, list[Entry]], entries: Sequence[Entry], *, signed: bool
 ) -> tuple[list[Link], list[str]]:
     """Prove one run: its chain, its states, what the register says of it, its files. Gives what could not be proved."""
+    made = attempts_made(place.runs / run)  # before the run is read: whoever works at it meanwhile only makes more
+    if made > (known := place.journal.record(run).folders):
+        raise JournalDamaged(
+            f"run {run} has made {made} attempts and probes, and the journal knows of {known}", RESTORE
+        )
     place.journal.check(run, structure=False)
     links = place.journal.links(run)
     if entries or signed:  # without a key, it may be of an older durun, which kept no register
@@ -112,13 +120,27 @@ def _by_run(entries: Sequence[Entry]) -> Mapping[str, list[Entry]]:
     return {run: list(found) for run, found in groupby(ordered, key=lambda entry: entry.run)}
 
 
-def _refuse_missing(journal: Journal, by_run: Mapping[str, Sequence[Entry]], there: set[str]) -> None:
-    """Raise JournalDamaged for a run that the register knows, and that is gone without having been pruned."""
+def _worked(runs: Path) -> list[str]:
+    """The runs whose folders show that an attempt was made."""
+    try:
+        names = sorted(os.listdir(runs))  # noqa: PTH208
+    except FileNotFoundError:
+        return []
+    return [name for name in names if attempts_made(runs / name)]
+
+
+def _refuse_missing(
+    place: Place, by_run: Mapping[str, Sequence[Entry]], there: set[str], worked: Sequence[str]
+) -> None:
+    """Raise JournalDamaged for a run that is gone without having been pruned: the register knows it, or it `worked`."""
     known = {run: found[0].number for run, found in by_run.items() if run}
     known |= {run: begun.number for begun in by_run.get("", ()) for run, *_ in begun.fields()["runs"]}
     for run, number in known.items():
-        if run not in there and not _is_pruned(journal.entries(run)):
+        if run not in there and not _is_pruned(place.journal.entries(run)):
             raise JournalDamaged(f"run {run} is missing: entry {number} of the register has it", RESTORE)
+    for run in worked:
+        if run not in there and run not in known:
+            raise JournalDamaged(f"run {run} is missing: its attempts are in {place.runs / run}", RESTORE)
 
 
 def _is_pruned(found: Sequence[Entry]) -> bool:

@@ -6,7 +6,6 @@ again before its old process is known to be gone.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 from durun.engine.ledger import Ledger
 from durun.engine.local.examine import Alive, NeverBegan, Orphaned, Recorded, Unknown, examine, supervisor_pid
 from durun.engine.local.landing import Landing
-from durun.engine.local.names import attempt_folder
+from durun.engine.local.names import attempts_made
 from durun.engine.local.outbox import Flight
 from durun.engine.local.place import Place
 from durun.engine.local.procs import exists
@@ -105,22 +104,15 @@ class Recovery:
 def refuse_older_journal(run_folder: Path, record: RunRecord) -> None:
     """Raise JournalDamaged if there are attempts that the journal does not know: it is an old copy, put back.
 
-    What it does not know to be done would be done again. Only attempts that are committed have anything in their
-    folders: an empty one was made ahead.
+    What it does not know to be done would be done again.
     """
     try:
-        with os.scandir(attempt_folder(run_folder, 0).parent) as entries:
-            unknown = [int(entry.name) for entry in entries if entry.name.isdecimal()]
-        unknown = sorted(number for number in unknown if number > record.folders)
-        while unknown and not os.listdir(attempt_folder(run_folder, unknown[-1])):  # noqa: PTH208
-            unknown.pop()
-    except FileNotFoundError:
-        return
+        made = attempts_made(run_folder, record.folders)
     except OSError as error:
         raise StorageFailed(f"{run_folder}: {error.strerror}", "see to the disk, then resume") from error
-    if unknown:
+    if made > record.folders:
         raise JournalDamaged(
-            f"run {record.id} has made {unknown[-1]} attempts and probes, and the journal knows of {record.folders}: "
+            f"run {record.id} has made {made} attempts and probes, and the journal knows of {record.folders}: "
             "it is an older copy",
             "nothing was started: restore the newest copy of the journal",
         )

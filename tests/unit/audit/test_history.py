@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 from collections.abc import Iterator
 
@@ -101,6 +102,21 @@ def test_a_run_that_was_removed_is_missed(made):
 def test_one_that_was_removed_from_the_register_as_well_breaks_it(made):
     forget(made, "r1", "DELETE FROM signature WHERE entry < 8", "DELETE FROM register WHERE run = 'r1'")
     assert refused(made).message == "entry 2 of the register is missing"
+
+
+def test_an_older_copy_of_the_journal_lacks_what_the_folders_of_runs_show(made):
+    for run, folder in (("r3", 3), ("r2", 3)):
+        attempt = made.home / "runs" / run / "attempts" / str(folder)
+        attempt.mkdir(parents=True)
+        (attempt / "gate").touch()
+    (made.home / "runs" / "r9" / "attempts" / "1").mkdir(parents=True)  # made ahead
+    assert prove(made.place(), None, KEYS, []).runs == 3
+    (made.home / "runs" / "r2" / "attempts" / "4").mkdir()
+    (made.home / "runs" / "r2" / "attempts" / "4" / "gate").touch()
+    assert refused(made).message == "run r2 has made 4 attempts and probes, and the journal knows of 3"
+    shutil.rmtree(made.home / "runs" / "r2")
+    forget(made, "r3", "DELETE FROM signature WHERE entry > 9", "DELETE FROM register WHERE number > 9")
+    assert refused(made).message == f"run r3 is missing: its attempts are in {made.home / 'runs' / 'r3'}"
 
 
 def test_the_newest_run_cut_off_with_its_entries_is_missed_by_who_has_the_head(made):
