@@ -200,6 +200,8 @@ def read_inputs_file(path: str, runbook: Runbook) -> dict[str, Json]:
     if len(raw) > MAX_FILE:
         problem = f"{shown} is larger than {MAX_FILE // 1024 // 1024} MiB"
         raise InvalidInput(problem, "give what is big as a file, and its path as an input")
+    if not raw.strip():
+        raise InvalidInput(f"{shown} is empty", _A_FILE)
     try:
         values = read_data(raw, shown)
     except NotData as error:

@@ -233,7 +233,7 @@ def test_resume_without_a_name_takes_the_newest_unfinished_run(durun, engine, re
     assert durun("resume").code == 2
     recorded.in_doubt("aaaa")
     refused = durun("resume")
-    assert refused.code == 2 and "name the run" in refused.err and engine.asked == []
+    assert refused.code == 2 and "hint: durun resume aaaa, or give --all" in refused.err and engine.asked == []
     monkeypatch.setenv("DURUN_LAST_OK", "1")
     assert durun("resume").code == 0
     assert engine.asked[0].run_id == "aaaa"

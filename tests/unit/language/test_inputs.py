@@ -200,6 +200,7 @@ def test_yaml_words_that_look_like_booleans_stay_text(tmp_path: Path) -> None:
         ("in.yaml", "a: 1\na: 2\n", "line 2, column 1: duplicate key `a`"),
         ("in.yaml", "a: [\n", "line "),
         ("in.yaml", "just text", "is of type string"),
+        ("in.yaml", "\n", "in.yaml is empty"),
         ("in.yaml", "a: !!python/object:os.system 1\n", "tag"),
     ],
 )
