@@ -298,8 +298,10 @@ def test_check_where_all_can_be_had(durun, keyring, runbook, monkeypatch):
     keyring.put("db", "app", "hunter22")
     monkeypatch.setenv("TOKEN", "hunter22")
     monkeypatch.setenv("CODE", "0")
-    (runbook.parent / "key").touch(mode=0o600)
-    (runbook.parent / "key").write_text("hunter22")
+    (runbook.parent / "keys").mkdir()
+    for name in ("key", "keys/a", "keys/b"):
+        (runbook.parent / name).touch(mode=0o600)
+        (runbook.parent / name).write_text("hunter22")
     ran = durun("secret", "check", str(runbook), "-i", "role=app")
     assert ran == (
         0,
@@ -308,7 +310,7 @@ def test_check_where_all_can_be_had(durun, keyring, runbook, monkeypatch):
         "variable  env      ok\n"
         "file      file     ok\n"
         "command   command  ok\n"
-        "each      file     later: it depends on the target, and is looked for when a step that needs it is reached\n"
+        "each      file     ok for all 2 targets\n"
         "of_run    file     later: it depends on the run, and is looked for when that starts\n",
         "",
     )
@@ -328,12 +330,13 @@ def test_check_where_nothing_can_be_had_says_for_each_why_and_what_to_do(durun, 
         "variable": "unavailable",
         "file": "unavailable",
         "command": "unavailable",
-        "each": "later",
+        "each": "unavailable",
         "of_run": "later",
     }
     assert found["stored"]["why"] == "no keyring can be used here: none is running, or it can't be reached"
     assert found["variable"]["why"] == "the variable TOKEN is not set"
     assert found["file"]["why"] == f"there is no {runbook.parent / 'key'}"
+    assert found["each"]["why"] == f"for target a: there is no {runbook.parent / 'keys/a'}"
     assert found["command"]["why"] == "the command sh ended with exit code 3"
     assert all(entry["hint"] for entry in found.values() if entry["verdict"] == "unavailable")
     lines = durun("secret", "check", str(runbook), "-i", "role=app").out.splitlines()
