@@ -32,7 +32,8 @@ def _of_action(action: Action) -> str:
             text = f"uses {spec['uses']}"
         case "collect":
             globs = spec["files"]
-            text = f"files {' '.join(map(as_written, globs)) if isinstance(globs, list | tuple) else as_written(globs)}"
+            listed = map(as_written, globs) if isinstance(globs, list | tuple) else (as_written(globs),)
+            text = f"collect {' '.join(listed)}"
         case "approval":
             text = f"approval: {as_written(spec.get('message', ''))}"
         case "manual":
