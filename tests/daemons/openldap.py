@@ -152,13 +152,13 @@ class OpenLdap:
         self._config.write_text(CONFIG.format(**names, secret=self._root_password))
         self._root_file.touch(mode=0o600)
         self._root_file.write_text(self._root_password)
+        content = self.folder / "content.ldif"
+        content.write_text(CONTENT.format(**names, password=self.password))
         for name in ("data", "log"):
             (self.folder / name).mkdir()
         if os.getuid() == 0:
             for path in (self.folder, *self.folder.rglob("*")):
                 shutil.chown(path, OWNER, OWNER)
-        content = self.folder / "content.ldif"
-        content.write_text(CONTENT.format(**names, password=self.password))
         argv = [SERVER, "-T", "add", "-q", "-f", str(self._config), "-b", BASE, "-l", str(content)]
         assert start(argv, self._log, user=OWNER).wait() == 0, self.said()
 

@@ -63,7 +63,9 @@ class Postgres:
 
     def create(self, like: Postgres | None = None) -> None:
         """Make its data folder; a copy of another server's is quicker than a new one."""
-        self.sockets.mkdir(mode=0o700, parents=True)
+        self._data.parent.mkdir()
+        self._data.parent.chmod(0o755)
+        self.sockets.mkdir(mode=0o700)
         self._data.mkdir(mode=0o700)
         if os.getuid() == 0:
             for folder in (self._data, self.sockets):
