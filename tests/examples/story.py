@@ -14,6 +14,7 @@ _DIFFERS = (
     (r"\b[0-9a-f]{64}\b", "HASH"),
     (r"\b[a-hjkmnp-tv-z][2-9a-hjkmnp-tv-z]{9}\b", "RUN"),
     (r"\b(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\b", "TIME"),
+    (r"^\d{4}-\d\d-\d\d\n", ""),  # a line at midnight
     (r"\b(in|after) [\d.]+ ?(ms|s|m|h)\b", r"\1 1s"),
     # So it is told where a process was seen that could not be looked into, which may be anybody's.
     (r"(?<=was killed); its process has ended, and left no record of how$", ""),
