@@ -65,16 +65,11 @@ def load_config(environ: Mapping[str, str]) -> Config:
     """The state directory by `$DURUN_HOME`, `$XDG_STATE_HOME/durun`, `~/.local/state/durun`.
 
     `~/` begins what no shell has read: a unit of systemd, a crontab with quotes. A relative `$XDG_STATE_HOME` is
-    ignored, as the XDG Base Directory Specification demands. Without HOME the user database says where home is.
-    Raises Unsafe for another relative path: cron stands elsewhere than a terminal, and would look into another journal.
+    ignored, as the XDG Base Directory Specification demands; a relative `$DURUN_HOME` is meant from the working
+    directory. Without HOME the user database says where home is.
     """
     if chosen := environ.get("DURUN_HOME"):
         chosen = f"{_home(environ)}{chosen[1:]}" if chosen.startswith("~/") else chosen
-        if not os.path.isabs(chosen):  # noqa: PTH117
-            raise Unsafe(
-                f"DURUN_HOME is a relative path, {chosen}: it means another journal in each folder",
-                "write the whole path, or one that begins with ~/",
-            )
         return Config(Path(os.path.abspath(chosen)))  # noqa: PTH100  (resolve() would follow links)
     state = environ.get("XDG_STATE_HOME", "")
     if os.path.isabs(state):  # noqa: PTH117

@@ -126,7 +126,7 @@ def _home() -> str:
     """The state directory, as `durun.config` finds it; a test holds the two equal."""
     environ = os.environ
     if chosen := environ.get("DURUN_HOME"):
-        return os.path.normpath(os.path.expanduser(chosen) if chosen.startswith("~/") else chosen)  # noqa: PTH111
+        return os.path.abspath(os.path.expanduser(chosen) if chosen.startswith("~/") else chosen)  # noqa: PTH100, PTH111
     state = environ.get("XDG_STATE_HOME", "")
     if os.path.isabs(state):  # noqa: PTH117
         return f"{state.rstrip('/')}/durun"

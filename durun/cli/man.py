@@ -41,7 +41,7 @@ _FILES = (
 )
 
 _VARIABLES = (
-    ("DURUN_HOME", "Where the state lies: a whole path, or one that begins with ~/."),
+    ("DURUN_HOME", "Where the state lies; for cron a whole path, or one that begins with ~/."),
     ("DURUN_LAST_OK", "1: @last may be named off a terminal by commands that decide."),
     ("DURUN_NOTIFY_TIMEOUT", "Seconds that telling somebody may take (30)."),
     ("DURUN_STOP_GRACE", "Seconds between INT, TERM and KILL when a step is stopped (5)."),

@@ -96,6 +96,7 @@ def test_a_damaged_journal_offers_nothing(home):
     "environ",
     [
         {"DURUN_HOME": "/some/where/"},
+        {"DURUN_HOME": "some/where"},
         {"DURUN_HOME": "~/x/", "HOME": "/h"},
         {"XDG_STATE_HOME": "/x/y/"},
         {"XDG_STATE_HOME": "y", "HOME": "/h"},
