@@ -38,7 +38,7 @@ def run(argv: Sequence[str]) -> int:
         _forget_output()
         return 0
     except Exception as error:
-        if (refused := screen.of_the_disk(error)) is not None:
+        if (refused := screen.of_the_machine(error)) is not None:
             _forget_output()
             return screen.show_error(refused, as_json)
         return screen.show_internal_error(error, as_json)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from durun.config import load_config
-from durun.errors import DurunError, InvalidRunbook, StorageFailed, Unsafe, UsageError, told, typed
+from durun.errors import CannotStart, DurunError, InvalidRunbook, StorageFailed, Unsafe, UsageError, told, typed
 from durun.secrets.known import scrub
 
 INTERNAL_ERROR = 70
@@ -78,10 +78,14 @@ def cannot_write(path: Path, error: OSError) -> DurunError:
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 
-def of_the_disk(error: Exception) -> DurunError | None:
-    """What it means that a place in the state directory refused, or whatever stdout is; None for anything else."""
+def of_the_machine(error: Exception) -> DurunError | None:
+    """What it means that a limit, a place in the state directory, or whatever stdout is, refused; None for all else."""
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return CannotStart("no more processes can be started here", "allow more: ulimit -u 256")
     if not isinstance(error, OSError):
         return None
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return CannotStart("no more files can be opened here", "allow more: ulimit -n 1024")
     if error.filename is None and error.errno in _FULL:
         return StorageFailed(f"what was to be written can't be: {error.strerror}", "make room where the output goes")
     if not isinstance(error.filename, str):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import re
 import stat
@@ -100,6 +101,28 @@ def test_what_should_not_happen_is_one_line_and_the_details_are_in_a_private_fil
     assert details.parent == home / "errors"
     assert "Traceback" in details.read_text()
     assert stat.S_IMODE(details.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(errno.EMFILE, "Too many open files"),
+            "no more files can be opened here\n  hint: allow more: ulimit -n 1024",
+        ),
+        (
+            RuntimeError("can't start new thread"),
+            "no more processes can be started here\n  hint: allow more: ulimit -u 256",
+        ),
+    ],
+)
+def test_a_limit_is_no_bug(durun, home, monkeypatch, error, said):
+    def limited(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("durun.cli.history.open_app", limited)
+    assert durun("history") == (4, "", f"durun: {said}\n")
+    assert not (home / "errors").exists()
 
 
 def test_ctrl_c_is_exit_code_130_without_a_word(durun, monkeypatch):
