@@ -66,11 +66,16 @@ def load_config(environ: Mapping[str, str]) -> Config:
 
     `~/` begins what no shell has read: a unit of systemd, a crontab with quotes. A relative `$XDG_STATE_HOME` is
     ignored, as the XDG Base Directory Specification demands; a relative `$DURUN_HOME` is meant from the working
-    directory. Without HOME the user database says where home is.
+    directory. Without HOME the user database says where home is. Raises Unsafe, where neither is there.
     """
     if chosen := environ.get("DURUN_HOME"):
         chosen = f"{_home(environ)}{chosen[1:]}" if chosen.startswith("~/") else chosen
-        return Config(Path(os.path.abspath(chosen)))  # noqa: PTH100  (resolve() would follow links)
+        try:
+            return Config(Path(os.path.abspath(chosen)))  # noqa: PTH100  (resolve() would follow links)
+        except FileNotFoundError:
+            raise Unsafe(
+                f"DURUN_HOME={chosen} is relative, and the working directory is gone", "set DURUN_HOME to a whole path"
+            ) from None
     state = environ.get("XDG_STATE_HOME", "")
     if os.path.isabs(state):  # noqa: PTH117
         return Config(Path(state) / "durun")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from durun.config import answers_to, load_config, whoami
+from durun.errors import Unsafe
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,12 @@ def test_a_person_answers_to_the_name_of_the_account_and_of_its_groups():
     ]
     assert answers_to(os.getuid(), asked) == {account.pw_name, f"group:{group}"}
     assert answers_to(2**31 - 9, asked) == set()
+
+
+def test_a_relative_state_directory_where_here_is_gone(monkeypatch, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(Unsafe, match="DURUN_HOME=here is relative, and the working directory is gone"):
+        load_config({"DURUN_HOME": "here"})
