@@ -101,6 +101,9 @@ def decide(progress: Progress, now: float, park: bool = False) -> list[Command]:
     else:
         commands.extend(_starts(progress.walk(), progress, now, room))
         waits.extend(_about_waits(progress, now))
+    if any(not isinstance(command, WakeAt | Reopen) for command in (*commands, *waits)):
+        # What else happens now may be a reason not to grant anything anew.
+        commands = [command for command in commands if not isinstance(command, Reopen)]
     if progress.busy or commands or any(not isinstance(command, WakeAt) for command in waits):
         return [*commands, *waits, *_next_end(progress, now)]
     if waits:

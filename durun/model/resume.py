@@ -51,6 +51,8 @@ def wanted_again(plan: Plan, state: RunState) -> list[TaskReopened | TaskRolledB
             events += again
         elif task.code == CLOSED_EARLY:
             events.append(TaskRolledBack(**key._asdict()))
+        elif not forgiven(plan, key.step):  # it had failed by itself, and is tried again as any step
+            events += [*again, TaskReopened(**key._asdict())]
     return events
 
 
