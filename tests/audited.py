@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,8 @@ from durun.secrets.sign import Ed25519Signer
 BY = {"uid": 0, "user": "ada", "host": "h"}
 SIGNER = Ed25519Signer(bytes(range(32)))
 KEYS = Keys({SIGNER.key: SIGNER.public})
-LOG = {"stdout": {"bytes": 3, "sha256": "5" * 64, "cut": False}}
+LOG = {"stdout": {"bytes": 3, "sha256": sha256(b"abc").hexdigest(), "cut": False}}
+LOGGED = '{"at": "2026-01-31T09:15:00.123Z", "stream": "stdout", "text": "abc"}\n'
 
 
 def created(name: str, **more: Any) -> ev.RunCreated:
@@ -73,6 +75,13 @@ class Made(NamedTuple):
             head = 0
             for number, events in enumerate(turns):
                 head = journal.append(run, head, events, at + number)
+        if any(getattr(event, "log", None) for events in turns for event in events):
+            self.log(run).parent.mkdir(parents=True, exist_ok=True)
+            self.log(run).write_text(LOGGED)
+
+    def log(self, run: str) -> Path:
+        """The log of the run's first attempt."""
+        return self.home / "runs" / run / "attempts" / "1" / "log"
 
     def place(self) -> Place:
         return Place(open_journal(self.path, read_only=True), self.home / "runs")

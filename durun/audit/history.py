@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from durun.audit.logs import prove_logs
 from durun.audit.stamped import NOBODY, Vouching, prove_stamps, read_stamps, require_stamped, unstamped
 from durun.audit.trust import Keys, prove_signatures, require_covered, require_heads
 from durun.config import Config
@@ -174,17 +175,17 @@ def _at(entry: Entry) -> tuple[int, str]:
 
 def _prove_files(place: Place, run: str) -> list[str]:
     """Compare what lies in the run's folder with what its events say. Gives what could not be looked at."""
-    created = read_created(place.journal, run)
+    created, tasks = read_created(place.journal, run), place.journal.tasks(run)
     folder = place.runs / run
-    pieces = list(evidence_of(place.journal.tasks(run).items()))
-    if not created.files and not pieces:
-        return []
+    pieces = list(evidence_of(tasks.items()))
     if not folder.is_dir():
-        return [f"run {run}: its folder is gone, its files were not looked at"]
+        had = created.files or pieces or any(one.log for task in tasks.values() for one in task.attempts)
+        return [f"run {run}: its folder is gone, its files were not looked at"] if had else []
     copies = folder / created.files_folder
     for name in changed_files({copy_name(name): facts for name, facts in created.files.items()}, copies):
         raise JournalDamaged(f"{copies / name} is not the file that run {run} began with", RESTORE)
     for problem in (wrong_with(piece, folder) for piece in pieces):
         if problem:
             raise JournalDamaged(f"evidence of run {run}: {problem}", RESTORE)
-    return []
+    gone = prove_logs(tasks.items(), folder)
+    return [f"run {run}: logs of its attempts are gone: {gone}"] if gone else []

@@ -77,6 +77,27 @@ def test_a_settle_is_in_the_chain_with_who_when_and_why(operator):
     assert f"event {settled['sequence']} of run" in operator("verify", code=7).err
 
 
+@pytest.mark.parametrize(("step", "stream"), [("plain", "stdout"), ("secret", "stdout"), ("warned", "stderr")])
+def test_a_log_that_was_changed_is_named(operator, step, stream):
+    operator("run", "talks.yaml", "-q")
+    assert operator("verify", "--json").json["notes"] == []
+    (log,) = [log for log in operator.home.glob("runs/*/attempts/*/log") if f"{step} is done" in log.read_text()]
+    content = log.read_text()
+    assert ("***" in content) == (step == "secret")
+    log.write_text(content.replace("done", "gone"))
+    assert operator("verify", code=7).err.startswith(
+        f"durun: {log} is not what attempt 1 of {step} wrote: its {stream} was changed\n"
+    )
+
+
+def test_a_log_that_is_gone_is_told(operator):
+    operator("run", "talks.yaml", "-q")
+    for log in operator.home.glob("runs/*/attempts/*/log"):
+        log.unlink()
+    (note,) = operator("verify", "--json").json["notes"]
+    assert note.endswith(": logs of its attempts are gone: 3")
+
+
 def test_a_head_of_another_journal_is_not_found(operator):
     operator("run", "runbook.yaml", "-q")
     assert operator("verify", "--head", "0" * 64, code=7).err.startswith(f"durun: the head {'0' * 64} is not in this")

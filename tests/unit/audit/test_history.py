@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from audited import KEYS, SIGNER, Made, created, session, three_runs, whole
+from audited import KEYS, LOG, LOGGED, SIGNER, Made, created, session, three_runs, whole
 from durun.audit.history import Place, prove
 from durun.audit.trust import Keys
 from durun.errors import DurunError, JournalDamaged
@@ -122,6 +122,7 @@ def test_an_older_copy_of_the_journal_lacks_what_the_folders_of_runs_show(made):
 def test_the_newest_run_cut_off_with_its_entries_is_missed_by_who_has_the_head(made):
     head = prove(made.place(), None, KEYS, []).head
     forget(made, "r3", "DELETE FROM signature WHERE entry > 9", "DELETE FROM register WHERE number > 9")
+    shutil.rmtree(made.place().runs / "r3")
     assert prove(made.place(), None, KEYS, []).runs == 2
     assert refused(made, heads=[head]).message == f"the head {head} is not in this journal"
 
@@ -150,6 +151,7 @@ def test_an_older_state_put_back_is_found_with_the_head(made, tmp_path):
     made.write("r4", whole("fourth"), 4000.0)
     head = prove(made.place(), None, KEYS, []).head
     made.path.write_bytes(backup)
+    shutil.rmtree(made.place().runs / "r4")
     assert prove(made.place(), None, KEYS, []).runs == 3
     assert "an older state was put back" in refused(made, heads=[head]).hint
 
@@ -238,6 +240,42 @@ def test_a_helper_file_that_was_changed_is_found(made):
     assert prove(made.place(), None, KEYS, []).notes == []
     copy.write_text("abd")
     assert refused(made).message == f"{copy} is not the file that run r4 began with"
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        (LOGGED.replace("abc", "abd"), "its stdout was changed"),
+        (LOGGED + LOGGED, "its stdout was changed"),
+        ("", "its stdout was changed"),
+        (LOGGED.rstrip("\n"), "its stdout was changed"),
+        (LOGGED.replace("stdout", "stderr"), "it has a stderr that was not kept"),
+        (LOGGED + "[]\n", "it has a line that durun has not written"),
+        (LOGGED + '{"at": 1\n', "it has a line that durun has not written"),
+        (LOGGED.replace('"text"', '"base64"'), "it has a line that durun has not written"),
+        (LOGGED.replace('"abc"', "7"), "it has a line that durun has not written"),
+    ],
+)
+def test_a_log_that_was_changed_is_found(made, content, wrong):
+    made.log("r1").write_text(content)
+    assert refused(made).message == f"{made.log('r1')} is not what attempt 1 of a wrote: {wrong}"
+
+
+def test_logs_that_are_gone_are_told(made):
+    made.log("r1").unlink()
+    assert prove(made.place(), None, KEYS, []).notes == ["run r1: logs of its attempts are gone: 1"]
+    shutil.rmtree(made.place().runs / "r3")
+    assert prove(made.place(), "r3", KEYS, []).notes == ["run r3: its folder is gone, its files were not looked at"]
+
+
+def test_what_was_kept_of_a_stream_that_was_cut_is_not_held_against_the_digest_of_the_whole(made):
+    log = {"stdout": {**LOG["stdout"], "cut": True}, "stderr": {"bytes": 2, "hmac_sha256": "7" * 64, "cut": True}}
+    turns = [turn if number != 2 else [turn[0]._replace(log=log)] for number, turn in enumerate(whole("fourth"))]
+    made.write("r4", turns, 4000.0)
+    made.log("r4").write_text(LOGGED.replace("abc", "ab") + LOGGED.replace("stdout", "mark"))
+    assert prove(made.place(), "r4", KEYS, []).notes == []
+    made.log("r4").unlink()
+    assert prove(made.place(), "r4", KEYS, []).notes == []
 
 
 def test_heads_kept_elsewhere_are_found_in_it(made):
