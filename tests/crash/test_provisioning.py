@@ -42,6 +42,8 @@ SUPERVISOR = [
     "spawn.before",
 ]
 SIDES = {"runner": RUNNER, "supervisor": SUPERVISOR}
+TURNS = 30
+"""More than a run needs of resumes that nothing kills, with all the answers that its service is late with."""
 
 
 def go_on(provision: Provision) -> None:
@@ -81,9 +83,12 @@ def kill(provision: Provision, side: str, point: str, hit: int) -> None:
         kill(provision, "runner", "land.before", hit)
         hit = 1
     done = provision.done
-    while not killed(provision, side, point, hit):
+    for _ in range(TURNS):
+        if killed(provision, side, point, hit):
+            return
         assert provision.done < done + 3, f"{point} is not reached at all: does it still have this name?"
         hit = 1 if provision.done > done else hit
+    raise AssertionError(f"it does not come to {point}, nor to its end: {provision.stored()}")
 
 
 @pytest.fixture
