@@ -65,7 +65,7 @@ def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str], vo
     journal = place.journal
     journal.examine()
     stamped = place.stamps.numbers()  # before the entries: whoever writes meanwhile only adds to these
-    worked = _worked(place.runs)
+    made = _made(place.runs, run_id)  # before the runs: whoever works at them meanwhile only makes more
     entries = journal.entries()  # before the runs: whoever writes meanwhile only adds to what these say
     runs = [run_id] if run_id is not None else [record.id for record in reversed(journal.runs(RunQuery()))]
     prove_register(entries)
@@ -75,11 +75,11 @@ def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str], vo
         require_covered(entries, newest)
     by_run = _by_run(entries)
     if run_id is None:
-        _refuse_missing(place, by_run, set(runs), worked)
+        _refuse_missing(place, by_run, set(runs), made)
     events, hashes, notes = 0, {entry.digest for entry in entries}, list[str]()
     for known in runs:
         try:
-            links, said = _prove_run(place, known, by_run, entries, signed=bool(keys.public))
+            links, said = _prove_run(place, known, by_run, entries, made.get(known, 0), signed=bool(keys.public))
         except NoSuchRun:
             if run_id is not None or not _is_pruned(journal.entries(known)):
                 raise
@@ -101,10 +101,12 @@ def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str], vo
 
 
 def _prove_run(
-    place: Place, run: str, by_run: Mapping[str, list[Entry]], entries: Sequence[Entry], *, signed: bool
+    place: Place, run: str, by_run: Mapping[str, list[Entry]], entries: Sequence[Entry], made: int, *, signed: bool
 ) -> tuple[list[Link], list[str]]:
-    """Prove one run: its chain, its states, what the register says of it, its files. Gives what could not be proved."""
-    made = attempts_made(place.runs / run)  # before the run is read: whoever works at it meanwhile only makes more
+    """Prove one run: its chain, its states, what the register says of it, its files. Gives what could not be proved.
+
+    `made`: how many attempts its folder shows.
+    """
     if made > (known := place.journal.record(run).folders):
         raise JournalDamaged(
             f"run {run} has made {made} attempts and probes, and the journal knows of {known}", RESTORE
@@ -121,26 +123,27 @@ def _by_run(entries: Sequence[Entry]) -> Mapping[str, list[Entry]]:
     return {run: list(found) for run, found in groupby(ordered, key=lambda entry: entry.run)}
 
 
-def _worked(runs: Path) -> list[str]:
-    """The runs whose folders show that an attempt was made."""
+def _made(runs: Path, run_id: str | None) -> dict[str, int]:
+    """How many attempts the folders of this run, or of all, show."""
     try:
-        names = sorted(os.listdir(runs))  # noqa: PTH208
+        names = sorted(os.listdir(runs)) if run_id is None else [run_id]  # noqa: PTH208
     except FileNotFoundError:
-        return []
-    return [name for name in names if attempts_made(runs / name)]
+        return {}
+    return {name: attempts_made(runs / name) for name in names}
 
 
 def _refuse_missing(
-    place: Place, by_run: Mapping[str, Sequence[Entry]], there: set[str], worked: Sequence[str]
+    place: Place, by_run: Mapping[str, Sequence[Entry]], there: set[str], made: Mapping[str, int]
 ) -> None:
-    """Raise JournalDamaged for a run that is gone without having been pruned: the register knows it, or it `worked`."""
+    """Raise JournalDamaged for a run that is gone without having been pruned: the register knows it, or its folder has
+    attempts."""
     known = {run: found[0].number for run, found in by_run.items() if run}
     known |= {run: begun.number for begun in by_run.get("", ()) for run, *_ in begun.fields()["runs"]}
     for run, number in known.items():
         if run not in there and not _is_pruned(place.journal.entries(run)):
             raise JournalDamaged(f"run {run} is missing: entry {number} of the register has it", RESTORE)
-    for run in worked:
-        if run not in there and run not in known:
+    for run, attempts in made.items():
+        if attempts and run not in there and run not in known:
             raise JournalDamaged(f"run {run} is missing: its attempts are in {place.runs / run}", RESTORE)
 
 

@@ -65,6 +65,15 @@ InputOption = Annotated[
 InputsOption = Annotated[
     str | None, Option("--inputs", metavar="FILE", help="Inputs from a YAML or JSON file; - is stdin.")
 ]
+AcceptEnvOption = Annotated[
+    list[str] | None,
+    Option(
+        "--accept-env",
+        metavar="NAME",
+        help="A variable, or HOST, UID or HOME, that may differ from the start; may be repeated.",
+        shown=False,
+    ),
+]
 ReasonOption = Annotated[str, Option("--reason", metavar="TEXT", help="Why, for the record.", shown=False)]
 StepArgument = Annotated[str | None, Argument("[STEP]", "The step; needed where several wait.")]
 SetOption = Annotated[

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 
-from durun.errors import UsageError, meant
-from durun.model.event import RunCreated
+from durun.app import App
+from durun.errors import NotAllowed, UsageError, meant
 from durun.model.state import RunState
 from durun.model.task import TaskKey, TaskState, undone_by
 
@@ -22,11 +23,17 @@ def choose_tasks(state: RunState, step: str | None, target: str | None) -> Mappi
     return found
 
 
-def require_step(run: str, created: RunCreated, tasks: Collection[TaskKey], step: str | None, hint: str) -> None:
-    """Refuse a step that the run does not have, with this hint where none has nearly that name. Raises UsageError."""
-    steps = {*(undone_by(key.step) for key in tasks), *created.steps, *created.finally_steps}
-    if step is not None and undone_by(step) not in steps:
-        raise _no_step(run, step, steps, hint)
+@contextmanager
+def known_step(app: App, run: str, tasks: Collection[TaskKey], step: str | None) -> Iterator[None]:
+    """Where something is not allowed of a step that the run does not have, that is said instead. Raises UsageError."""
+    try:
+        yield
+    except NotAllowed as refused:
+        created = app.created(run)
+        steps = {*(undone_by(key.step) for key in tasks), *created.steps, *created.finally_steps}
+        if step is not None and undone_by(step) not in steps:
+            raise _no_step(run, step, steps, refused.hint) from None
+        raise
 
 
 def _no_step(run: str, step: str, steps: Collection[str], hint: str) -> UsageError:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from durun.app import App, open_app
 from durun.cli.ask import confirm, somebody_is_there
-from durun.cli.chosen import require_step
+from durun.cli.chosen import known_step
 from durun.cli.deciding_elsewhere import is_elsewhere, say_elsewhere
 from durun.cli.drive import Manner, choose_view, drive
 from durun.cli.pick import find_run
@@ -57,11 +57,8 @@ def say(
         run_id = find_run(app, run, changes=True)
         app.hear(run_id)
         tasks = app.journal.tasks(run_id)
-        try:
+        with known_step(app, run_id, tasks, step):
             key, waiting = find_question(run_id, tasks, word.verdict, step, target)
-        except NotAllowed as refused:
-            require_step(run_id, app.created(run_id), tasks, step, refused.hint)
-            raise
         asked = waiting.asked
         there = somebody_is_there() and not as_json
         if there and not show_and_ask(app.state(run_id), key, waiting, word, app.clock.now()):

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated
 
 from durun.app import App, open_app
-from durun.cli.arguments import Argument, JsonOption, Option, ParkOption, QuietOption
+from durun.cli.arguments import AcceptEnvOption, Argument, JsonOption, Option, ParkOption, QuietOption
 from durun.cli.drive import Manner, choose_view, drive, in_turn
 from durun.cli.exit_codes import worst
 from durun.cli.pick import find_run, find_unfinished
@@ -33,15 +33,7 @@ def command(
         str | None, Option("--runbook", metavar="FILE", help="Go on under this changed runbook.")
     ] = None,
     latest: Annotated[bool, Option("--latest", help="Go on under the runbook's file as it is now.")] = False,
-    accept_env: Annotated[
-        list[str] | None,
-        Option(
-            "--accept-env",
-            metavar="NAME",
-            help="A variable, or HOST, UID or HOME, that may differ from the start; may be repeated.",
-            shown=False,
-        ),
-    ] = None,
+    accept_env: AcceptEnvOption = None,
     park: ParkOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
 from durun.app import open_app
-from durun.cli.arguments import JsonOption, Option, QuietOption, ReasonOption, RunArgument
+from durun.cli.arguments import AcceptEnvOption, JsonOption, QuietOption, ReasonOption, RunArgument
 from durun.cli.drive import Manner, choose_view, drive
 from durun.cli.pick import find_run
 from durun.cli.verdict import request_json, request_text
@@ -17,15 +16,7 @@ from durun.engine.api import Observer, Outcome, RollbackRequest
 def command(
     run: RunArgument,
     reason: ReasonOption = "",
-    accept_env: Annotated[
-        list[str] | None,
-        Option(
-            "--accept-env",
-            metavar="NAME",
-            help="A variable, or HOST, UID or HOME, that may differ from the start; may be repeated.",
-            shown=False,
-        ),
-    ] = None,
+    accept_env: AcceptEnvOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> int:

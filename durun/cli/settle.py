@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 from durun.app import App, open_app
 from durun.cli.arguments import Argument, JsonOption, Option, ReasonOption, RunArgument, TargetOption
 from durun.cli.ask import ask_secret, somebody_is_there
-from durun.cli.chosen import require_step
+from durun.cli.chosen import known_step
 from durun.cli.pick import find_run
 from durun.cli.verdict import decide, require_reason, verdict_text
 from durun.config import whoami
@@ -47,11 +47,8 @@ def command(
     with open_app() as app:
         run_id = find_run(app, run, changes=True)
         tasks = app.journal.tasks(run_id)
-        try:
+        with known_step(app, run_id, tasks, step):
             key = find_doubt(run_id, tasks, step, target)
-        except NotAllowed as refused:
-            require_step(run_id, app.created(run_id), tasks, step, refused.hint)
-            raise
         given = read_outputs(app, run_id, key, output or ()) if resolution == "done" else Outputs({}, {})
         request = SettleRequest(run_id, key, resolution, reason, whoami(), *given)
         outcome = decide(app, as_json, lambda observer: app.engine().signal(request, observer))
