@@ -217,7 +217,7 @@ def test_without_the_library_it_is_said_what_to_install(operator, authority):
         "DURUN_TSA": stamper.url,
         "PYTHONPATH": f"{operator.place / 'none'}:{operator.environment['PYTHONPATH']}",
     }
-    ran = operator("run", "runbook.yaml", env=env)
+    ran = operator("run", "runbook.yaml", env=env, whole=True)
     assert "the head gets no timestamp" in ran.out + ran.err
     assert "pip install 'durun[timestamp]'" in ran.out + ran.err
     assert "timestamps (1) were not looked at" in operator("verify", env=env).out
