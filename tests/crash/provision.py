@@ -26,6 +26,7 @@ from daemons.openldap import PROVISIONER, ROLES, SERVICES, OpenLdap
 from durun.journal.api import RunQuery
 from durun.journal.sqlite import open_journal
 from durun.model.task import RunRecord
+from stored import files
 
 RUNBOOK = ROOT / "runbooks" / "provision-service-account.yaml"
 HELPER = RUNBOOK.with_suffix("") / "directory.py"
@@ -158,7 +159,7 @@ class Provision(Bench):
 
     def nothing_in_clear(self, lines: CommandLines) -> None:
         """No password or token is in a file of the state directory, in the directory's log, or in a command line."""
-        places = {str(path): path.read_bytes() for path in self.home.rglob("*") if path.is_file()}
+        places = {str(path): content for path, content in files(self.home)}
         places |= {"log": self.directory.said().encode(), "command lines": b"\n".join(lines.seen)}
         assert b"ldapmodify" in places["command lines"], "nothing was seen"
         looked_for = {clue for secret in self._known for clue in clues(secret)}

@@ -23,6 +23,7 @@ from daemons.postgres import Postgres, Role
 from durun.journal.api import RunQuery
 from durun.journal.sqlite import open_journal
 from durun.model.task import RunRecord
+from stored import files
 
 RUNBOOK = ROOT / "runbooks" / "rotate-postgres-passwords.yaml"
 DATABASES = 8
@@ -151,7 +152,7 @@ class Rotation(Bench):
 
     def nothing_in_clear(self, lines: CommandLines) -> None:
         """None of the passwords is in a file of the state directory, in a server's log, or in a command line."""
-        places = {str(path): path.read_bytes() for path in self.home.rglob("*") if path.is_file()}
+        places = {str(path): content for path, content in files(self.home)}
         places |= {f"log of {server.port}": server.log().encode() for server in self.servers}
         places["command lines"] = b"\n".join(lines.seen)
         assert b"psql" in places["command lines"], "nothing was seen"

@@ -177,6 +177,7 @@ steps:
     assert ran.code == 0, ran
     for number in range(1, 5):
         assert Path(f"{seen}-{number}").read_bytes().decode() == value
+    bench.quiet()
     assert not list(bench.folder.rglob("pwned"))
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from crash_harness import Bench, wait_until
 
+from stored import everything
+
 SECRET = "48151623 42"
 
 USES = """
@@ -16,11 +18,6 @@ USES = """
     run: "true"
 """
 """A secret that no step names is not had, and so not known."""
-
-
-def everything(bench: Bench) -> bytes:
-    """All bytes in the state directory, but in pipes."""
-    return b"\0".join(path.read_bytes() for path in sorted(bench.home.rglob("*")) if path.is_file())
 
 
 def book(bench: Bench, steps: str, secrets: str = "{one: {env: ONE}}", head: str = "") -> str:
@@ -111,7 +108,7 @@ def test_a_plain_output_that_holds_a_secret_fails_the_step(bench: Bench, output:
     ran = bench("run", book(bench, steps), env={"ONE": secret})
     assert ran.code == 1
     assert "declare it `secret: true`" in ran.out
-    assert secret.encode() not in everything(bench)
+    assert secret.encode() not in everything(bench.home)
 
 
 def test_a_plain_output_beside_a_secret_on_stdout_is_taken(bench: Bench) -> None:
@@ -157,7 +154,7 @@ def test_lines_of_a_key_that_was_written_without_a_mark_for_its_end(bench: Bench
     ran = bench("run", book(bench, steps))
     assert ran.code == 1
     assert line not in ran.out + bench("logs", bench.last() or "").out
-    assert line.encode() not in everything(bench)
+    assert line.encode() not in everything(bench.home)
 
 
 def test_a_source_is_asked_once_for_an_attempt(bench: Bench) -> None:
@@ -195,7 +192,7 @@ def test_a_field_of_a_target_is_not_told_by_what_is_wrong_with_the_list(bench: B
     ran = bench("run", book(bench, "  - {id: each, targets: {run: cat list}, secret_fields: [dsn], run: 'true'}\n"))
     assert ran.code == 1
     assert "needs targets that are mappings" in ran.out
-    assert SECRET.encode() not in everything(bench)
+    assert SECRET.encode() not in everything(bench.home)
 
 
 FINALLY = """
@@ -229,7 +226,7 @@ def test_a_session_knows_what_earlier_ones_have_sealed(bench: Bench, key: str, v
     assert bench.state().record.status == ("cancelled" if verb == "cancel" else "succeeded")
     said = "cleaning up after ***\n" if key == "there" else ""
     assert bench("logs", bench.last() or "", "tells").out == said
-    assert b"tok-4711" not in everything(bench)
+    assert b"tok-4711" not in everything(bench.home)
 
 
 def test_secret_files_of_a_question_are_removed_if_all_was_killed(bench: Bench) -> None:

@@ -46,6 +46,7 @@ steps:
     supervisor, runner = (int(line) / 1024 for line in sizes.read_text().split())
     assert supervisor < 64
     assert runner < 64
+    bench.quiet()
     on_disk = sum(path.stat().st_size for path in bench.home.rglob("log"))
     assert on_disk < 40 * MIB
     assert bench.effects() == {"two": 1}

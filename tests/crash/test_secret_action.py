@@ -15,6 +15,7 @@ from jeepney import message_bus
 from jeepney.io.blocking import Proxy, open_dbus_connection
 
 from daemons.keyring import Keyring, needs_keyring, unlocked_keyring
+from stored import files
 
 __all__ = ["unlocked_keyring"]
 pytestmark = needs_keyring
@@ -60,8 +61,8 @@ def is_rotated(shop: Bench, keyring: Keyring, ran: Ran) -> None:
     assert shop.effects() == {"use": 1}
     (value,) = keyring.all("shop").pop("app")
     assert keyring.all("shop") == {"app": [value]}
-    for path in (path for path in shop.home.rglob("*") if path.is_file()):
-        assert value.encode() not in path.read_bytes(), path
+    for path, content in files(shop.home):
+        assert value.encode() not in content, path
     assert value not in ran.out + ran.err
     shop.check()
 

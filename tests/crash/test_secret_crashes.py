@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from crash_harness import Bench, Ran, wait_until
 
+from stored import files
+
 STEPS = """
 steps:
   - id: made
@@ -54,7 +56,7 @@ def nothing_in_clear(bench: Bench, ran: Ran | None = None) -> None:
     """No token and no password in any file below the state directory, nor in what durun said."""
     known = [*issued(bench).values()]
     known += [line.split()[2] for line in _read(Path(f"{bench.effects_file}.used")).splitlines()]
-    texts = {str(path): path.read_bytes() for path in bench.home.rglob("*") if path.is_file()}
+    texts = {str(path): content for path, content in files(bench.home)}
     if ran is not None:
         texts |= {"stdout": ran.out.encode(), "stderr": ran.err.encode()}
     for name, content in texts.items():

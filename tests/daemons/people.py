@@ -77,7 +77,7 @@ def people(group: str, *names: str) -> Iterator[list[Person]]:
             person.home.chmod(0o711)
         yield found
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
         with alone_with_accounts():
             for name in names:
                 subprocess.run(["userdel", name], check=False, stderr=subprocess.DEVNULL)

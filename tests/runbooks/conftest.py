@@ -67,10 +67,6 @@ class Durun:
         (run,) = self.json("history")
         return str(run["id"])
 
-    def everything_stored(self) -> bytes:
-        """All bytes in the state folder."""
-        return b"".join(path.read_bytes() for path in sorted(self.home.rglob("*")) if path.is_file())
-
 
 def _events(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
     assert process.stdout is not None

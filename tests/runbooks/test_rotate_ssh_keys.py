@@ -12,6 +12,7 @@ import pytest
 
 from daemons.keyring import Keyring, needs_keyring, unlocked_keyring  # noqa: F401
 from daemons.sshd import Account, Sshd
+from stored import everything
 
 pytestmark = needs_keyring
 
@@ -46,7 +47,7 @@ class Rotation:
 
     def is_done(self) -> None:
         """Each account accepts the stored key and no other, whose public half is its only one."""
-        stored = self.durun.everything_stored()
+        stored = everything(self.durun.home)
         for account in self.sshd.accounts:
             new, old = self.stored(account), self.stored(account, ".previous")
             assert new != old

@@ -1,15 +1,13 @@
 import hashlib
 import json
 
-
-def stored(operator):
-    return b"".join(path.read_bytes() for path in operator.home.rglob("*") if path.is_file())
+from stored import everything
 
 
 def test_no_output_is_kept_nor_shown(operator):
     said = operator("run", "runbook.yaml")
     assert "not-to-be-kept" not in said.out + said.err
-    assert b"-not-to-be-kept" not in stored(operator).replace(b"echo to-stdout-not-to-be-kept", b"").replace(
+    assert b"-not-to-be-kept" not in everything(operator.home).replace(b"echo to-stdout-not-to-be-kept", b"").replace(
         b"echo to-stderr-not-to-be-kept", b""
     )
     assert "not-to-be-kept" not in operator("logs", "@last").out

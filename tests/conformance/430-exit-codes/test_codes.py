@@ -77,7 +77,7 @@ def test_a_journal_that_is_lost_is_not_begun_anew(operator, gone):
 
 def test_a_place_that_cannot_be_written(operator):
     operator("history")
-    operator("run", "runbook.yaml")
+    operator("run", "runbook.yaml", whole=True)
     shutil.rmtree(operator.home / "runs")
     (operator.home / "runs").write_text("")
     operator("run", "runbook.yaml", code=8)

@@ -6,6 +6,8 @@ import string
 
 import pytest
 
+from stored import everything
+
 TOKEN, KEY, PIN = "a-token-of-app", "the-key-in-a-file", "pin-47114"
 
 
@@ -14,7 +16,7 @@ def state(operator):
     """state(): everything that durun has stored, and what the newest run says by every command that tells of it."""
 
     def read():
-        stored = b"\0".join(path.read_bytes() for path in sorted(operator.home.rglob("*")) if path.is_file())
+        stored = everything(operator.home)
         told = [operator(*words) for words in (("show", "@last", "--json"), ("logs", "@last"), ("history", "--json"))]
         return stored + "".join(said.out + said.err for said in told).encode()
 

@@ -4,6 +4,8 @@ import base64
 
 import pytest
 
+from stored import everything
+
 TOKEN, KEY, PIN, MADE = "a-token-of-app", "the-key-in-a-file", "pin-47114", "made-for-app"
 THERE = {"APP_TOKEN": TOKEN}
 
@@ -25,7 +27,7 @@ def refused(operator, *words, env=THERE):
     assert "a secret of run" in said.err
     assert "nothing was recorded" in said.err
     assert operator("show", "@last", "--events").out == before
-    stored = b"\0".join(path.read_bytes() for path in sorted(operator.home.rglob("*")) if path.is_file())
+    stored = everything(operator.home)
     for secret in (TOKEN, KEY, PIN, MADE):
         assert secret.encode() not in stored + (said.out + said.err).encode()
 

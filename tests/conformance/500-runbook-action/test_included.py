@@ -7,6 +7,8 @@ import tarfile
 
 import pytest
 
+from stored import everything
+
 TOKEN, KEY, PIN = "a-token-of-app", "the-key-in-a-file", "pin-47114"
 
 
@@ -20,8 +22,8 @@ def run(operator):
     return lambda book="secrets.yaml", **options: operator("run", book, "--inputs", "-", **given, **options)
 
 
-def everything(operator):
-    stored = b"\0".join(path.read_bytes() for path in sorted(operator.home.rglob("*")) if path.is_file())
+def seen_of(operator):
+    stored = everything(operator.home)
     told = [
         operator(*words) for words in (("show", "@last", "--json"), ("logs", "@last"), ("show", "@last", "--events"))
     ]
@@ -35,7 +37,7 @@ def test_a_secret_given_to_an_included_runbook_stays_one(operator, run):
     assert shown == [
         "first", "no INPUT_PIN", "no INPUT_BOTH", PIN, TOKEN, made, "key of app in lib", "again", KEY, made,
     ]  # fmt: skip
-    seen = everything(operator) + (said.out + said.err).encode()
+    seen = seen_of(operator) + (said.out + said.err).encode()
     for secret in (TOKEN, KEY, PIN, made, "key of app in lib"):
         assert secret.encode() not in seen
     assert operator.tasks()["call:inputs", None]["outputs"] == {"user": "app"}

@@ -32,6 +32,7 @@ from durun.model.task import TaskKey
 from durun.model.values import Expression, Template
 from durun.secrets import known
 from durun.secrets.seal import seal
+from stored import everything
 
 BOOK = """
 secrets: {pw: {env: SECRET_PW}, per: {env: "${{ target }}"}}
@@ -106,10 +107,6 @@ def wrote(secrecy: LocalSecrecy, folder: int = 1, **parts: Any) -> None:
 def results(run: Any, secrecy: LocalSecrecy) -> SealedResults:
     folder = secrecy.vault._run_folder
     return SealedResults(Preparer(run.state, run.plan, run.runbook, folder, run.clock, secrecy), secrecy, folder)
-
-
-def everything(secrecy: LocalSecrecy) -> bytes:
-    return b"\0".join(path.read_bytes() for path in secrecy.vault._run_folder.rglob("*") if path.is_file())
 
 
 def test_a_secret_is_had_anew_by_each_session(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +184,7 @@ def test_a_sealed_value_is_read_by_a_later_session(made: Any) -> None:
     run, secrecy = made()
     seals = secrecy.seal("sealed/a1", {"token": "tok-12345678", "more": {"a": ["deep-value"]}})
     assert seals["token"]["fingerprint"] == secrecy.fingerprint("tok-12345678") != seals["more"]["fingerprint"]
-    assert b"tok-12345678" not in everything(secrecy)
+    assert b"tok-12345678" not in everything(secrecy.vault._run_folder)
     _, later = made(run=run)
     assert later.sealed(seals["token"], "token") == "tok-12345678"
     assert later.sealed(seals["more"], "more") == {"a": ["deep-value"]}
@@ -250,7 +247,7 @@ def test_the_log_of_a_step_that_failed_shows_nothing_secret(made: Any) -> None:
     told = {"stdout": {"bytes": 3, "hmac_sha256": "x", "cut": True}}
     log = results(run, secrecy).log(MAKE, 1, told)
     assert log["stdout"] == told["stdout"] and log["stderr"]["bytes"] == len("no: ***\n")
-    assert b"tok-12345678" not in everything(secrecy)
+    assert b"tok-12345678" not in everything(secrecy.vault._run_folder)
 
 
 def targets_of(run: Any, secrecy: LocalSecrecy, listed: bytes) -> Targets:
@@ -271,7 +268,7 @@ def test_the_secret_fields_of_targets_are_sealed_and_read_by_their_tasks(made: A
     targets_of(run, secrecy, b'[{"name": "a", "dsn": "pg://u:pw-aaaa@h"}, {"name": "b"}]')
     resolved = run.state.resolved["fan", 0]
     assert dict(resolved.index) == {"a": {"name": "a"}, "b": {"name": "b"}}
-    assert b"pw-aaaa" not in everything(secrecy)
+    assert b"pw-aaaa" not in everything(secrecy.vault._run_folder)
     launch = launched(run, secrecy, TaskKey("fan", "a"))
     assert launch.env["DSN"] == "pg://u:pw-aaaa@h" and launch.env["TARGET"] == '{"name": "a"}'
 

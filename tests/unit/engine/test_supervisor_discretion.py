@@ -17,6 +17,7 @@ from durun.engine.local.folder import read_gate, seal_context, sealed_path
 from durun.engine.local.secret_files import memory_place
 from durun.engine.local.wire import Discretion, Ended, RedactOrder
 from durun.secrets.seal import new_key, unseal
+from stored import everything
 
 PRIVATE, PUBLIC = new_key()
 DIGEST_KEY = b"k" * 32
@@ -39,11 +40,6 @@ def opened(rig, number=1):
     sealed = Path(sealed_path(rig.folder(number)))
     parts = json.loads(unseal(PRIVATE, sealed.read_bytes(), seal_context(rig.folder(number))))
     return {name: base64.b64decode(part) if isinstance(part, str) else part for name, part in parts.items()}
-
-
-def everything(folder):
-    """The bytes of every file below a folder; a pipe among them would be waited for for ever."""
-    return b"\0".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 def test_a_known_value_is_redacted_before_it_is_written(knowing):
