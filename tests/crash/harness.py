@@ -202,8 +202,8 @@ class Bench:
             token.touch()
         env = {**options.pop("env", {}), "CRASH_TOKEN": str(self.folder / "token")}
         ran = self(*argv, crash=at, env=env, **options)
-        if ran.code == -signal.SIGKILL and "supervisor" in at:
-            # It is at its own trap only when it has seen that the runner is gone.
+        if "supervisor" in at:
+            # It may come to its trap only when it has seen that the runner is gone, or has all that it needs.
             wait_until(lambda: not self.supervisors())
         sprung = {side for side, token in tokens.items() if not token.exists()}
         assert ("runner" in sprung) == (ran.code == -signal.SIGKILL), ran

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import select
 import struct
 import termios
@@ -48,28 +49,31 @@ class Terminal:
         os.write(self.master, keys)
 
     def read_until(self, text: str) -> None:
-        """Read what is shown until this text is among it; an empty text: to the end."""
+        """Read what is shown until this text is among it."""
+        self.read_for(re.escape(text))
 
-        def there() -> bool:
-            if text and text in self.said:
-                return True
+    def read_for(self, pattern: str) -> re.Match[str]:
+        """Read what is shown until this pattern is among it."""
+
+        def found() -> re.Match[str] | None:
+            if there := re.search(pattern, self.said, re.DOTALL):
+                return there
             if select.select([self.master], [], [], 0.05)[0]:
-                try:
-                    self.said += os.read(self.master, 4096).decode(errors="replace")
-                except OSError:  # the other side is closed
-                    return not text
-            return bool(text) and text in self.said
+                self.said += os.read(self.master, 4096).decode(errors="replace")
+            return None
 
-        wait_until(there)
+        match: re.Match[str] = wait_until(found)
+        return match
 
     def end(self) -> int:
         """Wait for the end, and read all that was shown; the exit code."""
         while not wait_for_end(self.process.pid, 0.05):
-            self._take()
-        self._take()
+            self.take()
+        self.take()
         return self.process.wait()
 
-    def _take(self) -> None:
+    def take(self) -> None:
+        """Read all that is shown by now."""
         with contextlib.suppress(OSError):  # the other side is closed
             while select.select([self.master], [], [], 0)[0]:
                 self.said += os.read(self.master, 4096).decode(errors="replace")

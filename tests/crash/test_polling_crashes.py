@@ -55,16 +55,17 @@ def test_a_probe_whose_supervisor_is_killed_is_no_doubt(bench: Bench, point: str
 
 @pytest.mark.fault(3)
 def test_a_probe_that_outlived_its_runner_is_asked_anew_and_its_own_answer_is_nobodys(bench: Bench) -> None:
-    fifo, come = bench.fifo(), bench.folder / "come"
+    fifo, come, asked = bench.fifo(), bench.folder / "come", bench.folder / "asked"
     book = bench.write(
         f"""
 steps:
-  - {{id: ready, wait_for: {{run: 'test -e {come} || read -r _ <{fifo}', every: 10ms, timeout: 1h}}}}
+  - id: ready
+    wait_for: {{run: 'test -e {come} || {{ touch {asked}; read -r _ <{fifo}; }}', every: 10ms, timeout: 1h}}
   - {{id: after, run: 'eval "$MARK"'}}
 """
     )
     process = bench.start("run", str(book))
-    wait_until(bench.steps)
+    wait_until(asked.exists)
     bench.kill(process.pid)
     come.touch()
     ran = bench("resume", bench.last() or "")

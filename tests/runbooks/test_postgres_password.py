@@ -9,6 +9,7 @@ import re
 import secrets
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -117,17 +118,27 @@ def test_a_change_that_a_dead_client_left_behind_is_waited_for(role: Any) -> Non
     environment |= {f"TARGET_{name.upper()}": str(value) for name, value in target.items()}
     name = helper.Server(environment)._name
     psql = ["psql", "-Xqw", "-h", "127.0.0.1", "-p", str(server.port), "-U", made.name, "-d", made.name]
+    known = {"PATH": os.environ["PATH"], "PGPASSWORD": made.password}
     stored = helper.verifier(new, b"0123456789abcdef")
-    late = subprocess.Popen(
-        [*psql, "-c", f"SELECT pg_sleep(1.5); ALTER ROLE {made.name} PASSWORD '{stored}'"],
-        env={"PATH": os.environ["PATH"], "PGPASSWORD": made.password, "PGAPPNAME": name},
-    )
-    asked = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}'"
-    while server.sql(asked) != "1":
-        assert late.poll() is None
-    late.kill()
-    late.wait()
-    assert _tell(target, "verify", new, made.password, DURUN_IDEMPOTENCY_KEY=key).returncode == 0
+    lock = "SELECT pg_advisory_lock(1)"
+    with subprocess.Popen(psql, env=known, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        print(f"{lock};\n\\echo held", file=holder.stdin, flush=True)
+        while holder.stdout.readline() != "held\n":
+            assert holder.poll() is None
+        late = subprocess.Popen(
+            [*psql, "-c", f"{lock}; ALTER ROLE {made.name} PASSWORD '{stored}'"], env={**known, "PGAPPNAME": name}
+        )
+        held_up = f"application_name = '{name}' AND wait_event_type = 'Lock'"
+        while server.sql(f"SELECT count(*) FROM pg_stat_activity WHERE {held_up}") != "1":
+            assert late.poll() is None
+        late.kill()
+        late.wait()
+        with ThreadPoolExecutor() as pool:
+            verified = pool.submit(_tell, target, "verify", new, made.password, DURUN_IDEMPOTENCY_KEY=key)
+            while f"pg_catalog.pg_stat_activity WHERE application_name = '{name}'" not in server.log():
+                assert not verified.done()
+            holder.communicate()
+            assert verified.result().returncode == 0
     assert server.accepts(made.name, new)
 
 

@@ -21,8 +21,8 @@ _ACT = """\
 kind=$1
 shift
 name=$DURUN_STEP_ID${DURUN_TARGET_KEY:+.$DURUN_TARGET_KEY}.$kind
-echo "$name${1:+ $*}" >> calls
 echo $$ >> "count.$name"
+echo "$name${1:+ $*}" >> calls
 count=$(($(wc -l < "count.$name")))
 while [ $count -gt 1 ] && [ ! -e "does.$name.$count" ]; do count=$((count - 1)); done
 [ ! -e "does.$name.$count" ] || . "./does.$name.$count"
