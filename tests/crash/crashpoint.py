@@ -69,6 +69,8 @@ SUPERVISOR = {
     "taken": f"{_LOCAL}.supervisor.taking:_Stdout.finish",
     "capture": f"{_LOCAL}.supervisor.taking:_fork",
     "captured": f"{_LOCAL}.supervisor.taking:Taking.captured",
+    "piece": f"{_LOCAL}.supervisor.capture:Capture._take",
+    "clear": f"{_LOCAL}.supervisor.capture:Capture._clear",
     "files": f"{_LOCAL}.supervisor.child:write_secret_files",
     "seal": f"{_LOCAL}.supervisor.ending:Ending.seal",
     "sealed": "durun.durable:write_durably",

@@ -121,3 +121,82 @@ def test_evidence_that_a_killed_supervisor_left_is_said_to_be_there(bench: Bench
     reason = bench.task("one")["reason"]
     assert "evidence that it may have left was not taken, and is in " in reason
     assert (Path(reason.rpartition(" is in ")[2]) / "note").read_text() == "x\n"
+
+
+SECRET = "correct-horse-battery"
+LEAVES = """
+steps:
+  - id: one
+    run: {script}
+    env: {{SECRET: "${{{{ secrets.one }}}}"}}
+"""
+NOTED = 'eval "$MARK"; mkdir "$DURUN_EVIDENCE/deep"; echo "$SECRET" > "$DURUN_EVIDENCE/deep/note"'
+REMOVED = "; what it left as evidence is removed, for secrets may be in it"
+
+
+def secret_book(bench: Bench, script: str) -> str:
+    """A runbook whose step is given a secret, which only its script writes anywhere."""
+    head = "secrets:\n  one: {command: [printf, 'correct-%s', horse-battery]}"
+    return str(bench.write(LEAVES.format(script=json.dumps(script)), head=head))
+
+
+def in_clear(bench: Bench) -> list[Path]:
+    """The files of the state directory that the secret stands in."""
+    return [path for path in bench.home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+
+
+def test_nothing_stays_in_clear_of_a_capture_that_is_killed(bench: Bench) -> None:
+    sprung, ran = bench.crash("run", secret_book(bench, NOTED), at="supervisor piece.before 1")
+    assert (sprung, ran.code) == (True, 1)
+    assert bench.task("one")["reason"] == f"its evidence could not be kept: the capture ended with -9{REMOVED}"
+    assert in_clear(bench) == []
+
+
+def test_without_secrets_it_is_said_where_that_lies_which_a_killed_capture_has_not_taken(bench: Bench) -> None:
+    path = bench.write('steps:\n  - id: one\n    run: echo x > "$DURUN_EVIDENCE/note"\n')
+    sprung, ran = bench.crash("run", str(path), at="supervisor piece.before 1")
+    assert (sprung, ran.code) == (True, 1)
+    why, _, place = bench.task("one")["reason"].rpartition(" is in ")
+    assert why.startswith("its evidence could not be kept: the capture ended with -9; ")
+    assert (Path(place) / "note").read_text() == "x\n"
+
+
+def test_nothing_stays_in_clear_of_a_capture_that_is_killed_when_all_is_taken(bench: Bench) -> None:
+    sprung, ran = bench.crash("run", secret_book(bench, NOTED), at="supervisor clear.before 1")
+    assert (sprung, ran.code) == (True, 0)
+    assert set(pieces(bench)) == {"deep/note"}
+    assert in_clear(bench) == []
+
+
+@pytest.mark.fault(9)
+@pytest.mark.parametrize("point", ["capture.before", "capture.after", "captured.before"])
+def test_nothing_stays_in_clear_once_the_attempt_of_a_killed_supervisor_is_settled(bench: Bench, point: str) -> None:
+    sprung, ran = bench.crash("run", secret_book(bench, NOTED), at=f"supervisor {point} 1")
+    assert (sprung, ran.code) == (True, 3)
+    assert bench.task("one")["reason"].startswith("its supervisor was killed")
+    assert in_clear(bench) == []
+
+
+@pytest.mark.fault(9)
+def test_what_a_step_still_writes_whose_supervisor_was_killed_goes_when_it_ends(bench: Bench) -> None:
+    """Also if whoever was to say so was killed once it was gone."""
+    ran = bench("run", secret_book(bench, f"{NOTED}; kill -9 $PPID; read x < {bench.fifo()}"))
+    assert ran.code == 3
+    (note,) = in_clear(bench)
+    assert f" is in {note.parents[1]}" in bench.task("one")["reason"], "it is not taken from under the step's feet"
+    bench.kill(*bench.steps())
+    sprung, _ = bench.crash("resume", bench.last() or "", at="runner append.before 1")
+    assert sprung
+    assert bench("resume", bench.last() or "").code == 3
+    assert bench.task("one")["reason"].endswith(REMOVED)
+    assert in_clear(bench) == []
+
+
+@pytest.mark.fault(9)
+def test_what_was_left_by_a_step_that_somebody_knows_to_be_done_goes_with_the_run(bench: Bench) -> None:
+    script = f"{NOTED}; kill -9 $PPID; read x < {bench.fifo()}"
+    assert bench("run", secret_book(bench, script)).code == 3
+    run = bench.last() or ""
+    assert bench("settle", run, "one", "--done", "--reason", "its work is seen").code == 0
+    assert bench("resume", run).code == 0
+    assert in_clear(bench) == []

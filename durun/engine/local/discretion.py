@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from durun.config import Config
 from durun.engine.local.files import read_targets
+from durun.engine.local.folder import discard_evidence, remove_all
 from durun.engine.local.marks import mark_of, marked
+from durun.engine.local.names import attempt_folder
 from durun.engine.local.secret_files import left_over, remove_secret_files
 from durun.engine.requests import append_newest
 from durun.engine.stored import stored_runbook
@@ -171,15 +173,20 @@ def destroy_seals(journal: Journal, clock: Clock, secrecy: LocalSecrecy | None, 
     secrecy.vault.unmark()
 
 
-def forget_files(secrecy: LocalSecrecy | None, state: RunState) -> None:
-    """The run is over: remove secret files that a killed supervisor has left, and whose step has ended since."""
+def forget_files(secrecy: LocalSecrecy | None, state: RunState, run_folder: Path) -> None:
+    """The run is over: remove secret files and evidence that a killed supervisor has left, and whose step has ended
+    since."""
     if secrecy is None:
         return
     there = left_over()
-    for task in state.tasks.values() if there else ():
+    for task in state.tasks.values():
         for attempt in task.attempts:
             if attempt.nonce in there:
                 remove_secret_files(attempt.nonce)
+            discard_evidence(attempt_folder(run_folder, attempt.folder))
+    with suppress(OSError):
+        for spare in run_folder.glob("spare-*"):
+            remove_all(str(spare))
 
 
 def finish_destroying(config: Config, journal: Journal, clock: Clock) -> None:

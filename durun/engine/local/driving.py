@@ -97,7 +97,7 @@ class Driver:
     def _ended(self, outcome: Outcome, session: Session, observer: Observer) -> Outcome:
         secrecy, state = session.secrecy, session.ledger.state
         if outcome.status in ENDED:
-            forget_files(secrecy, state)
+            forget_files(secrecy, state, session.run_folder)
         if outcome.status in DONE_WITH:
             remove_folder(session.run_folder / "work")
             destroy_seals(self._journal, self._clock, secrecy, state)

@@ -3,8 +3,8 @@
 `attempts/<number>/` in the run's folder holds `gate` (see `records`), `log` (from the first byte that the step
 writes to stdout or stderr), and `output` (what the step writes to `$DURUN_OUTPUT`; in a run that has secrets a pipe,
 and what came through it is in `sealed`), and of its evidence `evidence`, `stdout` and
-`evidence.json` (see `supervisor.taking`). Standard library only: the supervisor is built on this, and every step pays
-for it: so the files in it are plain strings.
+`evidence.json` (see `supervisor.taking`), or `discarded`. Standard library only: the supervisor is built on this, and
+every step pays for it: so the files in it are plain strings.
 """
 
 from __future__ import annotations
@@ -57,6 +57,11 @@ def evidence_path(folder: Path) -> str:
     return f"{folder}/evidence"
 
 
+def discarded_path(folder: Path) -> str:
+    """Says that the attempt left something in `$DURUN_EVIDENCE` which could be neither redacted nor kept."""
+    return f"{folder}/discarded"
+
+
 def stdout_path(folder: Path) -> str:
     """What the attempt wrote to stdout, where that is evidence; absent once it is taken."""
     return f"{folder}/stdout"
@@ -105,6 +110,47 @@ def remove_unused(run_folder: Path, last: int) -> None:
         while True:
             last += 1
             attempt_folder(run_folder, last).rmdir()
+
+
+def discard_evidence(folder: Path) -> str:
+    """Remove what lies in the attempt's `$DURUN_EVIDENCE`; what is to be said of it, or "" if there never was anything.
+
+    Whoever comes later says the same, also after one that was cut off in this.
+    """
+    place, discarded = evidence_path(folder), discarded_path(folder)
+    with suppress(OSError):
+        os.rmdir(place)  # noqa: PTH106  (if nothing was left in it)
+    try:
+        if os.path.lexists(place):
+            os.makedirs(discarded, 0o700, exist_ok=True)  # noqa: PTH103
+            remove_all(place)
+    except OSError as error:
+        return f"what it left as evidence can't be removed, and secrets may be in it: {error.strerror}"
+    removed = os.path.lexists(discarded)
+    return "what it left as evidence is removed, for secrets may be in it" if removed else ""
+
+
+def remove_all(place: str) -> None:
+    """Remove a file, or a folder with what is in it, also where folders in it may not be written to; nothing if there
+    is none. Raises OSError.
+    """
+    if os.path.islink(place) or not os.path.isdir(place):  # noqa: PTH112, PTH114
+        with suppress(FileNotFoundError):
+            os.unlink(place)  # noqa: PTH108
+        return
+    import shutil  # most leave nothing that is to be removed
+
+    _open_up(place)
+    for root, names, _ in os.walk(place):
+        for name in names:
+            _open_up(f"{root}/{name}")
+    shutil.rmtree(place)
+
+
+def _open_up(folder: str) -> None:
+    if not os.path.islink(folder):  # noqa: PTH114
+        with suppress(OSError):  # somebody else's: whether it can be removed is seen then
+            os.chmod(folder, 0o700)  # noqa: PTH101
 
 
 def write_script(path: Path, script: str) -> None:

@@ -154,8 +154,8 @@ class Landing:
     def in_doubt(self, key: TaskKey, reason: str, *, gone: bool = True, pid: int | None = None) -> None:
         """Nobody can tell what became of the newest attempt."""
         attempt = self._ledger.state.tasks[key].attempt
-        if attempt is not None and (left := self._results.left(attempt.folder)):
-            reason = f"{reason}; evidence that it may have left was not taken, and is in {left}"
+        if attempt is not None and (left := self._results.left(attempt.folder, gone=gone)):
+            reason = f"{reason}; {left}"
         self._ledger.emit(TaskInDoubt(**key._asdict(), reason=reason, gone=gone, pid=pid))
 
     # -- probes -----------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class Results:
     def evidence(self, folder: int, record: ExitRecord) -> tuple[Json, str]:
         """What was taken as evidence of an attempt, and why that is not all of it (or "")."""
         if record.lost:
-            return None, record.lost
+            return None, "; ".join(filter(None, (record.lost, self.left(folder, gone=True))))
         try:
             content = Path(manifest_path(attempt_folder(self._run_folder, folder))).read_bytes()
         except OSError as error:
@@ -73,15 +73,16 @@ class Results:
         taken = json.loads(content)
         return taken, "; ".join(taken.get("problems", ()))
 
-    def left(self, folder: int) -> str:
-        """Where something lies that an attempt left as evidence and nobody has taken; "" if there is nothing."""
+    def left(self, folder: int, *, gone: bool) -> str:  # noqa: ARG002  (the seam of `sealed_results`)
+        """What is to be said of something that an attempt left as evidence and nobody has taken; "" if that is nothing.
+
+        `gone`: no process of it is left.
+        """
         attempt = attempt_folder(self._run_folder, folder)
-        stdout, folder_of_files = Path(stdout_path(attempt)), Path(evidence_path(attempt))
-        with suppress(OSError):
-            if stdout.exists():
-                return str(stdout)
-            if any(folder_of_files.iterdir()):
-                return str(folder_of_files)
+        for place in (Path(stdout_path(attempt)), Path(evidence_path(attempt))):
+            with suppress(OSError):
+                if place.is_file() or any(place.iterdir()):
+                    return f"evidence that it may have left was not taken, and is in {place}"
         return ""
 
     def said(self, folder: int) -> str:

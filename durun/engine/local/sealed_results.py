@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from durun.durable import sync_folder
-from durun.engine.local.folder import read_gate
+from durun.engine.local.folder import discard_evidence, read_gate
 from durun.engine.local.names import attempt_folder, log_path
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.results import Outputs, Results, logged_stdout
@@ -79,6 +79,11 @@ class SealedResults(Results):
         likely = likely_values(step.outputs, _part(parts, "output"), _part(parts, "stdout"))
         keep = keeps(value for value in likely if isinstance(value, str))
         return {**(told or {}), **self._show(folder, parts, likely, keep=keep)} or None
+
+    def left(self, folder: int, *, gone: bool) -> str:
+        """Nothing of it stays in clear once nobody writes to it any more; see `Results`."""
+        removed = discard_evidence(attempt_folder(self._run_folder, folder)) if gone else ""
+        return "; ".join(filter(None, (super().left(folder, gone=gone), removed)))
 
     def said(self, folder: int) -> str:
         """It came with the outputs; see `Results`.

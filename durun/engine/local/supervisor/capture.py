@@ -6,6 +6,7 @@ attempt's folder says what it is. All of it is durable when the process ends wel
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import glob
 import hashlib
@@ -206,9 +207,8 @@ class Capture:
         """What was taken need not lie there twice. What could not be taken stays, unless secrets may be in it."""
         if self._problems and self._cleaner is None:
             return
-        import shutil
-
-        shutil.rmtree(place, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            folders.remove_all(place)
 
 
 def _open_regular(path: str) -> int:

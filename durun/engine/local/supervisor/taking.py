@@ -117,7 +117,7 @@ class Taking:
                 return True
             self.pid = self._fork(taken)
         except OSError as error:
-            self.lost = self.refused = f"its evidence could not be kept: {error.strerror}"
+            self._lose(error.strerror, refused=True)
             return True
         self._capturing = True
         return False
@@ -133,9 +133,18 @@ class Taking:
             self.digest = hashlib.sha256(Path(folders.manifest_path(self._folder)).read_bytes()).hexdigest()
         if not self.digest:
             refused = 0 < status < _BUG
-            why = os.strerror(status) if refused else f"the capture ended with {status}"
-            self.lost = f"its evidence could not be kept: {why}"
-            self.refused = self.lost if refused else ""
+            self._lose(os.strerror(status) if refused else f"the capture ended with {status}", refused=refused)
+        elif status and self._cleaner is not None:
+            # All is taken: the capture was killed while it cleared up.
+            with contextlib.suppress(OSError):
+                folders.remove_all(folders.evidence_path(self._folder))
+
+    def _lose(self, why: str | None, *, refused: bool) -> None:
+        """There is no evidence; `refused`: the disk is why. Nothing stays in clear in which there may be secrets."""
+        self.lost = f"its evidence could not be kept: {why}"
+        if self._cleaner is not None:
+            folders.discard_evidence(self._folder)
+        self.refused = self.lost if refused else ""
 
     def _fork(self, taken: Stdout | None) -> int:
         from durun.engine.local.supervisor.capture import Capture
