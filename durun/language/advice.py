@@ -14,7 +14,7 @@ from durun.language.http import host_in_clear
 from durun.language.places import places, steps_with_paths
 from durun.language.taint import Taint
 from durun.language.values import Reader
-from durun.model.runbook import Call, Runbook, Step, TargetsFile, TargetsRun
+from durun.model.runbook import SAFE_METHODS, Call, Runbook, Step, TargetsFile, TargetsRun
 from durun.model.values import Value
 
 _WORD = re.compile(r"[\w.@%+~-]+(?:/[\w.@%+~-]+)*")
@@ -40,6 +40,7 @@ def advise(reader: Reader, runbook: Runbook, folder: str | None) -> None:
     _advise_skipped(reader, runbook)
     _advise_kept(reader, runbook)
     _advise_rollback(reader, runbook)
+    _advise_keys(reader, runbook)
 
 
 def _all_that_act(runbook: Runbook) -> Iterator[tuple[Path, Step]]:
@@ -153,6 +154,34 @@ def _advise_clear(reader: Reader, step: Step, path: Path) -> None:
         if host is not None and ("auth" in spec or named & {"authorization", "cookie", "proxy-authorization"}):
             hint = "write https://"
             reader.warn(f"who asks {host} is told to everybody on the way", (*at, "http", "url"), hint, "http://")
+
+
+def _advise_keys(reader: Reader, runbook: Runbook) -> None:
+    """A server takes two requests with one key for one request, and does not do the second."""
+    fanned = {path for path, step in steps_with_paths(runbook) if step.fan_out is not None}
+    for path, step in _all_that_act(runbook):
+        for name, value in _own_keys(step):
+            read = {reference.path[0] for one in expressions_in(value) for reference in references(one)}
+            every = "in every run" if not read else ""
+            if not read & _OF_A_TARGET and any(path[:end] in fanned for end in range(1, len(path) + 1)):
+                every = "for every target"
+            if every:
+                message = f"this key takes the place of durun's, and is the same {every}"
+                hint = "leave it out, or make it of ${{ step.idempotency_key }}"
+                reader.warn(message, (*path, "http", "headers", name), hint, at_key=True)
+
+
+_OF_A_TARGET = frozenset({"target", "step", "steps"})
+"""What may differ from target to target."""
+
+
+def _own_keys(step: Step) -> Iterator[tuple[str, Value]]:
+    """What a request names as its key that would else have had one of durun's."""
+    if step.call is not None and step.call.action.kind == "http":
+        spec = step.call.action.spec
+        for name, value in spec.get("headers", {}).items() if spec["method"] not in SAFE_METHODS else ():
+            if name.lower() == "idempotency-key" and value is not None:
+                yield name, value
 
 
 def _requests(step: Step, path: Path) -> Iterator[tuple[Path, Call]]:

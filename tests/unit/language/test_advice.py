@@ -121,3 +121,36 @@ def test_a_plain_value_that_is_kept(warnings):
         "book.yaml:3:96: what is put into the keyring is journalled too "
         "(take a secret, an input with `secret: true`, or what a step gave with `secret: true`)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("header", "targets", "every"),
+    [
+        ("Idempotency-Key: grant", "", "in every run"),
+        ("idempotency-key: '${{ inputs.change }}'", "", ""),
+        ("Idempotency-Key: null", "", ""),
+        ("X-Key: grant", "", ""),
+        ("idempotency-Key: grant", "targets: [a, b], ", "for every target"),
+        ("Idempotency-Key: '${{ run.id }}'", "targets: [a, b], ", "for every target"),
+        ("Idempotency-Key: '${{ run.id }}-${{ target.value }}'", "targets: [a, b], ", ""),
+        ("Idempotency-Key: 'urn:x:${{ step.idempotency_key }}'", "targets: [a, b], ", ""),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_key_that_two_requests_would_share(header, targets, every, method, warnings):
+    text = f"inputs: {{change: {{required: true}}}}\nsteps:\n- id: a\n  {targets.replace('], ', ']')}\n  http:\n"
+    text += f"    method: {method}\n    url: https://x.example/\n    headers: {{{header}}}\n"
+    told = (
+        f"book.yaml:10:15: this key takes the place of durun's, and is the same {every} "
+        "(leave it out, or make it of ${{ step.idempotency_key }})"
+    )
+    assert warnings(text) == ([told] if every and method == "POST" else [])
+
+
+def test_a_key_that_the_requests_of_a_group_would_share(warnings):
+    text = "steps:\n- id: g\n  targets: [a, b]\n  steps:\n  - id: a\n    run: x\n    rollback:\n      http:\n"
+    text += (
+        "        method: DELETE\n        url: https://x.example/\n        headers: {Idempotency-Key: '${{ run.id }}'}\n"
+    )
+    (warning,) = warnings(text)
+    assert warning.startswith("book.yaml:13:19: this key takes the place of durun's, and is the same for every target")
