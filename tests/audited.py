@@ -12,6 +12,7 @@ from durun.journal.sqlite import open_journal
 from durun.model import event as ev
 from durun.model.task import Target
 from durun.secrets.sign import Ed25519Signer
+from events import session, started
 
 BY = {"uid": 0, "user": "ada", "host": "h"}
 SIGNER = Ed25519Signer(bytes(range(32)))
@@ -29,32 +30,20 @@ def created(name: str, **more: Any) -> ev.RunCreated:
     return ev.RunCreated(**{**values, **more})
 
 
-def session() -> ev.SessionStarted:
-    return ev.SessionStarted(
-        session=1, reason="start", pid=7, host="h", boot_id="b", pid_namespace="p", mount_id="m", by=BY
-    )
-
-
-def started(step: str, folder: int, target: str | None = None) -> ev.TaskStarted:
-    return ev.TaskStarted(
-        step=step, target=target, attempt=1, folder=folder, nonce=f"nonce{folder}", session=1,
-        idempotency_key=f"key{folder}", request="r" * 64,
-    )  # fmt: skip
-
-
 def whole(name: str, **more: Any) -> list[list[ev.Event]]:
     """The turns of a run with a fan-out, a doubt that was settled, and an end."""
+    fan = [started("b", "x", folder=2), started("b", "y", folder=3)]
     targets = [Target(key, {"address": f"{key}.example"}) for key in ("x", "y")]
     return [
         [created(name, **more)],
-        [session(), started("a", 1)],
+        [session(), started("a")],
         [ev.TaskSucceeded(step="a", how="ran", exit_code=0, outputs={"n": 1}, log=LOG)],
-        [ev.TargetsResolved(step="b", targets=targets, tasks=2), started("b", 2, "x"), started("b", 3, "y")],
+        [ev.TargetsResolved(step="b", targets=targets, tasks=2), *fan],
         [ev.TaskSucceeded(step="b", target="x", how="ran", exit_code=0)],
         [ev.TaskInDoubt(step="b", target="y", reason="?")],
         [ev.RunParked(status="in_doubt", reason="in doubt: b[y]")],
         [ev.TaskSettled(step="b", target="y", resolution="done", reason="seen", by=BY)],
-        [session()._replace(session=2, reason="resume")],
+        [session(2, reason="resume")],
         [ev.RunEnded(status="succeeded", exit_code=0, outputs={"n": 1})],
     ]  # fmt: skip
 

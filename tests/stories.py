@@ -8,6 +8,7 @@ from durun.model.event import Stamped
 from durun.model.state import RunState
 from durun.model.task import Target
 from durun.views.report.facts import Seal, Subject
+from events import started
 
 AT = 1_767_225_600.0
 BY = {"uid": 1000, "user": "ada", "host": "console"}
@@ -62,20 +63,7 @@ class Story:
             self.state.fold(self.events[-1])
 
     def start(self, step: str, target: str | None = None, apart: float = 1.0) -> None:
-        folder = self.state.record.folders + 1
-        self.tell(
-            ev.TaskStarted(
-                step=step,
-                target=target,
-                attempt=1,
-                folder=folder,
-                nonce="n",
-                session=1,
-                idempotency_key="k",
-                request="r",
-            ),
-            apart=apart,
-        )
+        self.tell(started(step, target, folder=self.state.record.folders + 1), apart=apart)
 
     def subject(self) -> Subject:
         seal = Seal("f" * 64, "key-1", True)

@@ -7,8 +7,7 @@ import pytest
 from durun.errors import GroupHeld, NoSuchRun
 from durun.journal.api import Journal, RunQuery, SequenceConflict
 from durun.model import event as ev
-
-from .told import BY, created, ended, held, session
+from events import BY, created, ended, held, session
 
 
 def test_a_concurrency_group_is_held_by_one_run_at_a_time(journal: Journal) -> None:

@@ -12,8 +12,7 @@ from durun.journal.api import Journal, RunQuery, SequenceConflict
 from durun.model import event as ev
 from durun.model.apply import IllegalTransition
 from durun.model.task import Target, TaskKey
-
-from .told import RUN, created, ended, session, started, succeeded
+from events import RUN, created, ended, session, started, succeeded
 
 
 def test_a_new_run_reads_back_as_it_was_asked_for(journal: Journal) -> None:

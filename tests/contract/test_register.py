@@ -8,8 +8,7 @@ from durun.errors import NoSuchRun, NotAllowed
 from durun.journal.api import Journal, RunQuery
 from durun.journal.register import prove_register
 from durun.model.apply import IllegalTransition
-
-from .told import RUN, created, ended, session, started, succeeded
+from events import RUN, created, ended, session, started, succeeded
 
 
 class Pen:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from durun.journal.reading import read_state
 from durun.journal.sqlite import open_journal
-from durun.model.event import Event, TaskNeverBegan, TaskStarted, TaskSucceeded
+from durun.model.event import Event, TaskNeverBegan, TaskSucceeded
+from events import started
 
 BOOK = r"""
 durun: 1
@@ -51,13 +52,12 @@ def finish_all_but_one(home: Path, run: str, count: int) -> str:
             attempt = 2 if number < len(state.tasks) else 1
             folder += 1
             events.append(
-                TaskStarted(
-                    step="patch",
-                    target=target,
-                    attempt=attempt,
-                    folder=folder,
+                started(
+                    "patch",
+                    target,
+                    attempt,
+                    folder,
                     nonce=f"{number:032x}",
-                    session=1,
                     idempotency_key=f"{number:043x}",
                     request=f"{number:064x}",
                 )

@@ -14,6 +14,7 @@ from durun.cli import main
 from durun.journal.sqlite import open_journal
 from durun.model import event as ev
 from durun.model.event import Event
+from events import session, started
 
 from .stand_in import BOOK, Engine
 
@@ -77,25 +78,6 @@ def created(runbook: str = "backup", **more: Any) -> ev.RunCreated:
         "surroundings": {"env": {}},
     }
     return ev.RunCreated(**{**facts, **more})
-
-
-def session(number: int = 1) -> ev.SessionStarted:
-    return ev.SessionStarted(
-        session=number, reason="start", pid=1, host="ops1", boot_id="b", pid_namespace="p", mount_id="m", by={}
-    )
-
-
-def started(step: str, target: str | None = None, attempt: int = 1, folder: int = 1) -> ev.TaskStarted:
-    return ev.TaskStarted(
-        step=step,
-        target=target,
-        attempt=attempt,
-        folder=folder,
-        nonce="n",
-        session=1,
-        idempotency_key="k" * 26,
-        request="r",
-    )
 
 
 class Recorder:

@@ -7,6 +7,7 @@ from durun.language.inputs import digest_of
 from durun.model import event as ev
 from durun.model.event import Stamped
 from durun.model.plan import Node, Plan
+from events import started
 
 BOOK = """\
 durun: 1
@@ -39,11 +40,7 @@ class Engine:
         if self.error is not None:
             raise self.error
         codes = {"succeeded": 0, "failed": 1, "in_doubt": 3}
-        events = [
-            ev.TaskStarted(
-                step="dump", attempt=1, folder=1, nonce="secret-nonce", session=1, idempotency_key="k", request="r"
-            )
-        ]
+        events = [started("dump", nonce="secret-nonce")]
         if self.outcome == "succeeded":
             events.append(ev.TaskSucceeded(step="dump", how="ran", exit_code=0, outputs={"path": "/x"}))
             events.append(ev.RunEnded(status="succeeded", exit_code=0, outputs={"path": "/x"}))

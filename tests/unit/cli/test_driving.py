@@ -11,6 +11,7 @@ import pytest
 from durun.errors import Busy, StorageFailed
 from durun.journal.api import SequenceConflict
 from durun.model import event as ev
+from events import started
 
 from .stand_in import BOOK, Engine
 
@@ -266,6 +267,6 @@ def test_all_takes_up_a_run_whose_doubts_are_settled(durun, engine, recorded):
 
 
 def _doubt(step):
-    yield ev.TaskStarted(step=step, attempt=1, folder=1, nonce="n", session=1, idempotency_key="k", request="r")
+    yield started(step)
     yield ev.TaskInDoubt(step=step, reason="ended by signal 9")
     yield ev.RunParked(status="in_doubt", reason="in doubt")

@@ -11,8 +11,9 @@ import pytest
 
 from durun.journal.sqlite import open_journal
 from durun.model import event as ev
+from events import session, started
 
-from .conftest import START, session, started
+from .conftest import START
 
 AT = "2026-01-01T00:00:02.000Z"
 

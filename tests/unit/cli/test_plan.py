@@ -5,6 +5,7 @@ import json
 import pytest
 
 from durun.model import event as ev
+from events import session, started
 
 BOOK = """\
 durun: 1
@@ -33,16 +34,9 @@ def patching(recorded):
         keys = [f"host-{number:05}" for number in range(hosts)]
         created = recorded.created(text=text, tasks=3, surroundings={"env": {}, "path": "/usr/bin:/bin"})
         resolved = ev.TargetsResolved(step="patch", targets=[ev.Target(key, key) for key in keys], tasks=2 * hosts)
-        session = ev.SessionStarted(1, "start", 1, "h", "b", "p", "m", {})
-        recorded.many({"aaaa": [created, session, resolved, *events]})
+        recorded.many({"aaaa": [created, session(), resolved, *events]})
 
     return record
-
-
-def started(step, target, folder=1):
-    return ev.TaskStarted(
-        step=step, target=target, attempt=1, folder=folder, nonce="n", session=1, idempotency_key="k", request="r"
-    )
 
 
 def test_ten_thousand_targets_are_a_few_lines(durun, patching):
@@ -51,7 +45,8 @@ def test_ten_thousand_targets_are_a_few_lines(durun, patching):
     failed = [
         ev.TaskFailed(step="apply", target=f"host-{n:05}", code="exit", reason=f"no {n}") for n in range(3000, 3040)
     ]
-    begun = [started("apply", key, n) for n, key in enumerate([*done, *(f"host-{n:05}" for n in range(3000, 3040))], 1)]
+    keys = [*done, *(one.target for one in failed)]
+    begun = [started("apply", key, folder=number) for number, key in enumerate(keys, 1)]
     patching(book(), *begun, *ended, *failed)
     lines = durun("plan", "aaaa").out.splitlines()
     assert len(lines) < 40
@@ -92,7 +87,7 @@ def test_a_fan_out_that_was_skipped_is_done_without_targets(durun, recorded):
     text = "durun: 1\nname: x\nsteps:\n  - {id: a, targets: {run: ./hosts}, run: 'true'}\n  - {id: b, run: 'true'}\n"
     created = recorded.created(text=text, surroundings={"env": {}, "path": "/bin"})
     skipped = ev.TargetsResolved(step="a", targets=[], tasks=0, skipped=True)
-    recorded("aaaa", created, ev.SessionStarted(1, "start", 1, "h", "b", "p", "m", {}), skipped)
+    recorded("aaaa", created, session(), skipped)
     out = durun("plan", "aaaa").out
     assert (
         "  a: 0 targets, one after the other, stops at the first failure\n    done              a  no targets\n" in out

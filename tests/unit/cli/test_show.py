@@ -5,8 +5,9 @@ import json
 import pytest
 
 from durun.model import event as ev
+from events import session, started
 
-from .conftest import START, session, started
+from .conftest import START
 
 
 def test_a_failed_run_says_what_failed_and_what_to_type(durun, recorded):

@@ -26,6 +26,7 @@ from durun.language.load import load
 from durun.language.plan import make_plan
 from durun.model import event as ev
 from durun.model.task import Target
+from events import session, started
 
 PATIENCE = 20.0
 
@@ -244,13 +245,7 @@ class Told:
 
     def begun(self, step: str, target: str | None = None, round_: int = 0) -> None:
         """An attempt of a task runs."""
-        folder = self.state.record.folders + 1
-        about: Any = {"step": step, "target": target, "round": round_}
-        self.tell(
-            ev.TaskStarted(
-                **about, attempt=1, folder=folder, nonce="n", session=1, idempotency_key="k", request="request"
-            )
-        )
+        self.tell(started(step, target, folder=self.state.record.folders + 1, round=round_, request="request"))
 
     def targets(self, step: str, *keys: str, **values: Any) -> None:
         """The targets of a fan-out: keys that are their own values, and others."""
@@ -281,13 +276,6 @@ class Stopped:
 
     def saw(self, run_id: str, now: float) -> None:
         pass
-
-
-def session(number: int = 1) -> ev.SessionStarted:
-    """A process drives the run."""
-    return ev.SessionStarted(
-        session=number, reason="start", pid=7, host="h", boot_id="b", pid_namespace="p", mount_id="m", by={}
-    )
 
 
 @pytest.fixture

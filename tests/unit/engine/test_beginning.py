@@ -7,6 +7,7 @@ import pytest
 
 from durun.engine.beginning import Beginning
 from durun.model import event as ev
+from events import session
 
 BY = {"uid": 7}
 
@@ -22,11 +23,9 @@ def failed(told: Callable[..., Any]) -> Any:
 
 
 def opening(run: Any, beginning: Beginning) -> list[ev.Event]:
-    session = ev.SessionStarted(
-        session=2, reason=beginning.reason, pid=1, host="", boot_id="", pid_namespace="", mount_id="", by=BY
-    )
-    first, *rest = beginning.opening(session, run.state, run.plan, 5.0)
-    assert first is session
+    begun = session(2, reason=beginning.reason)
+    first, *rest = beginning.opening(begun, run.state, run.plan, 5.0)
+    assert first is begun
     return rest
 
 

@@ -12,6 +12,7 @@ from durun.errors import Changed
 from durun.language.expressions import ExpressionError
 from durun.model import event as ev
 from durun.model.task import TaskKey
+from events import started
 
 BOOK = """
 inputs: {on: {type: boolean, default: true}}
@@ -99,16 +100,14 @@ def test_a_repeat_of_what_was_in_doubt_asks_for_the_same(told: Callable[..., Any
     tasks, key = tasks_of(run), TaskKey("a")
     name = tasks.idempotency_key(key)
 
-    def started(number: int) -> ev.TaskStarted:
-        return ev.TaskStarted(
-            step="a", attempt=number, folder=number, nonce="n", session=1, idempotency_key=name, request="first"
-        )
+    def began(number: int) -> ev.TaskStarted:
+        return started("a", attempt=number, folder=number, idempotency_key=name, request="first")
 
     tasks.refuse_other(key, "other")
-    run.tell(started(1), ev.TaskInDoubt(step="a", reason="lost"), ev.TaskRepeated(step="a", proof="idempotent"))
+    run.tell(began(1), ev.TaskInDoubt(step="a", reason="lost"), ev.TaskRepeated(step="a", proof="idempotent"))
     tasks.refuse_other(key, "first")
     if fenced:
-        run.tell(started(2), ev.TaskNeverBegan(step="a", attempt=2, reason="fenced"))
+        run.tell(began(2), ev.TaskNeverBegan(step="a", attempt=2, reason="fenced"))
     with pytest.raises(Changed) as refused:
         tasks.refuse_other(key, "other")
     assert refused.value.message == "a: the request differs from that of the attempt that was in doubt"

@@ -13,6 +13,7 @@ from durun.model.plan import Node, Plan
 from durun.model.progress import Progress
 from durun.model.state import RunState
 from durun.model.task import Target, TaskKey
+from events import session, started
 
 
 class Run:
@@ -37,12 +38,7 @@ class Run:
 
     def session(self) -> None:
         """A new process takes the run up."""
-        self.fold(
-            ev.SessionStarted(
-                session=self.state.record.sessions + 1, reason="start", pid=1, host="h", boot_id="b",
-                pid_namespace="p", mount_id="m", by={},
-            )
-        )  # fmt: skip
+        self.fold(session(self.state.record.sessions + 1))
 
     def targets(self, step: str, count: int) -> list[str]:
         names = [f"t{number}" for number in range(count)]
@@ -56,12 +52,8 @@ class Run:
     def start(self, step: str, target: str | None = None, round_: int = 0) -> None:
         task = self.state.tasks.get(TaskKey(step, target, round_))
         number = len(task.attempts) + 1 if task else 1
-        self.fold(
-            ev.TaskStarted(
-                step=step, target=target, round=round_, attempt=number, folder=number, nonce="n",
-                session=self.state.record.sessions, idempotency_key="k", request="r",
-            )
-        )  # fmt: skip
+        current = self.state.record.sessions
+        self.fold(started(step, target, attempt=number, folder=number, round=round_, session=current))
 
     def succeed(self, step: str, target: str | None = None, round_: int = 0) -> None:
         self.fold(ev.TaskSucceeded(step=step, target=target, round=round_, how="ran"))

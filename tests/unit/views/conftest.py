@@ -53,13 +53,3 @@ class Story:
 @pytest.fixture
 def story():
     return Story
-
-
-@pytest.fixture
-def started():
-    def make(step, target=None, attempt=1):
-        return ev.TaskStarted(
-            step=step, target=target, attempt=attempt, folder=1, nonce="n", session=1, idempotency_key="k", request="r"
-        )
-
-    return make

@@ -10,6 +10,7 @@ from durun.model import event as ev
 from durun.model.plan import FanOutPolicy, Node, Plan, Retry, Share
 from durun.model.task import Target
 from durun.views.live import LiveView
+from events import started
 
 
 class Paper:
@@ -42,7 +43,7 @@ def paper(monkeypatch):
     return Paper()
 
 
-def test_steps_are_listed_with_their_states(paper, story, started):
+def test_steps_are_listed_with_their_states(paper, story):
     view, tale = LiveView(paper, -1), story("dump", "copy", "check")
     tale.begin(view)
     tale.tell(view, started("dump"), ev.TaskSucceeded(step="dump", how="ran"), started("copy"))
@@ -54,7 +55,7 @@ def test_steps_are_listed_with_their_states(paper, story, started):
     ]
 
 
-def test_ten_thousand_targets_are_one_calm_line(paper, story, started):
+def test_ten_thousand_targets_are_one_calm_line(paper, story):
     keys = [f"host-{number}" for number in range(10_000)]
     view, tale = LiveView(paper, -1), story("patch", fans=("patch",))
     tale.begin(view)
@@ -69,14 +70,14 @@ def test_ten_thousand_targets_are_one_calm_line(paper, story, started):
     assert "more of that kind: durun show run-1" in paper.text
 
 
-def test_failures_stay_above_the_picture(paper, story, started):
+def test_failures_stay_above_the_picture(paper, story):
     view, tale = LiveView(paper, -1), story("dump")
     tale.begin(view)
     tale.tell(view, started("dump"), ev.TaskFailed(step="dump", code="exit", reason="exit code 7\x1b[2J"))
     assert paper.text.splitlines()[-1] == "dump FAILED: exit code 7␛[2J (after 1.0s)"
 
 
-def test_more_steps_than_lines_keep_those_that_matter(paper, story, started):
+def test_more_steps_than_lines_keep_those_that_matter(paper, story):
     names = [f"step_{number:02}" for number in range(60)]
     view, tale = LiveView(paper, -1), story(*names)
     tale.begin(view)
@@ -89,7 +90,7 @@ def test_more_steps_than_lines_keep_those_that_matter(paper, story, started):
     assert lines[-2] == "  … 40 more steps: 40 succeeded"
 
 
-def test_no_colour_is_honoured(paper, story, started, monkeypatch):
+def test_no_colour_is_honoured(paper, story, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     view, tale = LiveView(paper, -1), story("dump")
     tale.begin(view)
@@ -97,7 +98,7 @@ def test_no_colour_is_honoured(paper, story, started, monkeypatch):
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", "".join(paper.picture))
 
 
-def test_at_the_end_the_picture_stays_with_a_summary(paper, story, started):
+def test_at_the_end_the_picture_stays_with_a_summary(paper, story):
     view, tale = LiveView(paper, -1), story("dump")
     tale.begin(view)
     tale.tell(view, started("dump"), ev.TaskSucceeded(step="dump", how="ran"))
@@ -113,7 +114,7 @@ def test_at_the_end_the_picture_stays_with_a_summary(paper, story, started):
     assert paper.text.splitlines()[-2:] == ["run run-1 of backup succeeded after 3.0s: 1 succeeded", "  head 5eed"]
 
 
-def test_of_a_long_fan_out_the_end_is_expected_and_the_last_failure_is_told(paper, story, started, monkeypatch):
+def test_of_a_long_fan_out_the_end_is_expected_and_the_last_failure_is_told(paper, story, monkeypatch):
     keys = [f"host-{number}" for number in range(1000)]
     view, tale = LiveView(paper, -1), story("patch", fans=("patch",))
     tale.begin(view)
@@ -162,7 +163,7 @@ def test_what_waits_says_for_whom_and_until_when(paper, story):
     ]
 
 
-def test_a_step_that_is_tried_again_says_when_and_is_no_failure_yet(paper, story, started):
+def test_a_step_that_is_tried_again_says_when_and_is_no_failure_yet(paper, story):
     view, tale = LiveView(paper, -1), story("flaky")
     tale.plan = Plan({"flaky": Node("flaky", retry=Retry(max_attempts=5))}, ("flaky",))
     tale.begin(view)
@@ -174,7 +175,7 @@ def test_a_step_that_is_tried_again_says_when_and_is_no_failure_yet(paper, story
     assert plain(paper.picture[0]) == "▶ flaky running, attempt 2 3.0s"
 
 
-def test_a_step_whose_doubt_is_over_says_when_it_is_repeated(paper, story, started):
+def test_a_step_whose_doubt_is_over_says_when_it_is_repeated(paper, story):
     view, tale = LiveView(paper, -1), story("flaky")
     tale.plan = Plan({"flaky": Node("flaky", retry=Retry(delay=9, jitter=0))}, ("flaky",))
     tale.begin(view)
@@ -185,7 +186,7 @@ def test_a_step_whose_doubt_is_over_says_when_it_is_repeated(paper, story, start
     assert plain(paper.picture[0]) == "▶ flaky running, attempt 2 3.0s"
 
 
-def test_a_pending_step_says_what_it_comes_after_and_that_no_slot_is_free(paper, story, started):
+def test_a_pending_step_says_what_it_comes_after_and_that_no_slot_is_free(paper, story):
     view, tale = LiveView(paper, -1), story("one", "two", "three", "last")
     nodes = (Node("one"), Node("two"), Node("three"), Node("last", needs=("one", "three")))
     tale.plan = Plan({node.id: node for node in nodes}, tuple(node.id for node in nodes), max_parallel=2)
@@ -198,7 +199,7 @@ def test_a_pending_step_says_what_it_comes_after_and_that_no_slot_is_free(paper,
     ]
 
 
-def test_waves_and_waiting_targets_stand_beside_the_bar(paper, story, started):
+def test_waves_and_waiting_targets_stand_beside_the_bar(paper, story):
     view, tale = LiveView(paper, -1), story("patch")
     policy = FanOutPolicy(max_parallel=2, serial=(Share(1), Share(100, percent=True)))
     tale.plan = Plan({"patch": Node("patch", fan="patch", fan_out=policy)}, ("patch",))
@@ -214,7 +215,7 @@ def test_waves_and_waiting_targets_stand_beside_the_bar(paper, story, started):
 
 
 @pytest.mark.parametrize("size", [(40, 10), (40, 15), (80, 24), (200, 60)])
-def test_no_line_is_wider_than_the_terminal_and_the_last_is_seen(paper, story, started, monkeypatch, size):
+def test_no_line_is_wider_than_the_terminal_and_the_last_is_seen(paper, story, monkeypatch, size):
     monkeypatch.setattr("durun.views.live.size_of", lambda descriptor: size)
     names = [f"a_rather_long_name_of_a_step_{number}" for number in range(70)]
     view, tale = LiveView(paper, -1), story(*names, fans=names[:3])
@@ -232,7 +233,7 @@ def test_no_line_is_wider_than_the_terminal_and_the_last_is_seen(paper, story, s
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 3), (19, 4)])
-def test_a_terminal_for_which_it_is_too_large_ends_no_run(paper, story, started, monkeypatch, size):
+def test_a_terminal_for_which_it_is_too_large_ends_no_run(paper, story, monkeypatch, size):
     monkeypatch.setattr("durun.views.live.size_of", lambda descriptor: size)
     view, tale = LiveView(paper, -1), story("one_step", "another", fans=("another",))
     tale.begin(view)
@@ -243,7 +244,7 @@ def test_a_terminal_for_which_it_is_too_large_ends_no_run(paper, story, started,
     assert "FAILED" in paper.text
 
 
-def test_of_a_fan_out_that_does_not_get_on_no_end_is_expected(paper, story, started):
+def test_of_a_fan_out_that_does_not_get_on_no_end_is_expected(paper, story):
     keys = [f"host-{number}" for number in range(20)]
     view, tale = LiveView(paper, -1), story("patch", fans=("patch",))
     tale.begin(view)
@@ -256,7 +257,7 @@ def test_of_a_fan_out_that_does_not_get_on_no_end_is_expected(paper, story, star
     assert plain(paper.picture[0]).endswith(" 19/20  1 running 44s")
 
 
-def test_after_the_shell_had_the_terminal_the_picture_is_painted_anew(paper, story, started):
+def test_after_the_shell_had_the_terminal_the_picture_is_painted_anew(paper, story):
     before = signal.getsignal(signal.SIGCONT)
     view, tale = LiveView(paper, -1), story("dump")
     tale.begin(view)

@@ -5,6 +5,7 @@ import pytest
 from durun.model import event as ev
 from durun.model.plan import Node, Plan, Retry
 from durun.views.plain import PlainView
+from events import started
 
 
 class Paper:
@@ -22,7 +23,7 @@ def paper():
     return Paper()
 
 
-def test_another_day_is_said_once(paper, story, started):
+def test_another_day_is_said_once(paper, story):
     view, tale = PlainView(paper), story("dump", "copy")
     tale.begin(view)
     tale.tell(view, started("dump"))
@@ -37,7 +38,7 @@ def test_another_day_is_said_once(paper, story, started):
     ]
 
 
-def test_a_failure_that_is_tried_again_is_not_wrong_yet(paper, story, started):
+def test_a_failure_that_is_tried_again_is_not_wrong_yet(paper, story):
     quiet, loud = PlainView(paper, quiet=True), PlainView(Paper())
     for view in (quiet, loud):
         tale = story("flaky")
@@ -53,7 +54,7 @@ def test_a_failure_that_is_tried_again_is_not_wrong_yet(paper, story, started):
     assert loud._channel.text.splitlines()[-1] == "00:00:05 flaky FAILED: exit code 8 (after 1.0s)"
 
 
-def test_a_doubt_that_is_over_tells_when_the_step_is_repeated(paper, story, started):
+def test_a_doubt_that_is_over_tells_when_the_step_is_repeated(paper, story):
     view, tale = PlainView(paper), story("flaky")
     tale.plan = Plan({"flaky": Node("flaky", retry=Retry(delay=9, jitter=0))}, ("flaky",))
     tale.begin(view)

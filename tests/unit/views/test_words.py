@@ -10,6 +10,7 @@ from durun.model.task import TaskKey, TaskState
 from durun.views.json import AttemptNumbers, event_line
 from durun.views.summary import next_commands, trouble
 from durun.views.words import line_of
+from events import started
 
 SAMPLES = {
     "answer": "done", "purpose": "in_doubt", "proof": "verify", "resolution": "done", "status": "failed", "how": "ran",
@@ -58,7 +59,7 @@ def test_what_went_wrong_is_marked():
     }  # fmt: skip
 
 
-def test_each_event_of_a_task_names_the_attempt_it_is_about(started):
+def test_each_event_of_a_task_names_the_attempt_it_is_about():
     numbers = AttemptNumbers()
     failed = ev.TaskFailed(step="dump", code="exit", reason="no")
     found = [numbers.of(event) for event in (started("dump"), failed, started("dump", attempt=2), failed)]
@@ -66,7 +67,7 @@ def test_each_event_of_a_task_names_the_attempt_it_is_about(started):
     assert numbers.of(ev.TaskSkipped(step="other", reason="no")) is None
 
 
-def test_the_commands_that_are_offered_can_be_typed_as_they_are(story, started):
+def test_the_commands_that_are_offered_can_be_typed_as_they_are(story):
     tale = story("dump")
 
     class Nobody:

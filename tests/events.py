@@ -1,4 +1,4 @@
-"""What is told to a journal."""
+"""What an engine tells the journal, for tests in which none is at work."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 from durun.model import event as ev
 
 RUN = "20260131-k7qd2m"
-
-
 BY = {"uid": 1000, "user": "ada"}
 
 
@@ -29,23 +27,22 @@ def created(**changes: Any) -> ev.RunCreated:
     return ev.RunCreated(**{**values, **changes})
 
 
-def session(number: int = 1) -> ev.SessionStarted:
-    return ev.SessionStarted(
-        session=number, reason="start", pid=7, host="h", boot_id="b", pid_namespace="p", mount_id="m", by=BY
-    )
+def session(number: int = 1, **changes: Any) -> ev.SessionStarted:
+    values: dict[str, Any] = {
+        "reason": "start",
+        "pid": 7,
+        "host": "h",
+        "boot_id": "b",
+        "pid_namespace": "p",
+        "mount_id": "m",
+        "by": BY,
+    }
+    return ev.SessionStarted(session=number, **{**values, **changes})
 
 
-def started(step: str, target: str | None = None, attempt: int = 1, folder: int = 1) -> ev.TaskStarted:
-    return ev.TaskStarted(
-        step=step,
-        target=target,
-        attempt=attempt,
-        folder=folder,
-        nonce=f"nonce{folder}",
-        session=1,
-        idempotency_key=f"key{folder}",
-        request="r",
-    )
+def started(step: str, target: str | None = None, attempt: int = 1, folder: int = 1, **changes: Any) -> ev.TaskStarted:
+    values = {"nonce": f"nonce{folder}", "session": 1, "idempotency_key": f"key{folder}", "request": "r"}
+    return ev.TaskStarted(step=step, target=target, attempt=attempt, folder=folder, **{**values, **changes})
 
 
 def succeeded(step: str, target: str | None = None, **outputs: Any) -> ev.TaskSucceeded:
