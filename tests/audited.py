@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from durun.audit.history import Place
+from durun.audit.history import History
 from durun.audit.trust import Keys
 from durun.journal.sqlite import open_journal
 from durun.model import event as ev
@@ -72,8 +72,8 @@ class Made(NamedTuple):
         """The log of the run's first attempt."""
         return self.home / "runs" / run / "attempts" / "1" / "log"
 
-    def place(self) -> Place:
-        return Place(open_journal(self.path, read_only=True), self.home / "runs")
+    def history(self) -> History:
+        return History(open_journal(self.path, read_only=True), self.home / "runs")
 
 
 def three_runs(home: Path) -> Made:

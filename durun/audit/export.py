@@ -8,7 +8,7 @@ from pathlib import Path
 
 from durun.audit.archive import Content, Large, pack
 from durun.audit.bundle import Account, helpers, make
-from durun.audit.history import Place
+from durun.audit.history import History
 from durun.audit.packing import Packing
 from durun.audit.stamped import NOBODY, prove_stamps, read_stamps
 from durun.errors import JournalDamaged, NotAllowed
@@ -20,7 +20,7 @@ from durun.secrets.sign import Ed25519Signer
 
 
 def export(
-    place: Place, run_id: str, signer: Ed25519Signer, packing: Packing, scrub: Callable[[str], str]
+    history: History, run_id: str, signer: Ed25519Signer, packing: Packing, scrub: Callable[[str], str]
 ) -> Iterator[bytes]:
     """The bundle of a run, piece by piece: its newest entry is signed first, if it is not.
 
@@ -28,7 +28,7 @@ def export(
     redaction, before it was hashed). Raises NoSuchRun,
     JournalDamaged, NotAllowed, StorageFailed.
     """
-    account = gather(place, run_id, signer)
+    account = gather(history, run_id, signer)
     archive = make(account, signer, packing)
     for name, content in archive.files.items():
         text = "" if isinstance(content, Large) else content.decode("utf-8", "surrogateescape")
@@ -37,30 +37,30 @@ def export(
     return pack(archive, packing)
 
 
-def gather(place: Place, run_id: str, signer: Ed25519Signer) -> Account:
+def gather(history: History, run_id: str, signer: Ed25519Signer) -> Account:
     """All that is told of a run, its chain proved."""
-    journal = place.journal
+    journal = history.journal
     links = journal.links(run_id)
     (record, tasks), _ = prove(run_id, links)
     events = unseal(links)
-    found = _helpers(place.runs / run_id, helpers(events))
-    evidence = _evidence(place.runs / run_id, tasks)
-    entries = _entries(place, run_id, signer)
-    stamps = read_stamps(place.stamps, entries)
+    found = _helpers(history.runs / run_id, helpers(events))
+    evidence = _evidence(history.runs / run_id, tasks)
+    entries = _entries(history, run_id, signer)
+    stamps = read_stamps(history.stamps, entries)
     prove_stamps(stamps, entries, NOBODY)
     return Account(record, tasks, links, events, entries, found, evidence, stamps)
 
 
-def _entries(place: Place, run_id: str, signer: Ed25519Signer) -> list[Entry]:
+def _entries(history: History, run_id: str, signer: Ed25519Signer) -> list[Entry]:
     """The entries about the run, and from the newest of them on to the first that this key has signed."""
-    own = place.journal.entries(run_id)
+    own = history.journal.entries(run_id)
     if not own:
         return []
-    place.journal.sign_with(signer)
-    later = place.journal.entries(after=own[-1].number - 1)
+    history.journal.sign_with(signer)
+    later = history.journal.entries(after=own[-1].number - 1)
     if not any(entry.key == signer.key for entry in later):
-        place.journal.sign()
-        later = place.journal.entries(after=own[-1].number - 1)
+        history.journal.sign()
+        later = history.journal.entries(after=own[-1].number - 1)
     signed = next((number for number, entry in enumerate(later) if entry.key == signer.key), len(later) - 1)
     # What another key has signed shows nothing to who has only this one.
     chosen = [*own[:-1], *later[: signed + 1]]

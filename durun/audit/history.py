@@ -21,7 +21,7 @@ from durun.errors import JournalDamaged, NoSuchRun
 from durun.evidence import wrong_with
 from durun.journal.api import Journal, RunQuery
 from durun.journal.chain import RESTORE, Link
-from durun.journal.reading import read_created
+from durun.journal.reading import read_created, refuse_older
 from durun.journal.register import BEGUN, PRUNED, Entry, damaged, prove_register
 from durun.model.copies import copy_name
 from durun.model.evidence import evidence_of
@@ -44,7 +44,7 @@ class Proof(NamedTuple):
     stamps: Sequence[Mapping[str, Json]] = ()
 
 
-class Place(NamedTuple):
+class History(NamedTuple):
     """A journal, and the folder in which its runs have theirs."""
 
     journal: Journal
@@ -56,16 +56,16 @@ class Place(NamedTuple):
         return Shelf(Config(self.runs.parent).stamps_folder)
 
 
-def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str], vouching: Vouching = NOBODY) -> Proof:
+def prove(history: History, run_id: str | None, keys: Keys, heads: Sequence[str], vouching: Vouching = NOBODY) -> Proof:
     """Prove one run, or all of them, and the register in either case.
 
     `heads` were kept elsewhere: each must be the digest of an entry, or the hash of an event of the runs that are
     looked at. Raises JournalDamaged, NoSuchRun.
     """
-    journal = place.journal
+    journal = history.journal
     journal.examine()
-    stamped = place.stamps.numbers()  # before the entries: whoever writes meanwhile only adds to these
-    made = _made(place.runs, run_id)  # before the runs: whoever works at them meanwhile only makes more
+    stamped = history.stamps.numbers()  # before the entries: whoever writes meanwhile only adds to these
+    made = _made(history.runs, run_id)  # before the runs: whoever works at them meanwhile only makes more
     entries = journal.entries()  # before the runs: whoever writes meanwhile only adds to what these say
     runs = [run_id] if run_id is not None else [record.id for record in reversed(journal.runs(RunQuery()))]
     prove_register(entries)
@@ -75,11 +75,11 @@ def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str], vo
         require_covered(entries, newest)
     by_run = _by_run(entries)
     if run_id is None:
-        _refuse_missing(place, by_run, set(runs), made)
+        _refuse_missing(history, by_run, set(runs), made)
     events, hashes, notes = 0, {entry.digest for entry in entries}, list[str]()
     for known in runs:
         try:
-            links, said = _prove_run(place, known, by_run, entries, made.get(known, 0), signed=bool(keys.public))
+            links, said = _prove_run(history, known, by_run, entries, made.get(known, 0), signed=bool(keys.public))
         except NoSuchRun:
             if run_id is not None or not _is_pruned(journal.entries(known)):
                 raise
@@ -89,8 +89,8 @@ def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str], vo
         if heads:
             hashes.update(link.hash.hex() for link in links)
     require_heads(heads, hashes, "this journal")
-    stamps, said = prove_stamps(read_stamps(place.stamps, entries), entries, vouching)
-    notes += said + unstamped(place.stamps, entries)
+    stamps, said = prove_stamps(read_stamps(history.stamps, entries), entries, vouching)
+    notes += said + unstamped(history.stamps, entries)
     if runs and not entries:
         notes.append("there is no register yet: the next run begins it, with the runs that are there")
     if not keys.public:
@@ -101,21 +101,18 @@ def prove(place: Place, run_id: str | None, keys: Keys, heads: Sequence[str], vo
 
 
 def _prove_run(
-    place: Place, run: str, by_run: Mapping[str, list[Entry]], entries: Sequence[Entry], made: int, *, signed: bool
+    history: History, run: str, by_run: Mapping[str, list[Entry]], entries: Sequence[Entry], made: int, *, signed: bool
 ) -> tuple[list[Link], list[str]]:
     """Prove one run: its chain, its states, what the register says of it, its files. Gives what could not be proved.
 
     `made`: how many attempts its folder shows.
     """
-    if made > (known := place.journal.record(run).folders):
-        raise JournalDamaged(
-            f"run {run} has made {made} attempts and probes, and the journal knows of {known}", RESTORE
-        )
-    place.journal.check(run, structure=False)
-    links = place.journal.links(run)
+    refuse_older(history.journal.record(run), made)
+    history.journal.check(run, structure=False)
+    links = history.journal.links(run)
     if entries or signed:  # without a key, it may be of an older durun, which kept no register
-        _prove_entered(run, links, by_run.get(run) or place.journal.entries(run), entries)
-    return links, _prove_files(place, run)
+        _prove_entered(run, links, by_run.get(run) or history.journal.entries(run), entries)
+    return links, _prove_files(history, run)
 
 
 def _by_run(entries: Sequence[Entry]) -> Mapping[str, list[Entry]]:
@@ -133,18 +130,18 @@ def _made(runs: Path, run_id: str | None) -> dict[str, int]:
 
 
 def _refuse_missing(
-    place: Place, by_run: Mapping[str, Sequence[Entry]], there: set[str], made: Mapping[str, int]
+    history: History, by_run: Mapping[str, Sequence[Entry]], there: set[str], made: Mapping[str, int]
 ) -> None:
     """Raise JournalDamaged for a run that is gone without having been pruned: the register knows it, or its folder has
     attempts."""
     known = {run: found[0].number for run, found in by_run.items() if run}
     known |= {run: begun.number for begun in by_run.get("", ()) for run, *_ in begun.fields()["runs"]}
     for run, number in known.items():
-        if run not in there and not _is_pruned(place.journal.entries(run)):
+        if run not in there and not _is_pruned(history.journal.entries(run)):
             raise JournalDamaged(f"run {run} is missing: entry {number} of the register has it", RESTORE)
     for run, attempts in made.items():
         if attempts and run not in there and run not in known:
-            raise JournalDamaged(f"run {run} is missing: its attempts are in {place.runs / run}", RESTORE)
+            raise JournalDamaged(f"run {run} is missing: its attempts are in {history.runs / run}", RESTORE)
 
 
 def _is_pruned(found: Sequence[Entry]) -> bool:
@@ -176,10 +173,10 @@ def _at(entry: Entry) -> tuple[int, str]:
     return sequence, head
 
 
-def _prove_files(place: Place, run: str) -> list[str]:
+def _prove_files(history: History, run: str) -> list[str]:
     """Compare what lies in the run's folder with what its events say. Gives what could not be looked at."""
-    created, tasks = read_created(place.journal, run), place.journal.tasks(run)
-    folder = place.runs / run
+    created, tasks = read_created(history.journal, run), history.journal.tasks(run)
+    folder = history.runs / run
     pieces = list(evidence_of(tasks.items()))
     if not folder.is_dir():
         had = created.files or pieces or any(one.log for task in tasks.values() for one in task.attempts)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from durun.app import App, open_app
 from durun.audit.export import export
-from durun.audit.history import Place
+from durun.audit.history import History
 from durun.audit.packing import packing_of
 from durun.cli.arguments import JsonOption, Option, QuietOption, RunArgument
 from durun.cli.pick import find_run
@@ -62,9 +62,9 @@ def write_bundle(app: App, run_id: str, path: Path) -> str:
     """Write the bundle of a run, packed as its name says; gives its SHA-256. Raises as `export`, SecretUnavailable."""
     with closing(WorkerKeyring()) as keyring:
         signer = Ed25519Signer(SigningKey(app.config.home, keyring, os.environ).private())
-    place = Place(app.journal, app.config.runs_folder)
+    history = History(app.journal, app.config.runs_folder)
     with _known_secrets(app, run_id) as clean:
-        return _write(path, export(place, run_id, signer, packing_of(path.name), clean))
+        return _write(path, export(history, run_id, signer, packing_of(path.name), clean))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from durun.app import open_app
-from durun.audit.history import Place, Proof, prove
+from durun.audit.history import History, Proof, prove
 from durun.audit.stamped import Vouching, read_vouching
 from durun.audit.trust import Keys, read_heads, read_keys
 from durun.cli.arguments import Argument, JsonOption, Option, QuietOption
@@ -75,8 +75,8 @@ def _prove_journal(run: str | None, key: list[str] | None, heads: list[str], vou
     with open_app(read_only=True) as app:
         keys = read_keys(key) if key else own_keys(app.config)
         run_id = None if run is None else find_run(app, run)
-        place = Place(app.journal, app.config.runs_folder)
-        return "journal" if run_id is None else "run", prove(place, run_id, keys, heads, vouching)
+        history = History(app.journal, app.config.runs_folder)
+        return "journal" if run_id is None else "run", prove(history, run_id, keys, heads, vouching)
 
 
 def own_keys(config: Config) -> Keys:

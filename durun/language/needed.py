@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from durun.language.expressions import PathPart, expressions_in, references
-from durun.language.places import Place, When, places, places_of
+from durun.language.places import Placed, When, places, places_of
 from durun.model.runbook import Runbook, Secret, Step, inputs_step
 from durun.model.task import ROLLBACK
 from durun.model.values import Expression
@@ -30,7 +30,7 @@ def _reader(step: Step, when: When) -> str:
     return inputs_step(step.id) if when == "inputs" else step.id
 
 
-def _everywhere(runbook: Runbook) -> Iterator[tuple[str, Place]]:
+def _everywhere(runbook: Runbook) -> Iterator[tuple[str, Placed]]:
     """Every expression, also of included files, with what stands before the names of the secrets that it may read."""
     yield from (("", place) for place in places(runbook))
     for step in runbook.every_step():
@@ -38,7 +38,7 @@ def _everywhere(runbook: Runbook) -> Iterator[tuple[str, Place]]:
             inside = (inner for inner in step.steps if inner.id != inputs_step(step.id))
             yield from ((f"{step.id}.", place) for inner in inside for place in places_of(inner, ()))
             outputs = expressions_in(step.group_outputs)
-            yield from ((f"{step.id}.", Place(expression, (), step, "group")) for expression in outputs)
+            yield from ((f"{step.id}.", Placed(expression, (), step, "group")) for expression in outputs)
 
 
 def names_target(secret: Secret) -> bool:

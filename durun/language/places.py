@@ -36,7 +36,7 @@ starts. `attempt`, `verify`: with the step's idempotency key. `poll`: when a pro
 run has ended."""
 
 
-class Place(NamedTuple):
+class Placed(NamedTuple):
     """An expression, where in the document it stands, whose it is, and when it is rendered.
 
     `condition`: its value must be a boolean. `secret`: it may be, or be made of, a secret.
@@ -50,7 +50,7 @@ class Place(NamedTuple):
     secret: bool = False
 
 
-def places(runbook: Runbook, *, included: bool = False) -> Iterator[Place]:
+def places(runbook: Runbook, *, included: bool = False) -> Iterator[Placed]:
     """Every expression of the runbook, in file order as far as it is known.
 
     What an `included` one gives are the outputs of a step, which may be secret; a run's are shown.
@@ -85,15 +85,15 @@ def expressions_of_targets(step: Step) -> Iterator[Expression]:
     return (place.expression for place in _of_fan_out(step.fan_out, (), step))
 
 
-def _in(value: Value, path: Path, step: Step | None, when: When, secret: bool = False) -> Iterator[Place]:
+def _in(value: Value, path: Path, step: Step | None, when: When, secret: bool = False) -> Iterator[Placed]:
     match value:
         case Expression():
             # A condition only asks of a secret. What a probe gave has none any more that it could be held against.
-            yield Place(value, path, step, when, condition=True, secret=when != "poll")
+            yield Placed(value, path, step, when, condition=True, secret=when != "poll")
         case Template():
             for part in value.parts:
                 if isinstance(part, Expression):
-                    yield Place(part, path, step, when, secret=secret)
+                    yield Placed(part, path, step, when, secret=secret)
         case Mapping():
             for key, entry in value.items():
                 yield from _in(entry, (*path, key), step, when, secret)
@@ -102,7 +102,7 @@ def _in(value: Value, path: Path, step: Step | None, when: When, secret: bool = 
                 yield from _in(entry, (*path, number), step, when, secret)
 
 
-def places_of(step: Step, path: Path) -> Iterator[Place]:
+def places_of(step: Step, path: Path) -> Iterator[Placed]:
     """Every expression of a step, and of the steps in it. `path` is where it stands."""
     if step.fan_out is not None:
         yield from _of_fan_out(step.fan_out, path, step)
@@ -136,7 +136,7 @@ def _asked_by_itself(step: Step, verify: Verify) -> bool:
     return kind == "secret_check" or (kind == "uses_check" and own)
 
 
-def _of_rollback(step: Step, undoing: Step, path: Path) -> Iterator[Place]:
+def _of_rollback(step: Step, undoing: Step, path: Path) -> Iterator[Placed]:
     if undoing.call is None:
         return
     for name in ("max_attempts", "delay", "backoff", "max_delay", "jitter"):
@@ -147,7 +147,7 @@ def _of_rollback(step: Step, undoing: Step, path: Path) -> Iterator[Place]:
         yield from _in(undoing.verify.settle, (*path, "verify", "settle"), step, "plan")
 
 
-def _given_to(include: Include, path: Path, step: Step) -> Iterator[Place]:
+def _given_to(include: Include, path: Path, step: Step) -> Iterator[Placed]:
     for name, value in include.given.items():
         declared = include.inputs.get(name)
         when: When = "plan" if name in include.early else "inputs"
@@ -165,7 +165,7 @@ def _own(verify: Call, call: Call | None) -> Call:
     return verify._replace(env=env, secret_files=files, working_directory=folder)
 
 
-def _of_call(call: Call, path: Path, step: Step | None, when: When, inside: Path = ()) -> Iterator[Place]:
+def _of_call(call: Call, path: Path, step: Step | None, when: When, inside: Path = ()) -> Iterator[Placed]:
     """`inside` leads from what stands around the action to the action."""
     for at, value, secret in _in_action(call.action, (*path, *inside)):
         yield from _in(value, at, step, when, secret=secret)
@@ -215,7 +215,7 @@ def _given_to_plugin(
         yield path, value, False
 
 
-def _of_fan_out(fan_out: FanOut, path: Path, step: Step) -> Iterator[Place]:
+def _of_fan_out(fan_out: FanOut, path: Path, step: Step) -> Iterator[Placed]:
     match fan_out.source:
         case TargetsValue(value=value):
             yield from _in(value, (*path, "targets"), step, "targets")

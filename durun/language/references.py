@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from durun.language.diagnostics import Problem, did_you_mean
 from durun.language.expressions import PathPart, Reference, references, static_kind
 from durun.language.graph import Graph, output_names
-from durun.language.places import Place, When, places
+from durun.language.places import Placed, When, places
 from durun.language.secrecy import Finding, Secrecy, written
 from durun.model.runbook import Runbook, Step
 
@@ -92,7 +92,7 @@ class _Checker:
         self._unread = unread
         self._graph = Graph(runbook)
         self._secrecy = Secrecy(runbook, self._graph)
-        self._by_root: dict[str, Callable[[Place, Reference], Finding | None]] = {
+        self._by_root: dict[str, Callable[[Placed, Reference], Finding | None]] = {
             "inputs": self._inputs,
             "env": self._env,
             "run": self._run,
@@ -103,7 +103,7 @@ class _Checker:
             "result": self._result,
         }
 
-    def problems(self, place: Place) -> Iterator[Problem]:
+    def problems(self, place: Placed) -> Iterator[Problem]:
         """What is wrong with one expression."""
         sound = True
         for reference in sorted(references(place.expression), key=lambda found: written(found.path)):
@@ -118,11 +118,11 @@ class _Checker:
             )
 
     @staticmethod
-    def _needle(place: Place, reference: Reference) -> str:
+    def _needle(place: Placed, reference: Reference) -> str:
         text = written(reference.path)
         return text if text in place.expression.source else str(reference.path[0])
 
-    def _finding(self, place: Place, reference: Reference) -> Finding | None:
+    def _finding(self, place: Placed, reference: Reference) -> Finding | None:
         root = reference.path[0]
         if root == "result" and place.when != "poll":
             return _ONLY_POLL, ""
@@ -133,7 +133,7 @@ class _Checker:
         found = self._by_root[str(root)](place, reference)
         return found or self._secrecy.finding(place, reference, self._fan(place))
 
-    def _hint_for_root(self, name: str, place: Place) -> str:
+    def _hint_for_root(self, name: str, place: Placed) -> str:
         if name in self._runbook.inputs:
             return f"write `inputs.{name}`"
         if name in self._runbook.secrets:
@@ -144,7 +144,7 @@ class _Checker:
             return "write `none`"
         return did_you_mean(name, _ROOTS[place.when]) or "text stands in quotes, as in `'x'`"
 
-    def _kind(self, place: Place) -> str | None:
+    def _kind(self, place: Placed) -> str | None:
         """What the value of the expression is going to be, where that can be told."""
         if not isinstance(found := static_kind(place.expression), Reference):
             return found
@@ -162,7 +162,7 @@ class _Checker:
                 return "string"
         return None
 
-    def _inputs(self, place: Place, reference: Reference) -> Finding | None:
+    def _inputs(self, place: Placed, reference: Reference) -> Finding | None:
         if len(reference.path) == 1:
             return None
         name = reference.path[1]
@@ -179,12 +179,12 @@ class _Checker:
         return f"declare it under `inputs`, as `{name}: {{type: string, required: true}}`"
 
     @staticmethod
-    def _env(_: Place, reference: Reference) -> Finding | None:
+    def _env(_: Placed, reference: Reference) -> Finding | None:
         if len(reference.path) == 1 or not isinstance(reference.path[1], str):
             return "a variable is named, not computed", "write `env.NAME`"
         return _too_deep(reference.path, 2, "string")
 
-    def _run(self, place: Place, reference: Reference) -> Finding | None:
+    def _run(self, place: Placed, reference: Reference) -> Finding | None:
         final = place.step is not None and self._graph.final(place.step.id)
         known = ("id", "started_at", *(("status", "failed_steps") if final or place.when == "notify" else ()))
         early = place.when in ("plan", "secret")
@@ -200,7 +200,7 @@ class _Checker:
             return f"`run` has no `{_part(key)}`", did_you_mean(_part(key), known) or f"it has {_listed(known)}"
         return None if key == "failed_steps" else _too_deep(reference.path, 2, "string")
 
-    def _secrets(self, _: Place, reference: Reference) -> Finding | None:
+    def _secrets(self, _: Placed, reference: Reference) -> Finding | None:
         if len(reference.path) == 1 or not isinstance(reference.path[1], str):
             return "a secret is named, not computed", "write `secrets.NAME`"
         name = reference.path[1]
@@ -209,7 +209,7 @@ class _Checker:
             return f"there is no secret `{name}`", did_you_mean(name, self._runbook.secrets) or declare
         return _too_deep(reference.path, 2, "string")
 
-    def _target(self, place: Place, reference: Reference) -> Finding | None:
+    def _target(self, place: Placed, reference: Reference) -> Finding | None:
         if place.when == "secret":
             return self._secrecy.target_of_source(place, reference)
         if self._fan(place) is None:
@@ -217,14 +217,14 @@ class _Checker:
         return None
 
     @staticmethod
-    def _step(_: Place, reference: Reference) -> Finding | None:
+    def _step(_: Placed, reference: Reference) -> Finding | None:
         if len(reference.path) > 1 and reference.path[1] != "idempotency_key":
             key = _part(reference.path[1])
             return f"`step` has no `{key}`", "it has `idempotency_key`"
         return _too_deep(reference.path, 2, "string")
 
     @staticmethod
-    def _result(place: Place, reference: Reference) -> Finding | None:
+    def _result(place: Placed, reference: Reference) -> Finding | None:
         poll = place.step.poll if place.step is not None else None
         requests = poll is not None and poll.call.action.kind == "http"
         known = _OF_HTTP if requests else _OF_RUN
@@ -238,13 +238,13 @@ class _Checker:
             return None
         return _too_deep(reference.path, 2, "string" if key == "stdout" else "integer")
 
-    def _fan(self, place: Place) -> str | None:
+    def _fan(self, place: Placed) -> str | None:
         """The fan-out of which one target is known at this place."""
         if place.step is None or place.when in ("targets", "plan", "secret"):
             return None
         return self._graph.fan(place.step.id)
 
-    def _steps(self, place: Place, reference: Reference) -> Finding | None:
+    def _steps(self, place: Placed, reference: Reference) -> Finding | None:
         path = reference.path
         if len(path) == 1 or not isinstance(path[1], str):
             return "a step is named, not computed", "write `steps.ID.outputs.NAME`"
@@ -255,7 +255,7 @@ class _Checker:
             return f"there is no step `{path[1]}`", hint
         return self._order(place, step) or self._rest_of_step(place, path, step)
 
-    def _order(self, place: Place, step: Step) -> Finding | None:
+    def _order(self, place: Placed, step: Step) -> Finding | None:
         if place.when == "end":
             return (
                 (f"step `{step.id}` is in `finally`, and a run's outputs are made before", "")
@@ -280,12 +280,12 @@ class _Checker:
         return f"step `{step.id}` does not come before `{reader.id}`", hint
 
     @staticmethod
-    def _itself(place: Place, step: Step) -> Finding:
+    def _itself(place: Placed, step: Step) -> Finding:
         if place.when == "verify":
             return f"a verify is asked before the outputs of `{step.id}` are known", ""
         return f"step `{step.id}` reads itself", ""
 
-    def _rest_of_step(self, place: Place, path: tuple[PathPart, ...], step: Step) -> Finding | None:
+    def _rest_of_step(self, place: Placed, path: tuple[PathPart, ...], step: Step) -> Finding | None:
         if len(path) == 2:
             return None
         fan = self._graph.fan(step.id)
@@ -359,7 +359,7 @@ def _evidence(path: tuple[PathPart, ...], at: int, step: Step) -> Finding | None
     return _too_deep(path, at + 2, "string") if len(path) > at + 2 else None
 
 
-def _why_so_early(place: Place) -> str:
+def _why_so_early(place: Placed) -> str:
     """Of a value that is given to an included runbook, why it must be known when the plan is made."""
     include = place.step.include if place.step is not None and place.when == "plan" else None
     return f"{include.file} reads it for a number of the plan, as in `retry`" if include is not None else ""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from durun.language.expressions import PathPart, Reference, references
 from durun.language.graph import Graph
-from durun.language.places import Path, Place, places
+from durun.language.places import Path, Placed, places
 from durun.language.scripts import variables_for
 from durun.language.taint import Taint
 from durun.model.runbook import Runbook, Step, TargetsRun
@@ -71,7 +71,7 @@ class Secrecy:
             if secret.provider == "env" and isinstance(secret.spec, str)
         }
 
-    def finding(self, place: Place, reference: Reference, fan: str | None) -> Finding | None:
+    def finding(self, place: Placed, reference: Reference, fan: str | None) -> Finding | None:
         """What is wrong with a reference to something that is there. `fan`: whose target is known here."""
         path = reference.path
         if path[0] == "env" and path[1] in self._in_env:
@@ -93,7 +93,7 @@ class Secrecy:
         hint = _deliver(place) if word == "run" else _INSTEAD.get(word, "take a plain value")
         return f"`{written(path)}` is secret, and {why}", hint
 
-    def target_of_source(self, place: Place, reference: Reference) -> Finding | None:
+    def target_of_source(self, place: Placed, reference: Reference) -> Finding | None:
         """What is wrong with `target` in the place where a secret is found."""
         name = place.path[1]
         for user in places(self._runbook):
@@ -138,7 +138,7 @@ def _word(path: Path) -> str:
     return str(path[0])
 
 
-def _deliver(place: Place) -> str:
+def _deliver(place: Placed) -> str:
     """The lines that give a secret to a program without its argv."""
     owner = next((f"`{own}`" for own in ("verify", "rollback") if own in place.path), "the step")
     ((name, source),) = variables_for([" ".join(place.expression.source.split())]).items()

@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from audited import KEYS, SIGNER, Made, created, session, started, whole  # noqa: E402
 from durun.audit.export import export  # noqa: E402
-from durun.audit.history import Place, prove  # noqa: E402
+from durun.audit.history import History, prove  # noqa: E402
 from durun.audit.opened import prove_bundle  # noqa: E402
 from durun.journal.chain import ORIGIN, seal  # noqa: E402
 from durun.journal.register import begin, enter  # noqa: E402
@@ -88,16 +88,16 @@ def proofs(folder: Path) -> None:
             batch += [ev.TaskSucceeded(step="b", target=f"h{number}", how="ran", exit_code=0) for number in numbers]
             head = journal.append("many", head, batch, 2.0)
         journal.append("many", head, [ev.RunEnded(status="succeeded", exit_code=0)], 3.0)
-        place = Place(journal, folder / "state" / "runs")
-        once(f"verify, one run of {EVENTS} events", lambda: prove(place, "many", KEYS, []))
+        history = History(journal, folder / "state" / "runs")
+        once(f"verify, one run of {EVENTS} events", lambda: prove(history, "many", KEYS, []))
         bundle: list[bytes] = []
-        once("export of it", lambda: bundle.extend(export(place, "many", SIGNER, "gzip", str)))
+        once("export of it", lambda: bundle.extend(export(history, "many", SIGNER, "gzip", str)))
         content = b"".join(bundle)
         once(f"verify of the bundle ({len(content) >> 10} KiB)", lambda: prove_bundle(io.BytesIO(content), KEYS, []))
     made = Made(folder / "runs")
     for number in range(RUNS):
         made.write(f"r{number:04}", whole("short"), float(number))
-    once(f"verify, {RUNS} short runs, all signed", lambda: prove(made.place(), None, KEYS, []))
+    once(f"verify, {RUNS} short runs, all signed", lambda: prove(made.history(), None, KEYS, []))
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from durun.audit.history import Place, prove
+from durun.audit.history import History, prove
 from durun.cli.verify import own_keys
 from durun.config import Config
 from durun.journal.reading import read_state
@@ -297,7 +297,7 @@ class Bench:
     def check(self, run: str | None = None) -> None:
         """The chain of hashes is whole, the events fold to the projections, and the register has every run as it is."""
         with open_journal(self.home / "journal.db", read_only=True) as journal:
-            prove(Place(journal, self.home / "runs"), run or self.last() or "", own_keys(Config(self.home)), [])
+            prove(History(journal, self.home / "runs"), run or self.last() or "", own_keys(Config(self.home)), [])
 
     def events(self, kind: str, run: str | None = None) -> list[dict[str, Any]]:
         """The events of one stored type."""

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from durun.engine.local.folder import lock_path, make_folder, make_gate, read_gate, sync_results
 from durun.engine.local.names import attempt_folder
-from durun.engine.local.place import Place
+from durun.engine.local.place import Whereabouts
 from durun.engine.local.procs import UNREADABLE, Origin, Process, Table, boot_id, control_group, look_around, members
 from durun.engine.local.procs import pid_namespace as our_pid_namespace
 from durun.engine.local.records import ExitRecord, Gate, MainProcess, Records
@@ -63,7 +63,7 @@ _TRANSITION = 2.0
 Finding: TypeAlias = Alive | Recorded | NeverBegan | Orphaned | Unknown
 
 
-def examine(run_folder: Path, folder: int, nonce: str, session: int, then: Place, now: Place) -> Finding:
+def examine(run_folder: Path, folder: int, nonce: str, session: int, then: Whereabouts, now: Whereabouts) -> Finding:
     """What became of the attempt in this folder, whose intent was committed at the place `then`.
 
     Fences it if that proves that it never began. Raises StorageFailed if the folder can't be read or written.
@@ -93,7 +93,7 @@ def fence(run_folder: Path, folder: int, nonce: str) -> bool:
     return said is not None and said.gate is not None and said.gate.fence and said.gate.nonce == nonce
 
 
-def _examine(run_folder: Path, folder: int, nonce: str, session: int, then: Place, now: Place) -> Finding:
+def _examine(run_folder: Path, folder: int, nonce: str, session: int, then: Whereabouts, now: Whereabouts) -> Finding:
     place = attempt_folder(run_folder, folder)
     # In this order: a supervisor that ends between the two looks has written its record by then.
     alive = supervisor_pid(run_folder, session)
@@ -114,7 +114,9 @@ def _examine(run_folder: Path, folder: int, nonce: str, session: int, then: Plac
     return _with_gate(run_folder, place, said, said.gate, alive, now)
 
 
-def _with_gate(run_folder: Path, place: Path, said: Records, gate: Gate, alive: int | None, now: Place) -> Finding:
+def _with_gate(
+    run_folder: Path, place: Path, said: Records, gate: Gate, alive: int | None, now: Whereabouts
+) -> Finding:
     same_boot = gate.boot_id == now.boot_id
     record = said.exit
     if record is not None and record.nonce == gate.nonce and (record.synced or same_boot):
@@ -130,7 +132,7 @@ def _with_gate(run_folder: Path, place: Path, said: Records, gate: Gate, alive: 
     return _search(run_folder, gate, said.process)
 
 
-def _without_gate(nonce: str, then: Place, now: Place, why: str) -> Orphaned | Unknown:
+def _without_gate(nonce: str, then: Whereabouts, now: Whereabouts, why: str) -> Orphaned | Unknown:
     """No gate, and the place is another one, or was emptied: then that proves nothing."""
     if then.boot_id != now.boot_id:
         return Unknown("the machine restarted", gone=True)

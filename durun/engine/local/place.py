@@ -16,7 +16,7 @@ _SIZE, _AT_MASK, _AT_MNT_ID = 256, 0, 0x90
 _AT_FDCWD = -100
 
 
-class Place(NamedTuple):
+class Whereabouts(NamedTuple):
     """A machine since its start, a space of pids, the mount that holds the state, and the machine's name."""
 
     boot_id: str
@@ -25,9 +25,9 @@ class Place(NamedTuple):
     host: str
 
 
-def here(state_dir: Path) -> Place:
+def here(state_dir: Path) -> Whereabouts:
     """The place of this process. Raises OSError if the state directory is not there."""
-    return Place(procs.boot_id(), procs.pid_namespace(), mount_id(state_dir), os.uname().nodename)
+    return Whereabouts(procs.boot_id(), procs.pid_namespace(), mount_id(state_dir), os.uname().nodename)
 
 
 def mount_id(path: Path) -> str:

@@ -15,10 +15,11 @@ from durun.engine.local.examine import Alive, NeverBegan, Orphaned, Recorded, Un
 from durun.engine.local.landing import Landing
 from durun.engine.local.names import attempts_made
 from durun.engine.local.outbox import Flight
-from durun.engine.local.place import Place
+from durun.engine.local.place import Whereabouts
 from durun.engine.local.procs import exists
 from durun.engine.local.secret_files import remove_secret_files
-from durun.errors import JournalDamaged, StorageFailed
+from durun.errors import StorageFailed
+from durun.journal.reading import refuse_older
 from durun.model.event import SessionStarted
 from durun.model.task import Attempt, Probe, RunRecord, TaskKey
 
@@ -26,7 +27,7 @@ from durun.model.task import Attempt, Probe, RunRecord, TaskKey
 class Recovery:
     """Settles open attempts of one run."""
 
-    def __init__(self, ledger: Ledger, landing: Landing, run_folder: Path, here: Place) -> None:
+    def __init__(self, ledger: Ledger, landing: Landing, run_folder: Path, here: Whereabouts) -> None:
         self._ledger = ledger
         self._landing = landing
         self._run_folder = run_folder
@@ -102,22 +103,14 @@ class Recovery:
 
 
 def refuse_older_journal(run_folder: Path, record: RunRecord) -> None:
-    """Raise JournalDamaged if there are attempts that the journal does not know: it is an old copy, put back.
-
-    What it does not know to be done would be done again.
-    """
+    """Raise JournalDamaged if the run's folder has attempts that the journal does not know, StorageFailed."""
     try:
         made = attempts_made(run_folder, record.folders)
     except OSError as error:
         raise StorageFailed(f"{run_folder}: {error.strerror}", "see to the disk, then resume") from error
-    if made > record.folders:
-        raise JournalDamaged(
-            f"run {record.id} has made {made} attempts and probes, and the journal knows of {record.folders}: "
-            "it is an older copy",
-            "nothing was started: restore the newest copy of the journal",
-        )
+    refuse_older(record, made)
 
 
-def place_of(session: SessionStarted) -> Place:
+def place_of(session: SessionStarted) -> Whereabouts:
     """Where a session of the run worked."""
-    return Place(session.boot_id, session.pid_namespace, session.mount_id, session.host)
+    return Whereabouts(session.boot_id, session.pid_namespace, session.mount_id, session.host)

@@ -15,7 +15,7 @@ from durun.engine.local.hands import Hands
 from durun.engine.local.landing import Landing
 from durun.engine.local.outbox import Outbox
 from durun.engine.local.performer import Performer
-from durun.engine.local.place import Place, here
+from durun.engine.local.place import Whereabouts, here
 from durun.engine.local.prepare import Preparer
 from durun.engine.local.recovery import Recovery
 from durun.engine.local.results import Results
@@ -66,7 +66,7 @@ class Session:
         self.hands = hands
         self._beginning = beginning
         self.ledger = Ledger(journal, state, plan, clock, observer, secrecy or NO_SECRETS, reaping=self.reaping)
-        self._here: Place = here(self.run_folder)
+        self._here: Whereabouts = here(self.run_folder)
         self.secrecy = secrecy
         preparer = Preparer(state, plan, runbook, self.run_folder, clock, secrecy)
         self.targets = targets = Targets(self.ledger, preparer, self._read_listed)

@@ -16,7 +16,7 @@ from audited import KEYS, SIGNER, Made, created, session, whole
 from durun.audit.archive import Archive, pack, unpack
 from durun.audit.bundle import ATTESTATION, MANIFEST, SUMS, make, sums
 from durun.audit.export import export, gather
-from durun.audit.history import Place
+from durun.audit.history import History
 from durun.audit.opened import prove_bundle
 from durun.audit.packing import Packing
 from durun.audit.statement import envelope, pae
@@ -32,7 +32,7 @@ STRANGER = Keys({})
 
 
 @pytest.fixture
-def place(made: Made):
+def history(made: Made):
     """The journal with a run in it that has all that a bundle can have."""
     turns = whole("told", files=FILES)
     changed = ev.RunbookChanged(
@@ -45,11 +45,11 @@ def place(made: Made):
         path.parent.mkdir(parents=True)
         path.write_bytes(SCRIPT)
     with open_journal(made.path) as journal:
-        yield Place(journal, made.home / "runs")
+        yield History(journal, made.home / "runs")
 
 
-def bundle(place: Place, run: str = "r4", packing: Packing = "gzip") -> bytes:
-    return b"".join(export(place, run, SIGNER, packing, str))
+def bundle(history: History, run: str = "r4", packing: Packing = "gzip") -> bytes:
+    return b"".join(export(history, run, SIGNER, packing, str))
 
 
 def proved(content: bytes, keys: Keys = KEYS, heads=()):
@@ -82,18 +82,18 @@ def unpacked(content: bytes, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("packing", ["gzip", "zstd"])
-def test_it_is_the_same_whenever_it_is_made_and_wherever_it_is_proved(place, made, packing):
-    first = bundle(place, packing=packing)
+def test_it_is_the_same_whenever_it_is_made_and_wherever_it_is_proved(history, made, packing):
+    first = bundle(history, packing=packing)
     made.write("r5", whole("later"), 5000.0)
-    assert bundle(place, packing=packing) == first
+    assert bundle(history, packing=packing) == first
     proof = proved(first, KEYS, [])
     assert (proof.runs, proof.keys, proof.notes) == (1, [SIGNER.key], [])
     (note,) = proved(first, STRANGER, []).notes
     assert note.startswith("the key is the bundle's own")
 
 
-def test_it_holds_what_a_stranger_needs(place, tmp_path):
-    folder = unpacked(bundle(place), tmp_path)
+def test_it_holds_what_a_stranger_needs(history, tmp_path):
+    folder = unpacked(bundle(history), tmp_path)
     assert folder.name == "durun-r4"
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     entries = {name for name in names if name.startswith("register/")}
@@ -120,8 +120,8 @@ def follow_guide(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["sh", "-c", commands(folder)], cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_the_commands_in_it_prove_it_without_durun(place, tmp_path):
-    folder = unpacked(bundle(place), tmp_path)
+def test_the_commands_in_it_prove_it_without_durun(history, tmp_path):
+    folder = unpacked(bundle(history), tmp_path)
     said = follow_guide(folder)
     assert said.returncode == 0, said.stderr
     assert SIGNER.key in said.stdout
@@ -135,8 +135,8 @@ def test_the_commands_in_it_prove_it_without_durun(place, tmp_path):
 @pytest.mark.parametrize(
     "name", ["events.jsonl", "chain.txt", "attestation.json", "SHA256SUMS", "runbook.yaml", "files/tools/x.sh"]
 )
-def test_the_commands_in_it_find_what_was_changed(place, tmp_path, name):
-    folder = unpacked(bundle(place), tmp_path)
+def test_the_commands_in_it_find_what_was_changed(history, tmp_path, name):
+    folder = unpacked(bundle(history), tmp_path)
     content = bytearray((folder / name).read_bytes())
     at = content.index(b'"sig":"') + 9 if name == "attestation.json" else len(content) // 2
     content[at] ^= 4
@@ -144,12 +144,12 @@ def test_the_commands_in_it_find_what_was_changed(place, tmp_path, name):
     assert follow_guide(folder).returncode != 0
 
 
-def test_securesystemslib_verifies_the_envelope(place, tmp_path):
+def test_securesystemslib_verifies_the_envelope(history, tmp_path):
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import VerificationError
     from securesystemslib.signer import SSlibKey
 
-    data = json.loads((unpacked(bundle(place), tmp_path) / ATTESTATION).read_text())
+    data = json.loads((unpacked(bundle(history), tmp_path) / ATTESTATION).read_text())
     found = Envelope.from_dict(data)
     key = SSlibKey(SIGNER.key, "ed25519", "ed25519", {"public": SIGNER.public.hex()})
     assert found.verify([key], 1).keys() == {SIGNER.key}
@@ -159,12 +159,12 @@ def test_securesystemslib_verifies_the_envelope(place, tmp_path):
         found.verify([key], 1)
 
 
-def test_in_toto_s_own_library_takes_the_statement(place, tmp_path):
+def test_in_toto_s_own_library_takes_the_statement(history, tmp_path):
     from google.protobuf import json_format
     from in_toto_attestation.v1 import statement_pb2
     from in_toto_attestation.v1.statement import Statement
 
-    folder = unpacked(bundle(place), tmp_path)
+    folder = unpacked(bundle(history), tmp_path)
     payload = base64.b64decode(json.loads((folder / ATTESTATION).read_text())["payload"])
     statement = Statement.copy_from_pb(json_format.Parse(payload, statement_pb2.Statement()))
     statement.validate()
@@ -178,8 +178,8 @@ def test_in_toto_s_own_library_takes_the_statement(place, tmp_path):
 
 @pytest.mark.fault(24)
 @pytest.mark.parametrize("packing", ["gzip", "zstd"])
-def test_one_changed_byte_anywhere_is_found(place, packing):
-    content = bundle(place, packing=packing)
+def test_one_changed_byte_anywhere_is_found(history, packing):
+    content = bundle(history, packing=packing)
     dice = random.Random(11)
     ends = [*range(40), *range(len(content) - 40, len(content))]
     for at in [*ends, *(dice.randrange(len(content)) for _ in range(400))]:
@@ -189,9 +189,9 @@ def test_one_changed_byte_anywhere_is_found(place, packing):
 
 
 @pytest.mark.fault(24)
-def test_one_flipped_bit_in_what_is_unpacked_is_found(place):
+def test_one_flipped_bit_in_what_is_unpacked_is_found(history):
     """As by somebody who packs it again, with every checksum of the archive put right."""
-    archive = opened(bundle(place))
+    archive = opened(bundle(history))
     dice = random.Random(12)
     names = sorted(archive.files)
     for _ in range(400):
@@ -216,14 +216,14 @@ def cut(content: bytes) -> bytes:
         ("VERIFY.md", lambda text: text.replace(b"openssl", b"true"), "SHA256SUMS in the bundle does not have"),
     ],
 )  # fmt: skip
-def test_what_was_changed_is_named(place, name, change, named):
-    archive = opened(bundle(place))
+def test_what_was_changed_is_named(history, name, change, named):
+    archive = opened(bundle(history))
     files = {**archive.files, name: change(archive.files.get(name, b""))}
     assert refused(b"".join(pack(archive._replace(files=files), "gzip"))).startswith(named)
 
 
-def test_what_was_left_out_is_named(place):
-    archive = opened(bundle(place))
+def test_what_was_left_out_is_named(history):
+    archive = opened(bundle(history))
     for name in archive.files:
         files = {other: content for other, content in archive.files.items() if other != name}
         assert refused(b"".join(pack(archive._replace(files=files), "gzip")))
@@ -244,8 +244,8 @@ def resigned(archive: Archive, signer: Ed25519Signer) -> bytes:
     return b"".join(pack(archive._replace(files=files), "gzip"))
 
 
-def test_one_that_somebody_else_has_signed_is_refused_by_who_has_the_key(place):
-    archive = opened(bundle(place))
+def test_one_that_somebody_else_has_signed_is_refused_by_who_has_the_key(history):
+    archive = opened(bundle(history))
     other = Ed25519Signer(bytes(32))
     forged = resigned(archive, other)
     assert proved(forged, STRANGER, []).keys == [other.key]
@@ -255,10 +255,10 @@ def test_one_that_somebody_else_has_signed_is_refused_by_who_has_the_key(place):
     )
 
 
-def test_heads_kept_elsewhere_are_looked_for(place):
-    content = bundle(place)
-    head = place.journal.entries("r4")[-1].digest
-    assert proved(content, KEYS, [head, place.journal.links("r4")[3].hash.hex()]).head == head
+def test_heads_kept_elsewhere_are_looked_for(history):
+    content = bundle(history)
+    head = history.journal.entries("r4")[-1].digest
+    assert proved(content, KEYS, [head, history.journal.links("r4")[3].hash.hex()]).head == head
     assert refused(content, heads=["0" * 64]) == f"the head {'0' * 64} is not in this bundle"
 
 
@@ -266,29 +266,29 @@ def test_a_run_that_is_not_signed_yet_is_signed_for_its_export(made):
     made.write("r4", whole("late"), 4000.0, signed=False)
     made.write("r5", whole("later"), 5000.0, signed=False)
     with open_journal(made.path) as journal:
-        first = bundle(Place(journal, made.home / "runs"))
-        assert bundle(Place(journal, made.home / "runs")) == first
+        first = bundle(History(journal, made.home / "runs"))
+        assert bundle(History(journal, made.home / "runs")) == first
     assert proved(first, KEYS, []).notes == []
 
 
-def test_a_run_in_the_middle_is_told_as_it_is(place):
-    archive = opened(bundle(place, "r2"))
+def test_a_run_in_the_middle_is_told_as_it_is(history):
+    archive = opened(bundle(history, "r2"))
     assert json.loads(archive.files[MANIFEST])["status"] == "running"
-    assert proved(bundle(place, "r2"), KEYS, []).runs == 1
+    assert proved(bundle(history, "r2"), KEYS, []).runs == 1
 
 
-def test_a_helper_file_that_was_changed_is_not_exported_and_one_that_is_gone_is_said_to_be(place):
-    path = place.runs / "r4" / "files" / "tools" / "x.sh"
+def test_a_helper_file_that_was_changed_is_not_exported_and_one_that_is_gone_is_said_to_be(history):
+    path = history.runs / "r4" / "files" / "tools" / "x.sh"
     path.write_bytes(b"other")
     with pytest.raises(JournalDamaged, match="not the file that the run began with"):
-        bundle(place)
+        bundle(history)
     path.unlink()
-    assert proved(bundle(place), KEYS, []).notes == ["files/tools/x.sh was gone when it was exported"]
+    assert proved(bundle(history), KEYS, []).notes == ["files/tools/x.sh was gone when it was exported"]
 
 
-def test_what_has_a_known_secret_in_it_is_not_exported(place):
+def test_what_has_a_known_secret_in_it_is_not_exported(history):
     with pytest.raises(NotAllowed, match=r"files(-2)?/tools/x.sh would have a secret"):
-        next(export(place, "r4", SIGNER, "gzip", lambda text: text.replace("helped", "***")))
+        next(export(history, "r4", SIGNER, "gzip", lambda text: text.replace("helped", "***")))
 
 
 def test_a_name_that_sha256sum_escapes_and_one_that_is_no_text(made, tmp_path):
@@ -299,7 +299,7 @@ def test_a_name_that_sha256sum_escapes_and_one_that_is_no_text(made, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(SCRIPT)
     with open_journal(made.path) as journal:
-        content = bundle(Place(journal, made.home / "runs"))
+        content = bundle(History(journal, made.home / "runs"))
     assert proved(content, KEYS, []).notes == []
     assert follow_guide(unpacked(content, tmp_path)).returncode == 0
 
@@ -309,7 +309,7 @@ def test_what_is_no_bundle_is_refused(content):
     assert refused(content)
 
 
-def test_an_archive_that_leads_out_of_its_folder_is_refused(place):
-    account = gather(place, "r4", SIGNER)
+def test_an_archive_that_leads_out_of_its_folder_is_refused(history):
+    account = gather(history, "r4", SIGNER)
     archive = make(account, SIGNER, "gzip")
     assert "does not belong" in refused(packed(archive, **{"../x": b""}))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from audited import KEYS, LOG, LOGGED, SIGNER, Made, created, session, three_runs, whole
-from durun.audit.history import Place, prove
+from durun.audit.history import History, prove
 from durun.audit.trust import Keys
 from durun.errors import DurunError, JournalDamaged
 from durun.journal.sqlite import open_journal
@@ -21,7 +21,7 @@ from durun.secrets.sign import Ed25519Signer
 def refused(made, run=None, keys=KEYS, heads=()) -> JournalDamaged:
     before = made.path.read_bytes()
     with pytest.raises(JournalDamaged) as caught:
-        prove(made.place(), run, keys, heads)
+        prove(made.history(), run, keys, heads)
     assert caught.value.exit_code == 7
     assert made.path.read_bytes() == before, "the file is left untouched"
     return caught.value
@@ -41,14 +41,14 @@ def tamper(made, *statements: str) -> None:
 
 
 def test_an_untouched_journal_is_proved(made):
-    proof = prove(made.place(), None, KEYS, [])
+    proof = prove(made.history(), None, KEYS, [])
     assert (proof.runs, proof.entries, proof.unsigned, proof.keys) == (3, 15, 0, [SIGNER.key])
     assert proof.notes == []
-    assert prove(made.place(), "r2", KEYS, []).runs == 1
+    assert prove(made.history(), "r2", KEYS, []).runs == 1
 
 
 def test_an_entry_that_is_made_and_stamped_while_it_is_proved_is_no_damage(made):
-    journal, shelf = open_journal(made.path), made.place().stamps
+    journal, shelf = open_journal(made.path), made.history().stamps
 
     class Busy:
         def __getattr__(self, name):
@@ -59,10 +59,10 @@ def test_an_entry_that_is_made_and_stamped_while_it_is_proved_is_no_damage(made)
             shelf.keep(found[-1].number + 1, b"a timestamp")
             return found
 
-    place = Place(Busy(), made.home / "runs")
-    assert prove(place, None, KEYS, []).stamps == []
+    history = History(Busy(), made.home / "runs")
+    assert prove(history, None, KEYS, []).stamps == []
     with pytest.raises(JournalDamaged, match="entry 16 of the register is missing: there is a timestamp of it"):
-        prove(place, None, KEYS, [])
+        prove(history, None, KEYS, [])
 
 
 @pytest.mark.fault(24)
@@ -96,7 +96,7 @@ def forget(made, run: str, *more: str) -> None:
 def test_a_run_that_was_removed_is_missed(made):
     forget(made, "r1")
     assert refused(made).message == "run r1 is missing: entry 2 of the register has it"
-    assert prove(made.place(), "r3", KEYS, []).runs == 1
+    assert prove(made.history(), "r3", KEYS, []).runs == 1
 
 
 def test_one_that_was_removed_from_the_register_as_well_breaks_it(made):
@@ -110,20 +110,21 @@ def test_an_older_copy_of_the_journal_lacks_what_the_folders_of_runs_show(made):
         attempt.mkdir(parents=True)
         (attempt / "gate").touch()
     (made.home / "runs" / "r9" / "attempts" / "1").mkdir(parents=True)  # made ahead
-    assert prove(made.place(), None, KEYS, []).runs == 3
+    assert prove(made.history(), None, KEYS, []).runs == 3
     (made.home / "runs" / "r2" / "attempts" / "4").mkdir()
     (made.home / "runs" / "r2" / "attempts" / "4" / "gate").touch()
-    assert refused(made).message == "run r2 has made 4 attempts and probes, and the journal knows of 3"
+    says = "run r2 has made 4 attempts and probes, and the journal knows of 3: it is an older copy"
+    assert refused(made).message == says
     shutil.rmtree(made.home / "runs" / "r2")
     forget(made, "r3", "DELETE FROM signature WHERE entry > 9", "DELETE FROM register WHERE number > 9")
     assert refused(made).message == f"run r3 is missing: its attempts are in {made.home / 'runs' / 'r3'}"
 
 
 def test_the_newest_run_cut_off_with_its_entries_is_missed_by_who_has_the_head(made):
-    head = prove(made.place(), None, KEYS, []).head
+    head = prove(made.history(), None, KEYS, []).head
     forget(made, "r3", "DELETE FROM signature WHERE entry > 9", "DELETE FROM register WHERE number > 9")
-    shutil.rmtree(made.place().runs / "r3")
-    assert prove(made.place(), None, KEYS, []).runs == 2
+    shutil.rmtree(made.history().runs / "r3")
+    assert prove(made.history(), None, KEYS, []).runs == 2
     assert refused(made, heads=[head]).message == f"the head {head} is not in this journal"
 
 
@@ -149,10 +150,10 @@ def test_a_tail_cut_off_and_folded_anew_does_not_fit_the_register(made):
 def test_an_older_state_put_back_is_found_with_the_head(made, tmp_path):
     backup = made.path.read_bytes()
     made.write("r4", whole("fourth"), 4000.0)
-    head = prove(made.place(), None, KEYS, []).head
+    head = prove(made.history(), None, KEYS, []).head
     made.path.write_bytes(backup)
-    shutil.rmtree(made.place().runs / "r4")
-    assert prove(made.place(), None, KEYS, []).runs == 3
+    shutil.rmtree(made.history().runs / "r4")
+    assert prove(made.history(), None, KEYS, []).runs == 3
     assert "an older state was put back" in refused(made, heads=[head]).hint
 
 
@@ -185,7 +186,7 @@ def test_one_rewritten_with_the_key_itself_does_not_have_the_head(made, tmp_path
     with open_journal(made.path, read_only=True) as journal:
         heads = [entry.digest for entry in journal.entries("r1") if entry.kind == "run_ended"]
     forged = rewritten(tmp_path / "forged", SIGNER)
-    prove(forged.place(), None, KEYS, [])
+    prove(forged.history(), None, KEYS, [])
     assert heads[0] in refused(forged, heads=heads).message
 
 
@@ -193,12 +194,12 @@ def test_a_pruned_run_is_not_missed(made):
     with open_journal(made.path) as journal:
         journal.sign_with(SIGNER)
         journal.prune("r1", 9000.0)
-    assert prove(made.place(), None, KEYS, []).runs == 2
+    assert prove(made.history(), None, KEYS, []).runs == 2
 
 
 def test_runs_that_come_and_go_meanwhile_are_no_damage(made, monkeypatch):
-    place = made.place()
-    listed = place.journal.runs
+    history = made.history()
+    listed = history.journal.runs
 
     def meanwhile(query):
         found = listed(query)
@@ -208,14 +209,14 @@ def test_runs_that_come_and_go_meanwhile_are_no_damage(made, monkeypatch):
         made.write("r5", whole("fifth"), 9001.0)
         return [*found, *listed(query)[:1]]
 
-    monkeypatch.setattr(place.journal, "runs", meanwhile)
-    prove(place, None, KEYS, [])
+    monkeypatch.setattr(history.journal, "runs", meanwhile)
+    prove(history, None, KEYS, [])
 
 
 def test_a_journal_that_has_no_register_yet_is_proved_but_not_where_there_was_a_key(tmp_path):
     made = three_runs(tmp_path / "old")
     tamper(made, "DELETE FROM signature", "DELETE FROM register")
-    (no_register, no_key) = prove(made.place(), None, Keys({}), []).notes
+    (no_register, no_key) = prove(made.history(), None, Keys({}), []).notes
     assert no_register.startswith("there is no register yet")
     assert no_key.startswith("there is no key here")
     assert refused(made).message == "run r1 is not in the register"
@@ -225,7 +226,7 @@ def test_runs_that_are_older_than_the_register_are_in_its_first_entry(tmp_path):
     made = three_runs(tmp_path / "old")
     tamper(made, "DELETE FROM signature", "DELETE FROM register")
     made.write("r4", whole("fourth"), 4000.0)
-    assert prove(made.place(), None, KEYS, []).entries == 7
+    assert prove(made.history(), None, KEYS, []).entries == 7
     forget(made, "r2")
     assert refused(made).message == "run r2 is missing: entry 1 of the register has it"
 
@@ -233,11 +234,11 @@ def test_runs_that_are_older_than_the_register_are_in_its_first_entry(tmp_path):
 def test_a_helper_file_that_was_changed_is_found(made):
     facts = {"x.sh": {"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "mode": "0600"}}
     made.write("r4", [[created("fourth", files=facts)], [session()]], 4000.0)
-    assert prove(made.place(), None, KEYS, []).notes == ["run r4: its folder is gone, its files were not looked at"]
+    assert prove(made.history(), None, KEYS, []).notes == ["run r4: its folder is gone, its files were not looked at"]
     copy = made.home / "runs" / "r4" / "files" / "x.sh"
     copy.parent.mkdir(parents=True)
     copy.write_text("abc")
-    assert prove(made.place(), None, KEYS, []).notes == []
+    assert prove(made.history(), None, KEYS, []).notes == []
     copy.write_text("abd")
     assert refused(made).message == f"{copy} is not the file that run r4 began with"
 
@@ -263,9 +264,9 @@ def test_a_log_that_was_changed_is_found(made, content, wrong):
 
 def test_logs_that_are_gone_are_told(made):
     made.log("r1").unlink()
-    assert prove(made.place(), None, KEYS, []).notes == ["run r1: logs of its attempts are gone: 1"]
-    shutil.rmtree(made.place().runs / "r3")
-    assert prove(made.place(), "r3", KEYS, []).notes == ["run r3: its folder is gone, its files were not looked at"]
+    assert prove(made.history(), None, KEYS, []).notes == ["run r1: logs of its attempts are gone: 1"]
+    shutil.rmtree(made.history().runs / "r3")
+    assert prove(made.history(), "r3", KEYS, []).notes == ["run r3: its folder is gone, its files were not looked at"]
 
 
 def test_what_was_kept_of_a_stream_that_was_cut_is_not_held_against_the_digest_of_the_whole(made):
@@ -273,17 +274,17 @@ def test_what_was_kept_of_a_stream_that_was_cut_is_not_held_against_the_digest_o
     turns = [turn if number != 2 else [turn[0]._replace(log=log)] for number, turn in enumerate(whole("fourth"))]
     made.write("r4", turns, 4000.0)
     made.log("r4").write_text(LOGGED.replace("abc", "ab") + LOGGED.replace("stdout", "mark"))
-    assert prove(made.place(), "r4", KEYS, []).notes == []
+    assert prove(made.history(), "r4", KEYS, []).notes == []
     made.log("r4").unlink()
-    assert prove(made.place(), "r4", KEYS, []).notes == []
+    assert prove(made.history(), "r4", KEYS, []).notes == []
 
 
 def test_heads_kept_elsewhere_are_found_in_it(made):
     with open_journal(made.path, read_only=True) as journal:
         digests = [entry.digest for entry in journal.entries()]
         hashes = [link.hash.hex() for link in journal.links("r1")]
-    assert prove(made.place(), None, KEYS, [*digests, *hashes]).heads == len(digests) + len(hashes)
-    assert prove(made.place(), "r1", KEYS, hashes).heads == len(hashes)
+    assert prove(made.history(), None, KEYS, [*digests, *hashes]).heads == len(digests) + len(hashes)
+    assert prove(made.history(), "r1", KEYS, hashes).heads == len(hashes)
     assert "f" * 64 in refused(made, heads=["f" * 64]).message
 
 
@@ -322,7 +323,7 @@ def test_every_flipped_bit_that_changes_what_it_says_is_found(made, tmp_path):
         changed += differs
         copy.path.write_bytes(damaged)
         try:
-            prove(copy.place(), None, KEYS, [])
+            prove(copy.history(), None, KEYS, [])
         except DurunError as error:
             assert error.exit_code in (7, 8, 13), error
         else:
