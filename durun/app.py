@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from durun.config import Config, load_config
+from durun.config import Config, check_seconds, load_config
 from durun.engine.local.elapsed import LocalClock
 from durun.journal.api import Journal
 from durun.journal.claim import RunLock
@@ -134,8 +134,11 @@ def _is_over(wait: Waiting, now: float) -> bool:
 def open_app(read_only: bool = False) -> Iterator[App]:
     """The state directory of this user, by the environment; closed at the end.
 
-    Read-only, nothing is made. Raises Unsafe, JournalDamaged, StorageFailed.
+    Read-only, nothing is made. Raises Unsafe, JournalDamaged, StorageFailed; UsageError for a variable of the
+    environment with which nothing can be done but looking.
     """
+    if not read_only:
+        check_seconds(os.environ)
     config = load_config(os.environ)
     clock = LocalClock(config.run_folder)
     journal = open_journal(config.journal_path, read_only=read_only, clock=clock)

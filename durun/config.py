@@ -10,13 +10,19 @@ from collections.abc import Collection, Mapping
 from math import inf
 from pathlib import Path
 
-from durun.errors import Unsafe
+from durun.errors import Unsafe, UsageError
 from durun.model.people import GROUP
 from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
 AUTHORITY = "DURUN_TSA"
 """The environment variable with the URL of the authority that stamps heads; without it none is asked."""
+STOP_GRACE = "DURUN_STOP_GRACE"
+"""Sets the seconds between INT, TERM and KILL when a step is stopped (default 5)."""
+NOTIFY_TIMEOUT = "DURUN_NOTIFY_TIMEOUT"
+"""Sets the seconds that a notifier may take (default 30)."""
+AUTHORITY_TIMEOUT = "DURUN_TSA_TIMEOUT"
+"""Sets the seconds that the authority gets: at most, and by default, 30."""
 
 
 class Config(NamedTuple):
@@ -99,10 +105,25 @@ def _home(environ: Mapping[str, str]) -> Path:
 
 def seconds_of(variable: str, default: float, least: float, most: float = inf) -> float:
     """The seconds that a variable of the environment sets, within bounds; the default where it sets none."""
+    seconds = _seconds(os.environ.get(variable, ""))
+    return default if seconds is None else min(most, max(least, seconds))
+
+
+def check_seconds(environ: Mapping[str, str]) -> None:
+    """Raise UsageError if a variable is there to set seconds, and does not."""
+    for name in (STOP_GRACE, NOTIFY_TIMEOUT, AUTHORITY_TIMEOUT):
+        if (text := environ.get(name)) and _seconds(text) is None:
+            raise UsageError(
+                f"{name} is to be a number of seconds, and is {text!r}", f"write it as 5 or 0.5, or: unset {name}"
+            )
+
+
+def _seconds(text: str) -> float | None:
     try:
-        return min(most, max(least, float(os.environ.get(variable, default))))
+        seconds = float(text)
     except ValueError:
-        return default
+        return None
+    return seconds if 0 <= seconds < inf else None
 
 
 def whoami() -> dict[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from durun.doctor import clock, completions, installed, processes, secrecy, sharing, state
+from durun.doctor import clock, completions, installed, processes, secrecy, sharing, state, variables
 from durun.doctor.here import Here
 from durun.errors import DurunError, Unsafe
 from durun.model.check import Check
@@ -22,6 +22,7 @@ CHECKS: Mapping[str, Callable[[Here], Check]] = {
     "core_dumps": processes.core_dumps,
     "sessions": processes.sessions,
     "clock": clock.clock,
+    "variables": variables.variables,
     "plugins": installed.plugins,
     "completions": completions.completions,
 }

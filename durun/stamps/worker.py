@@ -17,14 +17,13 @@ from pathlib import Path
 
 import httpx
 
-from durun.config import AUTHORITY, seconds_of
+from durun.config import AUTHORITY, AUTHORITY_TIMEOUT, seconds_of
 from durun.stamps import tokens
 from durun.stamps.shelf import Shelf
 from durun.stamps.tokens import NoStamp
 
-TIMEOUT = "DURUN_TSA_TIMEOUT"
-"""The environment variable that sets the seconds that it may take: at most, and by default, 30."""
 LONGEST = 30.0
+"""Seconds that it may take, at most and by default."""
 MOST = 1 << 20
 """Bytes of an answer."""
 
@@ -39,7 +38,9 @@ def main(folder: str, body: str) -> None:
         try:
             shelf.keep(
                 number,
-                stamped(body.encode(), os.environ.get(AUTHORITY, ""), seconds_of(TIMEOUT, LONGEST, 0.05, LONGEST)),
+                stamped(
+                    body.encode(), os.environ.get(AUTHORITY, ""), seconds_of(AUTHORITY_TIMEOUT, LONGEST, 0.05, LONGEST)
+                ),
             )
         except NoStamp as error:
             shelf.note(number, str(error))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from durun.config import answers_to, load_config, whoami
-from durun.errors import Unsafe
+from durun.config import answers_to, check_seconds, load_config, seconds_of, whoami
+from durun.errors import Unsafe, UsageError
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,22 @@ def test_a_relative_state_directory_where_here_is_gone(monkeypatch, tmp_path):
     gone.rmdir()
     with pytest.raises(Unsafe, match="DURUN_HOME=here is relative, and the working directory is gone"):
         load_config({"DURUN_HOME": "here"})
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [(None, 5.0), ("", 5.0), ("0", 0.05), ("2", 2.0), (" 0.5 ", 0.5), ("1e2", 30.0)]
+)
+def test_seconds_are_set_by_the_environment(text, seconds, monkeypatch):
+    if text is not None:
+        monkeypatch.setenv("DURUN_STOP_GRACE", text)
+    check_seconds(os.environ)
+    assert seconds_of("DURUN_STOP_GRACE", 5.0, least=0.05, most=30.0) == seconds
+
+
+@pytest.mark.parametrize("name", ["DURUN_STOP_GRACE", "DURUN_NOTIFY_TIMEOUT", "DURUN_TSA_TIMEOUT"])
+@pytest.mark.parametrize("text", ["30s", "-1", "nan", "inf", "five", "1\x1b[2J"])
+def test_what_is_no_number_of_seconds_is_named(name, text):
+    with pytest.raises(UsageError) as told:
+        check_seconds({name: text})
+    assert told.value.message == f"{name} is to be a number of seconds, and is {text!r}"
+    assert told.value.hint == f"write it as 5 or 0.5, or: unset {name}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from durun.actions.api import Process
-from durun.config import seconds_of
+from durun.config import NOTIFY_TIMEOUT, seconds_of
 from durun.engine.local.folder import write_script
 from durun.engine.local.surroundings import base_environment, inherited_names
 from durun.engine.notices import Unsent, body_of, message, title_of
@@ -27,8 +27,6 @@ from durun.model.runbook import SAFE_METHODS, Call, Runbook
 from durun.model.state import RunState
 from durun.model.values import Json
 
-TIMEOUT: Final = "DURUN_NOTIFY_TIMEOUT"
-"""The environment variable that sets the seconds that a notifier may take (default 30)."""
 GRACE: Final = 2.0
 """Seconds between TERM and KILL."""
 _BODIES: Final = ("json", "form", "body")
@@ -48,7 +46,7 @@ class Messenger:
         self._folder = folder
         self._clock = clock
         self._secrecy = secrecy
-        self._patience = seconds_of(TIMEOUT, 30.0, least=0.1)
+        self._patience = seconds_of(NOTIFY_TIMEOUT, 30.0, least=0.1)
 
     def send(self, one: Unsent) -> str:
         """Have it told; why it was not, or nothing. Raises ExpressionError, SecretUnavailable."""

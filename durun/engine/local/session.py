@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from durun.config import Config, seconds_of
+from durun.config import STOP_GRACE, Config, seconds_of
 from durun.engine.api import Observer
 from durun.engine.beginning import Beginning, Reason
 from durun.engine.ledger import Ledger
@@ -33,9 +33,6 @@ from durun.model.state import RunState
 
 if TYPE_CHECKING:
     from durun.engine.local.secrecy import LocalSecrecy
-
-STOP_GRACE = "DURUN_STOP_GRACE"
-"""The environment variable that sets the seconds between INT, TERM and KILL (default 5)."""
 
 
 class Charge(NamedTuple):

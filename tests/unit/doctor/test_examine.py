@@ -185,6 +185,15 @@ def test_core_dumps_are_off(here, seen, monkeypatch):
         resource.setrlimit(resource.RLIMIT_CORE, limit)
 
 
+def test_a_variable_that_says_nothing_is_named(here, seen):
+    assert seen(here, "variables").message == "the environment sets none"
+    told = here._replace(environ={"DURUN_HOME": "/a", "DURUN_STOP_GRACE": "2"})
+    assert seen(told, "variables").message == "the environment sets DURUN_HOME, DURUN_STOP_GRACE"
+    found = seen(here._replace(environ={"DURUN_NOTIFY_TIMEOUT": "1m"}), "variables")
+    assert (found.status, found.exit_code) == ("fail", 2)
+    assert found.message == "DURUN_NOTIFY_TIMEOUT is to be a number of seconds, and is '1m'"
+
+
 def test_what_outlives_a_session_is_said(here, seen, monkeypatch):
     monkeypatch.setattr(processes, "scope_available", lambda: True)
     assert seen(here, "sessions").status == "ok"
