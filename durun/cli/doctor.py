@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated
 
+from durun.app import open_app
 from durun.cli.arguments import JsonOption, Option
 from durun.cli.exit_codes import worst
 from durun.cli.screen import width_of_terminal
@@ -15,8 +16,10 @@ from durun.config import load_config
 from durun.doctor.examine import examine
 from durun.doctor.here import Here
 from durun.doctor.mend import mend
-from durun.errors import Unsafe
+from durun.errors import DurunError, Unsafe
+from durun.journal.api import RunQuery
 from durun.journal.place import OWN_FOLDER, is_strange
+from durun.model.status import FINAL, RESUMABLE, RUN_STATUSES
 from durun.secrets.keyrings import WorkerKeyring
 from durun.sharing.places import share as share_with
 from durun.views.doctor import doctor_json, doctor_text
@@ -52,6 +55,12 @@ def command(
 
 
 def _share(home: Path, group: str) -> None:
+    """Open the shared folders to the group, and let it see what is asked already."""
     if is_strange(home):
         raise Unsafe(f"{home} has other things in it than durun's", OWN_FOLDER)
     share_with(home, group)
+    if load_config(os.environ).journal_path.exists():
+        # What is wrong with the journal, the checks say.
+        with suppress(DurunError), open_app() as app:
+            for record in app.journal.runs(RunQuery(statuses=frozenset(RUN_STATUSES) - FINAL - RESUMABLE)):
+                app.hear(record.id)

@@ -218,6 +218,19 @@ def test_a_question_that_could_not_be_told_is_told_by_the_next(world: World, run
     assert world.carol.durun(runs.home, "approve", run, "--set", "ticket=T-1").returncode == 0
 
 
+def test_what_was_asked_before_it_was_shared_is_seen_at_once(world: World, tmp_path: Path) -> None:
+    home = world.owner.home / tmp_path.name
+    (book := world.owner.home / "book.yaml").write_text(
+        BOOK.replace("MANY", "1").replace("CAROL", CAROL).replace("DAVE", DAVE)
+    )
+    ran = world.owner.durun(home, "run", str(book), "--json")
+    run = json.loads(ran.stdout.splitlines()[-1])["run"]
+    assert world.carol.durun(home, "history", "--for-me").returncode == 13
+    assert world.owner.durun(home, "doctor", "--share", GROUP).returncode in (0, 1)
+    assert run in world.carol.durun(home, "history", "--for-me").stdout
+    assert world.carol.durun(home, "approve", run, "--set", "ticket=T-7").returncode == 0
+
+
 def test_another_user_says_no(world: World, runs: Runs) -> None:
     run = runs.start()
     assert world.dave.durun(runs.home, "reject", run, "--reason", "not on a Friday").returncode == 0
