@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from shlex import quote
 
@@ -14,14 +14,17 @@ from durun.cli.keyring import open_keyring
 from durun.cli.pick import find_run
 from durun.cli.screen import width_of_terminal
 from durun.cli.sources import given_so_far, is_file, open_source, scope_of
+from durun.config import whoami
 from durun.engine.local.requirements import may_run
 from durun.engine.stored import stored_runbook
 from durun.errors import UsageError
 from durun.foresight.foresee import Surroundings, of_run, of_runbook
 from durun.language.concurrency import group_name
 from durun.language.inputs import missing_inputs
+from durun.model.people import GROUP, name_of
 from durun.model.runbook import Runbook
 from durun.model.status import FINAL, spoken
+from durun.model.values import Json
 from durun.secrets.providers import Resolver
 from durun.views.foreseen import Foresight
 from durun.views.json import dump
@@ -62,7 +65,7 @@ def _of_runbook(app: App, file: str, pairs: list[str], inputs_file: str | None) 
         seen = of_runbook(runbook, inputs, scope, around, app.clock.now())
     lacking = missing_inputs(runbook, inputs)
     against = [f"input `{name}` is not given" for name in lacking]
-    against += _refusals(runbook)
+    against += [*_refusals(runbook), *_nobody_may(seen, whoami())]
     if not lacking and (group := group_name(runbook, inputs, scope["env"])) is not None:
         holder = app.journal.group_holder(group)
         against += [f"run {holder.id} ({spoken(holder.status)}) holds the group `{group}`"] if holder else []
@@ -100,7 +103,7 @@ def _of_run(app: App, run_id: str) -> tuple[Subject, Foresight]:
         ("left to do", open_tasks(seen) + "; nothing was run"),
     ]
     told = {"runbook": record.runbook, "file": created.file, "run": run_id, "status": status, "inputs": created.inputs}
-    return Subject(facts, [] if over else _refusals(runbook), next_, told), seen
+    return Subject(facts, [] if over else [*_refusals(runbook), *_nobody_may(seen, created.by)], next_, told), seen
 
 
 @contextmanager
@@ -116,6 +119,18 @@ def _around(place: str, path: str) -> Iterator[Surroundings]:
 def _refusals(runbook: Runbook) -> list[str]:
     groups = runbook.requires.groups
     return [] if may_run(groups) else [f"only members of {', '.join(groups)} may run it"]
+
+
+def _nobody_may(seen: Foresight, by: Mapping[str, Json]) -> Iterator[str]:
+    """The approvals that can't be given, because `by`, who starts the run, is one of too few."""
+    name = name_of(by)
+    for asked in seen.people:
+        known = asked.who and not any(who.startswith((GROUP, "${{")) for who in asked.who)
+        if known and not asked.allow_requester and len(set(asked.who) - {name}) < asked.needed:
+            yield (
+                f"step `{asked.step}` can't be approved: {name}, who starts the run, does not count. "
+                "Name others, or write `allow_requester: true`"
+            )
 
 
 def _shown(inputs: object) -> str:

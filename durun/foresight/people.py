@@ -9,7 +9,7 @@ from durun.errors import DurunError
 from durun.language.expressions import render
 from durun.language.frames import Frames
 from durun.model.runbook import Runbook
-from durun.model.values import Value
+from durun.model.values import Expression, Template, Value
 from durun.views.doing import as_written
 from durun.views.foreseen import Asked
 
@@ -23,20 +23,31 @@ def asked_of_people(runbook: Runbook, steps: Iterable[str], scope: Mapping[str, 
             continue
         spec, known = step.call.action.spec, frames.of[step.id].foreseen(scope)
         text = _told(spec.get("message", spec.get("instructions", "")), known)
-        who = [_told(name, known) for name in spec.get("approvers", ())] if _listed(spec) else []
         needed, within = spec.get("min_approvals", 1), _told(spec.get("timeout") or "", known)
-        needed = needed if isinstance(needed, int) else 1
-        found.append(Asked(step.id, step.call.action.kind, text, tuple(who), needed, within))
+        needed, own = needed if isinstance(needed, int) else 1, spec.get("allow_requester", True) is not False
+        who = _names(spec.get("approvers", ()), known)
+        found.append(Asked(step.id, step.call.action.kind, text, who, needed, within, own))
     return found
 
 
-def _listed(spec: Mapping[str, Any]) -> bool:
-    return isinstance(spec.get("approvers", ()), list | tuple)
+def _names(approvers: Value, scope: Mapping[str, Any]) -> tuple[str, ...]:
+    """Who is asked, one by one; an expression that is not known yet, as it is written."""
+    if isinstance(approvers, Template):
+        try:
+            approvers = render(approvers, scope)
+        except DurunError:
+            return (as_written(approvers),)
+    return tuple(_told(name, scope) for name in approvers) if isinstance(approvers, list | tuple) else ()
 
 
 def _told(value: Value, scope: Mapping[str, Any]) -> str:
-    """The text; where what it is made of is not known yet, as it is written."""
+    """The text; what is not known yet stands in it as it is written."""
+    parts = value.parts if isinstance(value, Template) else (value,)
+    return "".join(_filled(part, scope) if isinstance(part, Expression) else str(part) for part in parts)
+
+
+def _filled(part: Expression, scope: Mapping[str, Any]) -> str:
     try:
-        return str(render(value, scope))
+        return str(render(Template(("", part)), scope))
     except DurunError:
-        return as_written(value)
+        return as_written(Template((part,)))

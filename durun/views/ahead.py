@@ -32,7 +32,7 @@ def ahead_text(state: RunState, runbook: Runbook, key: TaskKey, waiting: Waiting
         ("controls", ", ".join(dict.fromkeys([*runbook.controls, *(step.controls if step is not None else ())]))),
         ("digest", waiting.asked["digest"][:16]),
     ]
-    lines = [*question_lines(key, waiting), ""]
+    lines = [*question_lines(key, waiting, created.by), ""]
     lines += (f"{name:<9}{one_line(text)}" for name, text in facts if text)
     lines += _evidence(state)
     lines += ["", "what is to run:", *(f"  {line}" for line in _to_run(state, runbook, key))]

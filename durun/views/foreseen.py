@@ -29,7 +29,7 @@ class Used(NamedTuple):
 
 class Asked(NamedTuple):
     """What people are asked: an `approval` of these, so many of whom must give it, or something `manual`; `within`
-    what time, or nothing."""
+    what time, or nothing. `allow_requester`: whoever starts the run counts."""
 
     step: str
     kind: str
@@ -37,6 +37,7 @@ class Asked(NamedTuple):
     who: tuple[str, ...] = ()
     needed: int = 1
     within: str = ""
+    allow_requester: bool = True
 
 
 class Fan(NamedTuple):

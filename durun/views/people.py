@@ -7,7 +7,7 @@ from shlex import quote
 
 from durun.model.clock import to_iso
 from durun.model.event import TaskDecided
-from durun.model.people import conclusion, name_of, wanted
+from durun.model.people import GROUP, conclusion, name_of, wanted
 from durun.model.task import Decision, TaskKey, TaskState, Verdict, Waiting
 from durun.model.values import Json
 from durun.views.text import counted, harmless, local_time, one_line, task_name
@@ -34,25 +34,34 @@ def questions(tasks: Mapping[TaskKey, TaskState]) -> list[Question]:
     return [(key, waiting) for _, key, waiting in sorted(found, key=lambda one: (one[0], str(one[1])))]
 
 
-def asked_lines(tasks: Mapping[TaskKey, TaskState], alone: bool = True) -> list[str]:
-    """What people are asked, who, and until when; what they have said so far.
+def asked_lines(tasks: Mapping[TaskKey, TaskState], by: Mapping[str, Json], alone: bool = True) -> list[str]:
+    """What people are asked, who, and until when; what they have said so far. `by`: who has started the run.
 
     Not `alone`: it was said who is asked and until when, should there be only one question.
     """
     found = questions(tasks)
     first = 0 if alone or len(found) > 1 else 1
-    lines = [line for key, waiting in found[:_LISTED] for line in question_lines(key, waiting)[first:]]
+    lines = [line for key, waiting in found[:_LISTED] for line in question_lines(key, waiting, by)[first:]]
     return lines + ([f"… and {len(found) - _LISTED} more"] if len(found) > _LISTED else [])
 
 
-def question_lines(key: TaskKey, waiting: Waiting) -> list[str]:
+def question_lines(key: TaskKey, waiting: Waiting, by: Mapping[str, Json]) -> list[str]:
     """`approved waits for alice, bob (2 must approve) until …`, and below it the message and what was said."""
     head = f"{task_name(key)} {waits_for(waiting)}"
     text = waiting.asked["message"] if waiting.kind == "approval" else waiting.asked["instructions"]
     lines = [head, *(f"  {line}" for line in harmless(text).strip().splitlines())]
+    if _may_seem_asked(waiting, name_of(by)):
+        lines.append(f"  not by {one_line(name_of(by))}, who has started the run")
     if waiting.asked["fields"]:
         lines.append(f"  to be given: {', '.join(fields_text(waiting.asked['fields']))}")
     return lines + [f"  {said_text(said, f' at {local_time(said.at)}')}" for said in waiting.decisions]
+
+
+def _may_seem_asked(waiting: Waiting, requester: str) -> bool:
+    """Whether who has started the run is, or may be, among the approvers, and does not count."""
+    if waiting.kind != "approval" or waiting.asked["allow_requester"]:
+        return False
+    return any(name == requester or name.startswith(GROUP) for name in waiting.asked["approvers"])
 
 
 def waits_for(waiting: Waiting) -> str:

@@ -59,8 +59,6 @@ def _lines(shown: Shown, width: int | None) -> list[str]:
     state, status, every = shown.state, shown.status, shown.every
     lines = [*_facts(shown), *(f"  {line}" for line in (*stands(state), *open_privileges(state)))]
     lines += outputs(state.record.outputs)
-    if status not in FINAL:
-        lines += (f"  {line}" for line in asked_lines(state.tasks, alone=False))
     lines += _until(state, status)
     lines += following(next_commands(state.record.id, status, state.tasks))
     steps = steps_of(shown)
@@ -143,7 +141,10 @@ def _facts(shown: Shown) -> Iterable[str]:
         ("tasks", tasks_text(record)),
         ("head", shown.head),
     ]
-    return [f"{name:<11}{one_line(text)}" for name, text in facts if text]
+    lines = [(name, f"{name:<11}{one_line(text)}") for name, text in facts if text]
+    last = next(name for name, _ in reversed(lines[:4]) if name in ("why", "status"))
+    asked = [] if over else [f"{'':<9}{line}" for line in asked_lines(shown.state.tasks, created.by, alone=False)]
+    return [told for name, line in lines for told in (line, *(asked if name == last else ()))]
 
 
 def _group(record: RunRecord) -> str:

@@ -123,7 +123,7 @@ def closing(
     wrong = any(state.record.counts.get(one) for one in ("failed", "in_doubt"))
     lines += (f"  {line}" for line in troubles(tasks, said=last_words(state) if last_words and wrong else None))
     if status == "waiting":
-        lines += (f"  {line}" for line in asked_lines(tasks))
+        lines += (f"  {line}" for line in asked_lines(tasks, state.created.by))
     if status == "in_doubt" and record.cancel_requested:
         lines.append("  cancel was asked for: when every doubt is settled, it ends cancelled")
     lines += (f"  {line}" for line in (*stands(state), *open_privileges(state)))

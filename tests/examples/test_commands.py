@@ -10,6 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from daemons.people import Person
+from durun.config import whoami
+from durun.model.people import name_of
 from examples.blocks import ALL, ROOT, RUNBOOKS, Block
 from examples.stage import GROUP, NAMES
 from examples.story import Story
@@ -190,7 +192,7 @@ def asks(story: Story, request: pytest.FixtureRequest) -> list[Person]:
 def waits(story, request):
     request.getfixturevalue("colleagues")
     story.stage.write("change-password.yaml", (story.stage.work / "example.yaml").read_text("utf-8"))
-    story.words = {"alice": NAMES[0], "group:dba": f"group:{GROUP}"}
+    story.words = {"alice": NAMES[0], "group:dba": f"group:{GROUP}", "by ops,": f"by {name_of(whoami())},"}
     story.next(code=5)
 
 

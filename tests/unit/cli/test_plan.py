@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from durun.config import whoami
 from durun.model import event as ev
 from events import session, started
 
@@ -154,6 +155,38 @@ def test_what_each_step_does_whom_it_asks_and_what_comes_last(durun, ahead):
     assert lines[lines.index("  finally:") + 1] == "    will run          tell          logger done"
     assert "  approved: approval of 2 of ann, bob, cy, within 24h: Rotate?" in lines
     assert "  by_hand: to be done by hand, within 2h: Turn the key." in lines
+
+
+ASKS = """
+durun: 1
+name: asks
+inputs:
+  who: {type: array, items: {type: string}}
+  role: {type: string, default: readers}
+steps:
+  - id: made
+    run: echo id=7 >> "$DURUN_OUTPUT"
+    outputs: {id: {}}
+  - id: approved
+    approval: {message: "Give ${{ inputs.role }} to ${{ steps.made.outputs.id }}?", approvers: "${{ inputs.who }}"}
+"""
+
+
+def test_what_is_known_of_a_question_is_filled_in(durun, tmp_path):
+    (book := tmp_path / "asks.yaml").write_text(ASKS)
+    asked = "Give readers to ${{ steps.made.outputs.id }}?"
+    assert f"  approved: approval of ann or bob: {asked}\n" in durun("plan", str(book), "-i", 'who=["ann", "bob"]').out
+    assert f"  approved: approval of ${{{{ inputs.who }}}}: {asked}\n" in durun("plan", str(book)).out
+
+
+@pytest.mark.parametrize(("others", "may"), [([], False), (["somebody-else"], True), (["group:root"], True)])
+def test_an_approval_that_only_its_requester_could_give_is_in_the_way(durun, tmp_path, others, may):
+    (book := tmp_path / "asks.yaml").write_text(ASKS)
+    me = whoami()["login_user"] or whoami()["user"]
+    told = durun("plan", str(book), "-i", f"who={json.dumps([me, *others])}").out
+    assert (f"step `approved` can't be approved: {me}, who starts the run, does not count" in told) is not may
+    book.write_text(ASKS.replace('"${{ inputs.who }}"', '"${{ inputs.who }}", allow_requester: true'))
+    assert "in the way" not in durun("plan", str(book), "-i", f"who={json.dumps([me])}").out
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])

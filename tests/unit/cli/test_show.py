@@ -142,7 +142,7 @@ def test_what_people_are_asked_is_said_once(durun, recorded):
     recorded("aaaa", recorded.created(), session(), waits, ev.RunParked(status="waiting", reason="for people: swap"))
     out = durun("show", "aaaa").out
     assert out.count("for somebody to do it") == 1
-    assert "    Swap the disk.\n    In slot 4.\n  next: durun complete aaaa swap" in out
+    assert "for somebody to do it: Swap the disk.\n           Swap the disk.\n           In slot 4.\nstarted " in out
     assert json.loads(durun("show", "aaaa", "--json").out)["because"][0]["for_you"] is True
 
 
