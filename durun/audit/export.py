@@ -12,7 +12,7 @@ from durun.audit.history import History
 from durun.audit.packing import Packing
 from durun.audit.stamped import NOBODY, prove_stamps, read_stamps
 from durun.errors import JournalDamaged, NotAllowed
-from durun.journal.chain import RESTORE, prove, unseal
+from durun.journal.chain import RESTORE_FILE, prove, unseal
 from durun.journal.register import Entry
 from durun.model.evidence import evidence_of
 from durun.model.task import TaskKey, TaskState
@@ -82,6 +82,6 @@ def _helpers(folder: Path, digests: dict[str, str]) -> dict[str, bytes]:
         except OSError:
             continue  # the bundle says that it was gone
         if sha256(content).hexdigest() != digest:
-            raise JournalDamaged(f"{folder / name} is not the file that the run began with", RESTORE)
+            raise JournalDamaged(f"{folder / name} is not the file that the run began with", RESTORE_FILE)
         found[name] = content
     return found

@@ -20,7 +20,7 @@ from durun.engine.local.names import attempts_made
 from durun.errors import JournalDamaged, NoSuchRun
 from durun.evidence import wrong_with
 from durun.journal.api import Journal, RunQuery
-from durun.journal.chain import RESTORE, Link
+from durun.journal.chain import RESTORE, RESTORE_FILE, Link
 from durun.journal.reading import read_created, refuse_older
 from durun.journal.register import BEGUN, PRUNED, Entry, damaged, prove_register
 from durun.model.copies import copy_name
@@ -183,9 +183,9 @@ def _prove_files(history: History, run: str) -> list[str]:
         return [f"run {run}: its folder is gone, its files were not looked at"] if had else []
     copies = folder / created.files_folder
     for name in changed_files({copy_name(name): facts for name, facts in created.files.items()}, copies):
-        raise JournalDamaged(f"{copies / name} is not the file that run {run} began with", RESTORE)
+        raise JournalDamaged(f"{copies / name} is not the file that run {run} began with", RESTORE_FILE)
     for problem in (wrong_with(piece, folder) for piece in pieces):
         if problem:
-            raise JournalDamaged(f"evidence of run {run}: {problem}", RESTORE)
+            raise JournalDamaged(f"evidence of run {run}: {problem}", RESTORE_FILE)
     gone = prove_logs(tasks.items(), folder)
     return [f"run {run}: logs of its attempts are gone: {gone}"] if gone else []

@@ -10,7 +10,7 @@ from typing import Any
 from durun.engine.local.logs import MARK, read_log
 from durun.engine.local.names import attempt_folder, log_path
 from durun.errors import JournalDamaged
-from durun.journal.chain import RESTORE
+from durun.journal.chain import RESTORE_FILE
 from durun.model.task import TaskKey, TaskState
 
 _ILLEGIBLE = (ValueError, KeyError, TypeError, AttributeError)
@@ -33,7 +33,7 @@ def prove_logs(tasks: Iterable[tuple[TaskKey, TaskState]], run_folder: Path) -> 
                 gone += any("sha256" in said and not said["cut"] for said in attempt.log.values())
             elif problem := _wrong_with(folder, attempt.log):
                 what = f"{log_path(folder)} is not what attempt {attempt.number} of {key} wrote"
-                raise JournalDamaged(f"{what}: {problem}", RESTORE)
+                raise JournalDamaged(f"{what}: {problem}", RESTORE_FILE)
     return gone
 
 

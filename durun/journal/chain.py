@@ -22,6 +22,7 @@ from durun.model.tuples import NamedTuple
 from durun.model.values import Json
 
 RESTORE = "the journal is left untouched: restore it from a copy"
+RESTORE_FILE = "the journal is whole, and says what that file was: restore the file from a copy"
 ORIGIN = bytes(32)
 """The hash before the first event."""
 

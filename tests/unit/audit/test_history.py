@@ -13,6 +13,7 @@ from audited import KEYS, LOG, LOGGED, SIGNER, Made, created, session, three_run
 from durun.audit.history import History, prove
 from durun.audit.trust import Keys
 from durun.errors import DurunError, JournalDamaged
+from durun.journal.chain import RESTORE_FILE
 from durun.journal.sqlite import open_journal
 from durun.model import event as ev
 from durun.secrets.sign import Ed25519Signer
@@ -240,7 +241,8 @@ def test_a_helper_file_that_was_changed_is_found(made):
     copy.write_text("abc")
     assert prove(made.history(), None, KEYS, []).notes == []
     copy.write_text("abd")
-    assert refused(made).message == f"{copy} is not the file that run r4 began with"
+    found = refused(made)
+    assert (found.message, found.hint) == (f"{copy} is not the file that run r4 began with", RESTORE_FILE)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +261,9 @@ def test_a_helper_file_that_was_changed_is_found(made):
 )
 def test_a_log_that_was_changed_is_found(made, content, wrong):
     made.log("r1").write_text(content)
-    assert refused(made).message == f"{made.log('r1')} is not what attempt 1 of a wrote: {wrong}"
+    found = refused(made)
+    assert found.message == f"{made.log('r1')} is not what attempt 1 of a wrote: {wrong}"
+    assert found.hint == RESTORE_FILE
 
 
 def test_logs_that_are_gone_are_told(made):
