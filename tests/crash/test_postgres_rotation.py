@@ -124,9 +124,9 @@ def test_killed_at_every_hit_of_a_point(rotation: Rotation, side: str, point: st
 def test_ten_rotations_in_a_row_half_of_them_killed(rotation: Rotation) -> None:
     dice = random.Random(SEED)
     for number in range(10):
+        enough = rotation.changes() + dice.randint(1, DATABASES - 1)
         process = rotation.start(*rotation.argv())
         if number % 2:
-            enough = rotation.changes() + dice.randint(1, DATABASES - 1)
             wait_until(lambda enough=enough: rotation.changes() >= enough)
             rotation.kill(*dice.choice([[process.pid], rotation.supervisors(), [*rotation.processes()]]))
         ran = rotation.finish(process)
