@@ -31,7 +31,7 @@ def run(argv: Sequence[str]) -> int:
         sys.stdout.flush()
         return code
     except DurunError as error:
-        return screen.show_error(error, as_json)
+        return screen.show_error(screen.of_a_limit(error), as_json)
     except KeyboardInterrupt:
         return screen.INTERRUPTED
     except BrokenPipeError:

@@ -78,14 +78,27 @@ def cannot_write(path: Path, error: OSError) -> DurunError:
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 
+_NO_MORE_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+_MORE_FILES = "allow more: ulimit -n 1024"
+
+
+def of_a_limit(error: DurunError) -> DurunError:
+    """The same error; but where a limit on open files is behind it, that is what helps, and not room on a disk."""
+    cause = error.__cause__
+    if not isinstance(cause, OSError) or cause.errno not in _NO_MORE_FILES:
+        return error
+    _, then, next_of_all = error.hint.partition(", then")
+    return CannotStart(error.message, f"{_MORE_FILES}{then}{next_of_all}")
+
+
 def of_the_machine(error: Exception) -> DurunError | None:
     """What it means that a limit, a place in the state directory, or whatever stdout is, refused; None for all else."""
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
         return CannotStart("no more processes can be started here", "allow more: ulimit -u 256")
     if not isinstance(error, OSError):
         return None
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return CannotStart("no more files can be opened here", "allow more: ulimit -n 1024")
+    if error.errno in _NO_MORE_FILES:
+        return CannotStart("no more files can be opened here", _MORE_FILES)
     if error.filename is None and error.errno in _FULL:
         return StorageFailed(f"what was to be written can't be: {error.strerror}", "make room where the output goes")
     if not isinstance(error.filename, str):

@@ -32,6 +32,7 @@ _COMMON = {
 }
 _WRITER = _COMMON | {"fullfsync": 1, "checkpoint_fullfsync": 1, "wal_autocheckpoint": 0}
 _FULL, _EXTRA = 2, 3
+_GONE = ("no such table", "no such column")
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _UNFINISHED = {sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY}
 _REFUSED = {
@@ -66,6 +67,8 @@ def meaning(error: sqlite3.Error, path: Path) -> DurunError | None:
         return JournalDamaged(f"the journal {path} is damaged: {error}", _RESTORE)
     if code & 0xFF == sqlite3.SQLITE_CANTOPEN and (unsafe := place.unwritable(path.parent)) is not None:
         return unsafe  # readers, too, write: what they share with the writer lies beside the journal
+    if code == sqlite3.SQLITE_ERROR and str(error).startswith(_GONE):
+        return JournalDamaged(f"the journal {path} has not the tables of its version: {error}", _RESTORE)
     why = _REFUSED.get(code & 0xFF)
     return None if why is None else StorageFailed(f"{why}: {path} ({error})", _LATER)
 
@@ -141,6 +144,7 @@ def settle(connection: sqlite3.Connection) -> None:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    place.require_room(path)
     try:
         return sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_MS / 1000

@@ -25,6 +25,9 @@ OWN_FOLDER = "set DURUN_HOME to a folder of its own"
 _FIRST = frozenset(
     {"journal.db", "journal.lock", "fingerprint.key", "keyring.json", "seal.json", "sign.json", "requests", "approvals"}
 )
+_SHARED = 65_536
+"""Room for two pieces of what is shared, in bytes: more than is ever made at once."""
+
 _UNMADE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM})
 
 
@@ -67,6 +70,17 @@ def unwritable(folder: Path) -> Unsafe | None:
     if os.access(folder, os.W_OK | os.X_OK):
         return None
     return Unsafe(f"can't write to {folder}", f"chmod u+rwx {typed(folder)}, or remount it writable")
+
+
+def require_room(path: Path) -> None:
+    """Refuse a full disk whose blocks are smaller than a page of memory, as a small ext4 has them.
+
+    What SQLite shares beside the journal is mapped, and it makes sure of one block of each page only: where another
+    can't be had, nothing is refused, but whoever touches it is killed (SIGBUS), with no word. Raises StorageFailed.
+    """
+    found = os.statvfs(path.parent)
+    if found.f_bsize < os.sysconf("SC_PAGESIZE") and found.f_bavail * found.f_frsize < _SHARED:
+        raise StorageFailed(f"the disk is full: {path.parent}", "make room there, then try again")
 
 
 def is_strange(folder: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,48 @@ def test_disk_full_before_the_run(bench: Bench, room: Path) -> None:
     (room / "fill").unlink()
     assert bench("run", book).code == 0
     assert bench.effects() == ALL
+
+
+@pytest.mark.fault(21)
+def test_a_small_disk_with_small_blocks_that_is_full(bench: Bench, tmp_path: Path) -> None:
+    """What SQLite shares beside the journal is mapped: there, such a disk kills (SIGBUS) instead of refusing."""
+    place, image = tmp_path / "small", tmp_path / "image"
+    place.mkdir()
+    with image.open("wb") as made:
+        made.truncate(4 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-b", "1024", "-O", "^has_journal", "-m", "0", str(image)], check=True)
+    if subprocess.run(["mount", "-o", "loop", str(image), str(place)], capture_output=True, check=False).returncode:
+        pytest.skip("a file system of its own can't be mounted here (needs root)")
+    try:
+        on(bench, place)
+        book = str(bench.write(THREE))
+        assert bench("run", book).code == 0
+        with (place / "fill").open("wb", buffering=0) as fill, pytest.raises(OSError, match="No space"):
+            while True:
+                fill.write(bytes(1024))
+        for command in (("history",), ("show", "@last"), ("verify",), ("run", book)):
+            refused = bench(*command)
+            assert (refused.code, refused.err) == (
+                8,
+                f"durun: the disk is full: {bench.home}\n  hint: make room there, then try again\n",
+            )
+        (place / "fill").unlink()
+        bench.check()
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.mark.parametrize("most", [9, 11, 13, 15])
+def test_no_more_files_can_be_opened(bench: Bench, most: int) -> None:
+    """Wherever the limit is met: what helps is a higher limit, and not room on the disk."""
+    book = str(bench.write(THREE))
+    ran = bench("run", book, prefix=["prlimit", f"--nofile={most}"])
+    assert ran.code == 4, ran
+    assert "allow more: ulimit -n 1024" in ran.err or "bash can't be started: Too many open files" in ran.out, ran
+    assert "room" not in ran.err, ran
+    assert not bench.effects()
+    bench("resume", "--all", "--failed")
+    assert bench.effects() in ({}, ALL)
 
 
 @needs_strace

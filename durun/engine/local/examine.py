@@ -103,7 +103,7 @@ def _examine(run_folder: Path, folder: int, nonce: str, session: int, then: Wher
         kept = place.parent.is_dir()
         if kept and (then.boot_id, then.pid_namespace, then.mount_id) == (now.boot_id, now.pid_namespace, now.mount_id):
             if fence(run_folder, folder, nonce):
-                return NeverBegan("it was not started before the runner ended")
+                return NeverBegan("its supervisor ended before it was started")
             return _examine(run_folder, folder, nonce, session, then, now)
         why = "the state directory was mounted anew" if kept else "the run's folder was removed"
         return Alive(alive) if alive is not None else _without_gate(nonce, then, now, why)

@@ -1,6 +1,8 @@
 import os
 import shutil
 import signal
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -57,6 +59,15 @@ def test_a_damaged_journal_is_refused_and_left_untouched(operator):
     for command in (("run", "runbook.yaml"), ("history",), ("show", "@last")):
         operator(*command, code=7)
     assert journal.read_bytes() == before
+
+
+@pytest.mark.fault(24)
+def test_a_journal_without_one_of_its_tables_is_damaged(operator):
+    operator("run", "runbook.yaml")
+    with closing(sqlite3.connect(operator.home / "journal.db")) as journal:
+        journal.execute("DROP TABLE task")
+    for command in (("run", "runbook.yaml"), ("history",), ("show", "@last"), ("verify",)):
+        assert "tables" in operator(*command, code=7).err
 
 
 @pytest.mark.fault(24)
