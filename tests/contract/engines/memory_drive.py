@@ -1,12 +1,12 @@
-"""How the engine in memory drives a run: what is decided, and what has ended, into events."""
+"""How the engine in memory drives a run: what is decided, into events."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from typing import Any
 
+from contract_engines.memory_landing import Flight, Landing
 from contract_engines.memory_world import Clock, MemoryWorld
 
 from durun.actions.api import Done, Failed, Pause, Process, Question
@@ -15,13 +15,12 @@ from durun.engine.beginning import Beginning
 from durun.engine.ledger import Ledger
 from durun.engine.notices import due, of_status
 from durun.engine.people import asking, asking_again
-from durun.engine.polling import Given, no_longer, overdue, what_is_said
+from durun.engine.polling import no_longer, overdue
 from durun.engine.targets import Targets
 from durun.engine.tasks import Tasks
 from durun.errors import Changed, DurunError
 from durun.journal.api import SequenceConflict
 from durun.language.expressions import ExpressionError, render
-from durun.language.outputs import OutputError, collect_outputs
 from durun.language.targets import TargetError
 from durun.model import decide as do
 from durun.model import event as ev
@@ -33,7 +32,7 @@ from durun.model.ending import (
     reaped_code,
     rollback_started,
 )
-from durun.model.outcome import Exit, ExitCodes, answer_of, exit_code_of, final_codes, judge
+from durun.model.outcome import exit_code_of
 from durun.model.plan import FREE_REPEATS
 from durun.model.runbook import Call, Runbook, TargetsRun
 from durun.model.status import ENDED
@@ -41,15 +40,6 @@ from durun.model.task import TaskKey
 
 IDLE_TURNS = 100
 """Turns in which nothing happens: then a test waits for what will never come."""
-
-
-@dataclass(frozen=True)
-class Flight:
-    key: TaskKey
-    kind: str
-    nonce: str
-    argv: tuple[str, ...] = ()
-    how: Any = "ran"
 
 
 class Drive:
@@ -74,6 +64,7 @@ class Drive:
         self._observer = observer
         self._tasks = Tasks(ledger.state, ledger.plan, runbook, clock)
         self._targets = Targets(ledger, self._tasks, _no_file)
+        self._landing = Landing(ledger, self._tasks, self._targets, world, self._probe)
         self._flights: dict[str, Flight] = {}
         self._new: list[Flight] = []
         self._stops: list[str] = []
@@ -117,7 +108,7 @@ class Drive:
         ledger = self._ledger
         ledger.begin_turn()
         for flight in ended:
-            self._land(flight)
+            self._landing.land(flight)
         found: list[Flight] = []
         if self._beginning is not None:
             session = ev.SessionStarted(
@@ -181,7 +172,7 @@ class Drive:
             elif played.end is None:
                 found.append(flight)
             else:
-                self._land(flight)
+                self._landing.land(flight)
         return found
 
     def _never_began(self, key: TaskKey) -> None:
@@ -372,98 +363,6 @@ class Drive:
         wanted = due(self._runbook, self._ledger.state, of_status(status, code), self._ledger.newest("notify_due"))
         if wanted is not None:
             self._ledger.emit(wanted)
-
-    # -- what has ended ----------------------------------------------------------------------------------------
-
-    def _land(self, flight: Flight) -> None:
-        ended = self._world.played[flight.nonce].end
-        assert ended is not None
-        match flight.kind:
-            case "attempt":
-                self._attempt(flight, ended)
-            case "targets":
-                self._listed(flight, ended)
-            case "poll":
-                self._polled(flight, ended)
-            case _:
-                self._answered(flight, ended)
-
-    def _attempt(self, flight: Flight, ended: Exit) -> None:
-        key, step = flight.key, self._tasks.step(flight.key)
-        codes = ExitCodes(step.ok_exit_codes, step.ambiguous_exit_codes, final_codes(step))
-        event = judge(key, self._ledger.plan.node(key.step), codes, ended, flight.how)
-        if event is not None:
-            self._ledger.emit(event)
-        elif step.verify is not None and step.verify.after:
-            self._probe(key, "after", step.verify.call)
-        else:
-            self._succeeded(flight, ended)
-
-    def _succeeded(self, flight: Flight, ended: Exit) -> None:
-        about: Mapping[str, Any] = {**flight.key._asdict(), "how": flight.how, "exit_code": ended.exit_code}
-        try:
-            self._ledger.emit(ev.TaskSucceeded(**about, outputs=self._outputs(flight)))
-        except OutputError as error:
-            self._ledger.emit(ev.TaskFailed(**about, code="outputs", reason=error.message, retryable=False))
-
-    def _outputs(self, flight: Flight) -> dict[str, Any]:
-        does = self._world.played[flight.nonce].does
-        declared = self._tasks.step(flight.key).outputs
-        return collect_outputs(declared, does.written.encode(), does.stdout.encode())
-
-    def _answered(self, flight: Flight, ended: Exit) -> None:
-        key, verify = flight.key, self._tasks.step(flight.key).verify
-        assert verify is not None
-        answer, reason = answer_of(ended, verify.done_on, verify.not_done_on)
-        purpose: Any = flight.kind
-        outputs: dict[str, Any] = {}
-        if answer == "done" and purpose != "after":
-            try:
-                outputs = self._outputs(flight)
-            except OutputError as error:
-                answer, reason = "unknown", error.message
-        self._ledger.emit(ev.ProbeAnswered(**key._asdict(), purpose=purpose, answer=answer, reason=reason))
-        if purpose == "after":
-            self._after(flight, answer, reason)
-        elif answer == "done":
-            how: Any = "found" if purpose == "before" else "verified"
-            self._ledger.emit(ev.TaskSucceeded(**key._asdict(), how=how, outputs=outputs, reason=reason))
-
-    def _polled(self, flight: Flight, ended: Exit) -> None:
-        key, task = flight.key, self._ledger.state.tasks[flight.key]
-        poll, does = self._tasks.step(key).poll, self._world.played[flight.nonce].does
-        assert poll is not None and task.waiting is not None
-        said = what_is_said(poll, ended, Given(does.stdout.encode()), self._tasks.scope(key))
-        about: Any = {**key._asdict(), "reason": said.reason, "exit_code": ended.exit_code}
-        match said.answer:
-            case "done":
-                self._succeeded(flight, ended)
-            case "failed":
-                self._ledger.emit(ev.TaskFailed(**about, code="wait_for", retryable=False))
-            case answer:
-                asked = task.waiting.times + 1
-                self._ledger.emit(ev.ProbeAnswered(**about, purpose="poll", answer=answer, times=asked))
-
-    def _after(self, flight: Flight, answer: str, reason: str) -> None:
-        key = flight.key
-        attempt = self._ledger.state.tasks[key].attempt
-        assert attempt is not None
-        if answer == "done":
-            ended = self._world.played[attempt.nonce].end or Exit("exit")
-            self._succeeded(replace(flight, nonce=attempt.nonce), ended)
-        elif answer == "not_done":
-            self._ledger.emit(ev.TaskFailed(**key._asdict(), code="verify", reason=reason, how="ran"))
-        else:
-            self._ledger.emit(ev.TaskInDoubt(**key._asdict(), reason=reason))
-
-    def _listed(self, flight: Flight, ended: Exit) -> None:
-        answer, reason = answer_of(ended, (0,), ())
-        try:
-            if answer != "done":
-                raise TargetError(f"the targets can't be listed: {reason}")
-            self._targets.from_stdout(flight.key, self._world.played[flight.nonce].does.stdout.encode())
-        except DurunError as error:
-            self._ledger.emit(ev.TaskFailed(**flight.key._asdict(), code="targets", reason=error.message))
 
 
 def _no_file(name: str, _private: bool) -> bytes:
