@@ -117,7 +117,7 @@ def report_standing(app: App, record: RunRecord, manner: Manner, note: str = "")
     status = app.status(record)
     code = standing_code(record, status)
     view = choose_view(app, manner)
-    if note and (manner.as_json or not manner.quiet):
+    if note and (manner.as_json or not manner.quiet or code):
         view.said(note)
     view.ended(Outcome(record.id, status, code, app.state(record.id), head=app.head(record.id)))
     view.close(code)

@@ -9,11 +9,12 @@ from shlex import quote
 from typing import Annotated
 
 from durun.cli.arguments import Argument, JsonOption, Option
-from durun.cli.screen import cannot_write
+from durun.cli.screen import cannot_write, width_of_terminal
 from durun.errors import UsageError
 from durun.language.starters import STARTERS, starter
 from durun.views.json import SCHEMA, dump
 from durun.views.summary import following
+from durun.views.text import wrapped
 
 _NAME = re.compile("[a-z0-9-]{1,100}")
 
@@ -52,5 +53,5 @@ def _tell(path: Path, template: str, as_json: bool) -> None:
         return
     file = quote(str(path))
     next_ = [f"durun plan {file}", f"durun run {file}", "durun resume        (after Ctrl-C, a kill -9, a reboot)"]
-    lines = [f"{path} is written ({STARTERS[template]})", *following(next_)]
+    lines = [wrapped(f"{path} is written ({STARTERS[template]})", width_of_terminal(), 4), *following(next_)]
     sys.stdout.write("".join(f"{line}\n" for line in lines))

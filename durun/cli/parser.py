@@ -14,10 +14,14 @@ from typing import Annotated, Any, get_args
 import typer
 
 from durun.cli.arguments import Argument, Parameter, option_names
+from durun.cli.screen import width_of_terminal
 from durun.errors import UsageError
 
 _COMPLAINT: Any = typer.BadParameter.__mro__[2]
 """The class of every complaint of the parser, from typer 0.24 to 0.28."""
+
+_LEAST = 52
+"""Columns of a terminal for which typer makes help by itself; on a narrower one its lines would be broken in two."""
 
 
 def parse(name: str, text: str, known: Sequence[Parameter], arguments: Sequence[str]) -> dict[str, Any] | None:
@@ -35,8 +39,10 @@ def parse(name: str, text: str, known: Sequence[Parameter], arguments: Sequence[
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(name, help=text)(note)
     command = typer.main.get_command(app)
+    width = width_of_terminal() or _LEAST
+    room: dict[str, Any] = {} if width >= _LEAST else {"terminal_width": width - 2}
     try:
-        command.main(list(arguments), prog_name=f"durun {name}", standalone_mode=False)
+        command.main(list(arguments), prog_name=f"durun {name}", standalone_mode=False, **room)
     except _COMPLAINT as complaint:
         raise _usage_error(name, known, complaint) from complaint
     return given

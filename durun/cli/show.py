@@ -75,4 +75,4 @@ def _show_events(app: App, run_id: str, step: str | None, target: str | None, as
         numbers = AttemptNumbers()
         sys.stdout.write("".join(dump(event_line(run_id, stamped, numbers.of(stamped.event))) for stamped in found))
     else:
-        sys.stdout.write(events_text(found))
+        sys.stdout.write(events_text(found, width_of_terminal()))

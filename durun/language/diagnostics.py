@@ -17,8 +17,8 @@ from durun.errors import meant
 
 Path = tuple[str | int, ...]
 
-WIDTH = 120
-"""How many columns of a source line are shown around the caret."""
+WIDTH = 68
+"""How many columns of a source line are shown around the caret: with the number before it, a line of a terminal."""
 
 _TAB = "    "
 _LONGEST_MESSAGE = 500

@@ -13,7 +13,7 @@ def proof_text(proof: Mapping[str, Json]) -> str:
     """What was looked at, and how far it can be trusted."""
     looked = [counted(proof["runs"], "run"), counted(proof["events"], "event"), _entries(proof["entries"])]
     lines = [f"nothing was changed: {', '.join(looked)}"]
-    lines += (f"  signed by the key {key}" for key in proof["keys"])
+    lines += (f"  signed by {key}" for key in proof["keys"])
     if proof["unsigned"] and proof["keys"]:
         lines.append(f"  not signed yet: {_entries(proof['unsigned'])}")
     if proof["stamps"]:

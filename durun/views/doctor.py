@@ -15,8 +15,9 @@ _STATUS, _NAME = 4, 15
 
 def doctor_text(checks: Sequence[Check], mended: Sequence[str] = (), width: int | None = None) -> str:
     """A line for each check, with its hint below. `mended`: the checks that were not well a moment ago."""
-    lines = "".join(_lines(check, check.name in mended) for check in checks).splitlines()
-    return "".join(f"{line if _typed(line) else wrapped(line, width, _STATUS + _NAME + 4)}\n" for line in lines)
+    indent = _STATUS + _NAME + 4 if width is None or width >= 60 else _STATUS + 2
+    lines = "".join(_lines(check, check.name in mended, indent) for check in checks).splitlines()
+    return "".join(f"{line if _typed(line) else wrapped(line, width, indent)}\n" for line in lines)
 
 
 def _typed(line: str) -> bool:
@@ -24,10 +25,10 @@ def _typed(line: str) -> bool:
     return line.lstrip().startswith(("hint: durun ", "hint: mkdir ", "hint: echo ", "hint: chmod "))
 
 
-def _lines(check: Check, mended: bool) -> str:
+def _lines(check: Check, mended: bool, indent: int) -> str:
     text = f"{check.status:<{_STATUS}}  {spoken(check.name):<{_NAME}}  {one_line(check.message)}"
     text += " (mended)\n" if mended else "\n"
-    return text + (f"{'':{_STATUS + _NAME + 4}}hint: {one_line(check.hint)}\n" if check.hint else "")
+    return text + (f"{'':{indent}}hint: {one_line(check.hint)}\n" if check.hint else "")
 
 
 def doctor_json(checks: Sequence[Check], mended: Sequence[str] = ()) -> dict[str, Json]:

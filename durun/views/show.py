@@ -154,10 +154,11 @@ def _group(record: RunRecord) -> str:
     return record.concurrency_group + (" (not held)" if without else "")
 
 
-def events_text(events: Iterable[Stamped]) -> str:
-    """The list of events, oldest first."""
-    lines = (f"{number:>6}  {local_time(at)}  {line_of(event).text}\n" for number, at, event in events)
-    return "".join(lines)
+def events_text(events: Iterable[Stamped], width: int | None = None) -> str:
+    """The list of events, oldest first, in lines that fit into `width`."""
+    indent = 29 if width is None or width >= 60 else 8
+    lines = (f"{number:>6}  {local_time(at)}  {line_of(event).text}" for number, at, event in events)
+    return "".join(f"{wrapped(line, width, indent)}\n" for line in lines)
 
 
 def _what_for(task: TaskState) -> dict[str, Json]:

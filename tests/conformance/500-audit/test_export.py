@@ -25,7 +25,7 @@ def test_a_run_is_exported_and_proved_elsewhere(operator, name):
     elsewhere = {"DURUN_HOME": str(operator.place / "elsewhere")}
     said = operator("verify", name, "--head", end["head"], env=elsewhere).out
     assert said.startswith("nothing was changed: 1 run, ")
-    assert f"\n  signed by the key {key['key']}\n" in said
+    assert f"\n  signed by {key['key']}\n" in said
     assert "\n  the key is the bundle's own: compare its id" in said
     proof = operator("verify", f"./{name}", "--json", "--key", "key.pem", env=elsewhere).json
     assert (proof["verified"], proof["head"], proof["notes"]) == ("bundle", end["head"], [])

@@ -27,6 +27,12 @@ def test_without_a_command_the_help_goes_to_stderr_and_it_is_a_mistake(durun):
     assert "Usage: durun COMMAND" in ran.err
 
 
+@pytest.mark.parametrize("name", ["run", "history", "settle", "verify"])
+def test_help_fits_into_a_narrow_terminal(durun, monkeypatch, name):
+    monkeypatch.setattr("durun.cli.parser.width_of_terminal", lambda: 40)
+    assert max(map(len, durun(name, "--help").out.splitlines())) <= 40
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_explains_itself(durun, name):
     ran = durun(*name.split(), "--help")

@@ -136,6 +136,14 @@ def test_a_run_that_waits_for_a_time_says_when_there_is_something_to_do(durun, r
     assert "  there is nothing to do before 2026-01-01 01:00:00\n  next: durun resume aaaa\n" in out
 
 
+def test_events_are_broken_between_words_below_what_they_say(durun, recorded, monkeypatch):
+    monkeypatch.setattr("durun.cli.show.width_of_terminal", lambda: 60)
+    recorded.failed("aaaa")
+    lines = durun("show", "aaaa", "--events").out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert any(line.startswith(" " * 29) and line[29] != " " for line in lines)
+
+
 def test_what_people_are_asked_is_said_once(durun, recorded):
     asked = {"instructions": "Swap the disk.\nIn slot 4.", "nonce": "n", "digest": "d", "fields": {}}
     waits = ev.TaskWaiting(step="swap", kind="manual", until=None, asked=asked)

@@ -20,6 +20,13 @@ def test_a_line_for_each_with_its_hint_below():
     ]
 
 
+def test_on_a_narrow_terminal_what_follows_stands_below_the_status():
+    assert doctor_text(CHECKS[1:2], width=40).splitlines() == [
+        "warn  keyring          none can be used",
+        "      hint: there is `env`",
+    ]
+
+
 def test_the_same_for_programs():
     found = doctor_json(CHECKS)
     assert found["schema"] == 1
