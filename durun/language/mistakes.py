@@ -15,7 +15,11 @@ _QUOTE_EXPRESSION = 'quote the value: "${{ … }}" (YAML needs it inside { } and
 _UNQUOTED = re.compile(r"""(?<!["'$])\$\{\{""")
 
 _MEANINGS = (
-    ("mapping values are not allowed", "a `: ` stands where YAML doesn't expect one", "quote a text that holds `: `"),
+    (
+        "mapping values are not allowed",
+        "a `: ` stands where YAML doesn't expect one",
+        "quote a text that holds `: `, or write it below `|`",
+    ),
     ("cannot start any token", "a text can't begin with this character", "quote the text"),
     ("found unexpected end of stream", "a quote that is opened here is never closed", "close it"),
     ("could not find expected ':'", "a key without `:`", "write `key: value`, and indent the lines of a long text"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from durun.model.evidence import evidence_of
 from durun.model.runbook import Runbook, Step
@@ -48,21 +48,52 @@ def _evidence(state: RunState) -> list[str]:
 
 
 def _to_run(state: RunState, runbook: Runbook, asked: TaskKey) -> Iterator[str]:
-    """A line for each step that is not over, and for its targets."""
-    for step in runbook.every_step():
-        if step.id == asked.step and step.fan_out is None:
-            continue
-        tasks = [task for key, task in state.tasks.items() if key.step == step.id and key.round == asked.round]
-        if tasks and step.fan_out is None and all(task.status in ("succeeded", "skipped") for task in tasks):
+    """A line for each step that is not over, and for the targets for which it, or a step in it, is not."""
+    closing = state.record.final_status is not None
+    if not closing:
+        yield from _open_steps(runbook.steps, state, asked, 0)
+    # Before its turn has come, what `finally` did in an earlier round says nothing.
+    yield from _open_steps(runbook.finally_steps, state, asked, asked.round if closing else state.record.round + 1)
+
+
+def _open_steps(steps: Iterable[Step], state: RunState, asked: TaskKey, round_: int) -> Iterator[str]:
+    for step, fan in _with_fans(steps):
+        targets = _targets_of(state, fan, round_)
+        left = [target for target in targets if _is_open(state, step, target, round_)]
+        if not left or (step.id == asked.step and step.fan_out is None):
             continue
         told = step.name or step.description
         yield one_line(f"{step.id}: {briefly(step) or 'a group'}{f' ({told})' if told else ''}")
         if step.fan_out is not None:
-            yield f"  {_targets(state, step, asked.round)}"
+            yield f"  {_told_of(left, len(targets))}"
 
 
-def _targets(state: RunState, step: Step, round_: int) -> str:
-    resolved = state.resolved.get((step.id, round_)) or state.resolved.get((step.id, 0))
-    if resolved is None:
+def _with_fans(steps: Iterable[Step], fan: Step | None = None) -> Iterator[tuple[Step, Step | None]]:
+    """Each step with the one whose targets multiply it, groups before what is in them."""
+    for step in steps:
+        around = step if step.fan_out is not None else fan
+        yield step, around
+        yield from _with_fans(step.steps, around)
+
+
+def _targets_of(state: RunState, fan: Step | None, round_: int) -> Sequence[str | None]:
+    """The keys of its targets; None stands for those that are not known, and for a step that has none."""
+    resolved = None if fan is None else state.resolved.get((fan.id, round_)) or state.resolved.get((fan.id, 0))
+    return [None] if resolved is None else list(resolved.index)
+
+
+def _is_open(state: RunState, step: Step, target: str | None, round_: int) -> bool:
+    """Whether something is still to happen to it for this target."""
+    if step.steps:
+        return any(_is_open(state, one, target, round_) for one in step.steps)
+    task = state.tasks.get(TaskKey(step.id, target, round_))
+    return task is None or task.status not in ("succeeded", "skipped")
+
+
+def _told_of(left: Sequence[str | None], total: int) -> str:
+    """`2 of 5 targets: web4, web5`."""
+    known = [target for target in left if target is not None]
+    if not known:
         return "targets: not known yet; it is asked again once they are"
-    return f"{counted(len(resolved.index), 'target')}: {some_of(list(resolved.index), _SHOWN)}"
+    some = f"{len(known)} of " if len(known) < total else ""
+    return f"{some}{counted(total, 'target')}: {some_of(known, _SHOWN)}"

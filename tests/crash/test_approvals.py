@@ -6,6 +6,7 @@ import json
 
 import pytest
 from crash_harness import Bench, Ran
+from crash_terminal import Terminal
 
 STEPS = """
 steps:
@@ -29,6 +30,25 @@ steps:
     env: {WINDOW: "${{ steps.approved.outputs.window }}"}
     on_in_doubt: verify
     verify: {run: 'grep -qx work "$EFFECTS" || exit 2', not_done_on: [2]}
+"""
+EACH = """
+steps:
+  - id: before
+    targets: [x, y]
+    run: echo before
+  - id: hosts
+    targets: [a, b]
+    max_parallel: 1
+    steps:
+      - id: ok
+        approval: {message: "Reboot ${{ target }}?", approvers: ["${{ env.ME }}"], allow_requester: true}
+      - id: reboot
+        run: echo reboot
+  - id: after
+    run: echo after
+finally:
+  - id: tidy
+    run: echo tidy
 """
 APPROVE = ("approved", "--set", "window=30", "--reason", "fine")
 POINTS = [f"{point}.{when}" for point in ("append", "send", "reply", "land") for when in ("before", "after")]
@@ -211,3 +231,21 @@ def test_beside_a_runner_that_works_it_is_recorded_and_that_one_goes_on(bench: B
     bench.let_go(fifo)
     assert bench.finish(started).code == 0
     assert bench.effects() == {"change": 1, "work": 1}
+
+
+def test_what_a_yes_lets_run_is_shown_and_nothing_that_is_done(bench: Bench, me: str) -> None:
+    assert bench("run", str(bench.write(EACH))).code == 5
+    run = bench.last() or ""
+    assert bench("approve", run).code == 5
+    shown = Terminal(bench, "approve", run)
+    shown.read_until("Approve? [y/N]")
+    _, _, ahead = shown.said.replace("\r", "").partition("what is to run:\n")
+    assert ahead.splitlines()[:-1] == [
+        "  hosts: a group",
+        "    1 of 2 targets: b",
+        "  reboot: echo reboot",
+        "  after: echo after",
+        "  tidy: echo tidy",
+    ]
+    shown.type(b"n\n")
+    assert shown.end() == 0
