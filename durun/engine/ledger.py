@@ -38,7 +38,7 @@ from durun.model.task import TaskKey, TaskState
 _E = TypeVar("_E", bound=Event)
 
 _JUMP = 60.0
-"""Seconds by which the clock must have gone back before it is worth an event."""
+"""Seconds by which the clock must have been set back or forward before it is worth an event."""
 
 
 class Ledger:
@@ -69,8 +69,12 @@ class Ledger:
         self.state = state
         self.plan = plan
         self._progress: Progress | None = None
-        self.now = max(self._latest(), clock.least(state.record.id))
+        least = clock.least(state.record.id)
+        self.now = max(self._latest(), least)
         self._highest = self._shown = self.now
+        # The time by what the machine has counted, and a jump over it that is not recorded yet.
+        self._counted = least or self.now
+        self._forward: ClockJumped | None = None
         self._passed = clock.monotonic()
 
     @property
@@ -88,9 +92,15 @@ class Ledger:
     def begin_turn(self) -> None:
         """Read the time, and take in what others have appended."""
         found = self._shown = self._clock.now()
+        passed = self._elapsed()
+        if self._is_ahead(found, self._counted + passed):
+            self._forward = ClockJumped(expected=self._counted + passed, found=found)
         if self._has_jumped():
             self.emit(ClockJumped(expected=self.now, found=found))
-        self.now = max(self.now + self._elapsed(), found)
+        elif self._forward is not None:
+            self.emit(self._forward)
+        self.now = max(self.now + passed, found)
+        self._counted = max(self._counted + passed, found)
         self._clock.saw(self.state.record.id, self.now)
         if not self._pending:
             self.catch_up()
@@ -103,6 +113,10 @@ class Ledger:
     def _has_jumped(self) -> bool:
         """Whether the clock went back since the last recorded jump: one that stays behind has jumped only once."""
         return self._shown < self._highest - _JUMP
+
+    def _is_ahead(self, found: float, counted: float) -> bool:
+        """Whether the clock was set forward: also by what counts while the machine sleeps, where that is known."""
+        return found > counted + _JUMP and 0 < self._clock.least(self.state.record.id) < found - _JUMP
 
     def catch_up(self) -> None:
         """Fold the events that others have appended."""
@@ -174,6 +188,7 @@ class Ledger:
         if events:
             self._journal.append(self.state.record.id, self._committed, [e.event for e in events], self.now)
         self._highest = self._shown if self._has_jumped() else max(self._highest, self._shown)
+        self._forward = None
         self._in_mind = {key: self.state.tasks[key] for key in self.kept_in_mind()}
         self._minded = {}
         if not events:

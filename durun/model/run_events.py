@@ -209,7 +209,9 @@ class Notified(NamedTuple):
 
 
 class ClockJumped(NamedTuple):
-    """The wall clock stood at `found` when at least `expected` was due. Times go on from the latest seen."""
+    """The wall clock stood at `found` when `expected` was due, by what the machine counts: it was set back or forward.
+    Times go on from the latest seen.
+    """
 
     expected: float
     found: float

@@ -64,7 +64,13 @@ def line_of(event: Event, task: TaskState | None = None, due: float | None = Non
             how = "was told" if event.ok else f"could not be told: {one_line(event.reason)}"
             return Line(f"notice {event.notifier + 1} {how}", wrong=not event.ok, minor=event.ok)
         case ev.ClockJumped():
-            return Line(f"the clock jumped by {duration(abs(event.found - event.expected))}", wrong=True)
+            return Line(f"the clock jumped {way(event)}", wrong=True)
+
+
+def way(event: ev.ClockJumped) -> str:
+    """How far a clock was set, and whereto."""
+    jump = event.found - event.expected
+    return f"{'back' if jump < 0 else 'forward'} by {duration(abs(jump))}"
 
 
 def _task_line(event: TaskEvent, task: TaskState | None, due: float | None) -> Line:  # noqa: C901

@@ -60,6 +60,22 @@ def test_a_wait_of_two_days_is_left_and_taken_up_by_cron(at_home: Bench) -> None
     bench.check()
 
 
+@pytest.mark.fault(26)
+@pytest.mark.parametrize("passed", [0.0, 2.1])
+def test_a_clock_that_was_set_forward_is_in_the_record_and_days_that_have_passed_are_not(
+    at_home: Bench, passed: float
+) -> None:
+    bench = at_home
+    assert bench("run", "--park", str(bench.write(STEPS))).code == 5
+    bench.quiet()
+    ran = cron(bench, "resume", "--all", "--park", days=2.1, passed=passed)
+    assert ran.code == 0, ran
+    jumps = bench.events("clock_jumped")
+    assert len(jumps) == (0 if passed else 1)
+    assert ("the clock jumped forward by 2d" in ran.out) == bool(jumps)
+    bench.check()
+
+
 POLLED = """
 steps:
   - {id: before, run: 'eval "$MARK"'}

@@ -20,6 +20,7 @@ from durun.views.report.steps import Listed, looks_of, steps_of
 from durun.views.report.timeline import Timeline, draw, spans_of
 from durun.views.summary import all_counts, ran_for
 from durun.views.text import counted, duration, size, task_name, value_text
+from durun.views.words import way
 
 
 class Seal(NamedTuple):
@@ -156,7 +157,7 @@ def history(subject: Subject) -> list[Row]:  # noqa: C901  (one case an event)
             case ev.RunEnded():
                 row = (f"ended: {spoken(event.status)}", event.reason)
             case ev.ClockJumped():
-                row = ("clock jumped", f"by {duration(abs(event.found - event.expected))}")
+                row = ("clock jumped", way(event))
             case _:
                 continue
         rows.append((when(at), *row))

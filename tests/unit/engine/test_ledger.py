@@ -194,6 +194,47 @@ def test_a_clock_that_goes_back_step_by_step_is_noticed(run: Any, ledger: Ledger
     assert len(run.journal.events("r1", types=["clock_jumped"])) == 1
 
 
+@pytest.mark.fault(26)
+def test_a_clock_that_is_set_forward_is_recorded_once_also_if_others_write_meanwhile(run: Any, ledger: Ledger) -> None:
+    begin = run.clock.time
+    run.clock.passed += 10
+    run.clock.known = begin + 10
+    run.clock.time = begin + 400 * 86_400
+    ledger.begin_turn()
+    foreign(run, CANCEL)
+    with pytest.raises(SequenceConflict):
+        ledger.commit()
+    run.clock.known = run.clock.time  # by now it has been seen
+    ledger.reload()
+    for _ in range(3):
+        ledger.begin_turn()
+        ledger.commit()
+    (jump,) = [stamped.event for stamped in run.journal.events("r1", types=["clock_jumped"])]
+    assert (jump.expected, jump.found) == (begin + 10, run.clock.time)
+    assert ledger.now == run.clock.time
+
+
+@pytest.mark.fault(26)
+def test_a_clock_that_was_set_forward_between_two_sessions_is_recorded(run: Any, hears: Any) -> None:
+    run.clock.known = run.clock.time + 50
+    run.clock.time += 3600
+    later = Ledger(run.journal, run.state, run.plan, run.clock, hears)
+    later.begin_turn()
+    later.commit()
+    (jump,) = [stamped.event for stamped in run.journal.events("r1", types=["clock_jumped"])]
+    assert (jump.expected, jump.found) == (run.clock.known, run.clock.time)
+
+
+@pytest.mark.parametrize("known", [0.0, 3590.0])
+def test_time_that_passed_unseen_is_no_jump(run: Any, ledger: Ledger, known: float) -> None:
+    """The machine slept, or it was restarted: then nobody has counted."""
+    run.clock.known = run.clock.time + known if known else 0.0
+    run.clock.time += 3600
+    ledger.begin_turn()
+    ledger.commit()
+    assert not run.journal.events("r1", types=["clock_jumped"])
+
+
 def test_a_jump_that_could_not_be_committed_is_recorded_by_the_next_try(run: Any, ledger: Ledger) -> None:
     run.clock.time -= 3600
     ledger.begin_turn()
