@@ -90,6 +90,16 @@ def unseal(links: Iterable[Link]) -> list[Stamped]:
         raise JournalDamaged("an event in the journal can't be read", "`durun verify` names it") from error
 
 
+def unseal_proved(run_id: str, link: Link, before: bytes | None) -> Stamped:
+    """One event, which must be what was written after the hash `before` (None: the event before it is not there).
+
+    Raises JournalDamaged.
+    """
+    if before is None and link.sequence > 1:
+        raise _damaged(run_id, link.sequence - 1, "is missing")
+    return _prove_link(run_id, before or ORIGIN, link)
+
+
 def prove(run_id: str, links: Iterable[Link]) -> tuple[Projection, int]:
     """Follow the chain from its origin, and fold it: what the run and its tasks must be, and the newest number.
 

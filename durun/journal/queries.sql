@@ -123,7 +123,9 @@ WHERE run = (SELECT number FROM run WHERE id = :id) AND sequence > :after
 ORDER BY sequence;
 
 -- name: landmarks
-SELECT sequence, at, type, body, hash
+SELECT
+    sequence, at, type, body, hash,
+    (SELECT hash FROM event AS former WHERE former.run = event.run AND former.sequence = event.sequence - 1)
 FROM event INDEXED BY event_landmark
 WHERE run = (SELECT number FROM run WHERE id = :id) AND sequence > :after
     AND type NOT GLOB 'task_*' AND type NOT GLOB 'probe_*'

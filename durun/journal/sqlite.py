@@ -13,7 +13,7 @@ from typing import Any
 from durun.errors import StorageFailed
 from durun.journal import lookup
 from durun.journal.api import RunQuery
-from durun.journal.chain import Link, canonical, unseal
+from durun.journal.chain import Link, canonical, unseal, unseal_proved
 from durun.journal.codec import read_run, read_tasks
 from durun.journal.connect import Unfinished, connect_reader, meaning
 from durun.journal.inspection import check_run, check_structure, check_tables, damaged
@@ -110,7 +110,9 @@ class SqliteJournal:
             return read_tasks(rows)
 
     def events(self, run_id: str, after: int = 0, types: Collection[str] | None = None) -> list[Stamped]:
-        """See `Journal.events`. For types that are not of tasks or probes it costs what it finds."""
+        """See `Journal.events`. For types that are not of tasks or probes it costs what it finds, and each is proved:
+        a run goes on by what they say (its runbook, its targets).
+        """
         values: dict[str, object] = {"id": run_id, "after": after}
         if types is None:
             name = "events"
@@ -120,6 +122,8 @@ class SqliteJournal:
         rows = self._all(name, values)
         if not rows:
             self.head(run_id)
+        if name == "landmarks":
+            return [unseal_proved(run_id, Link(*row), before) for *row, before in rows]
         return unseal(Link(*row) for row in rows)
 
     def runs(self, query: RunQuery) -> list[RunRecord]:

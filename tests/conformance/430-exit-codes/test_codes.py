@@ -71,6 +71,19 @@ def test_a_journal_without_one_of_its_tables_is_damaged(operator):
 
 
 @pytest.mark.fault(24)
+def test_a_run_does_not_go_on_by_a_runbook_that_was_changed_in_the_journal(operator):
+    operator("run", "mixed.yaml", code=4)
+    run = operator.show()["id"]
+    with closing(sqlite3.connect(operator.home / "journal.db")) as journal:
+        for (trigger,) in journal.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            journal.execute(f"DROP TRIGGER {trigger}")
+        journal.execute("UPDATE event SET body = replace(body, 'durun: 1', 'durun: 2') WHERE sequence = 1")
+        journal.commit()
+    for command in (("resume", run), ("show", run), ("plan", run)):
+        assert f"event 1 of run {run} is not what was written" in operator(*command, code=7).err
+
+
+@pytest.mark.fault(24)
 @pytest.mark.parametrize("gone", [True, False])
 def test_a_journal_that_is_lost_is_not_begun_anew(operator, gone):
     operator("run", "runbook.yaml", "--request-id", "once")

@@ -226,6 +226,25 @@ def test_what_somebody_changed_is_found_and_named(path: Path, created: ev.RunCre
 
 
 @pytest.mark.fault(24)
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("UPDATE event SET body = replace(body, 'run_created', 'run_ended') WHERE sequence = 1", "event 1 "),
+        ("UPDATE event SET body = replace(body, 'marker 3', 'marker 4') WHERE sequence = 5", "event 5 "),
+        ("DELETE FROM event WHERE sequence = 4", "event 4 "),
+    ],
+)
+def test_what_a_run_goes_on_by_is_proved_when_it_is_read(
+    path: Path, created: ev.RunCreated, change: str, named: str
+) -> None:
+    filled(path, created)
+    tamper(path, change)
+    with open_journal(path, read_only=True) as journal, pytest.raises(JournalDamaged) as refused:
+        journal.events("r", types=("run_created", "run_interrupted"))
+    assert named in refused.value.message
+
+
+@pytest.mark.fault(24)
 def test_nothing_is_appended_to_a_run_whose_tail_is_gone(path: Path, created: ev.RunCreated) -> None:
     filled(path, created)
     tamper(path, "DELETE FROM event WHERE sequence > 4")
