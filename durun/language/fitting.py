@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +22,10 @@ MAX_VARIABLE = 128 * 1024
 """Bytes of one `NAME=value` with its closing NUL: Linux's MAX_ARG_STRLEN, see execve(2)."""
 MAX_SECRET = 1024 * 1024
 """Bytes of a secret."""
+
+_PATIENCE = 1.0
+"""Seconds of computing in which a pattern must have said whether a text fits: some need years for forty characters."""
+_SLOW = "slow pattern"
 
 
 def problems_with(name: str, value: Json, declared: Input) -> Iterator[str]:
@@ -94,8 +101,35 @@ def _is_moment(value: Json) -> bool:
 def _fits_pattern(_: Any, pattern: str, value: Json, __: Any) -> Iterator[Any]:
     from jsonschema import ValidationError
 
-    if isinstance(value, str) and not re.search(to_the_end(pattern), value):
-        yield ValidationError("does not match the pattern")
+    if not isinstance(value, str):
+        return
+    try:
+        with _in_time():
+            fits = re.search(to_the_end(pattern), value) is not None
+    except TimeoutError:
+        yield ValidationError("takes too long", validator=_SLOW, validator_value=pattern)
+    else:
+        if not fits:
+            yield ValidationError("does not match the pattern")
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Raise TimeoutError in what takes more than _PATIENCE. Elsewhere than in the main thread nothing is limited."""
+
+    def stop(*_: Any) -> None:
+        raise TimeoutError
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, _PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def _unpassable(name: str, value: Json) -> str:
@@ -154,6 +188,8 @@ def in_words(error: Any, *, placed: bool = True) -> str:
             return f"{place}has a key that its schema does not know"
         case "uniqueItems":
             return f"{place}has an entry twice"
+        case word if word == _SLOW:
+            return f"{place}can't be held against the pattern {limit} in time: write that without a repeat in a repeat"
         case str(word) if word in _AGAINST_LIMIT:
             return place + _AGAINST_LIMIT[word].format(limit)
     return f"{place}does not fit `{error.validator}` of its schema"

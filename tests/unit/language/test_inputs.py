@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from durun.errors import InvalidInput
+from durun.language import fitting
 from durun.language.fitting import problems_with
 from durun.language.inputs import Given, digest_of, given_inputs, read_inputs_file, to_ask
 from durun.model.runbook import Input, Runbook
@@ -270,6 +273,25 @@ def test_a_pattern_holds_to_the_end_and_a_format_is_looked_at(schema, right, wro
     assert list(problems_with("x", right, declared)) == []
     (problem,) = problems_with("x", wrong, declared)
     assert next(iter(schema.values())) in problem
+
+
+@pytest.mark.parametrize("value", [f"{'a' * 40}!", ["a", f"{'a' * 40}!"]])
+def test_a_pattern_that_would_never_end_is_given_up(value, monkeypatch) -> None:
+    monkeypatch.setattr(fitting, "_PATIENCE", 0.05)
+    pattern: dict[str, Any] = {"type": "string", "pattern": "(a+)+$"}
+    declared = Input(pattern if isinstance(value, str) else {"type": "array", "items": pattern})
+    before = signal.getsignal(signal.SIGVTALRM)
+    (problem,) = problems_with("x", value, declared)
+    assert problem.endswith("can't be held against the pattern (a+)+$ in time: write that without a repeat in a repeat")
+    assert problem.startswith("at `[1]` ") == isinstance(value, list)
+    assert signal.getsignal(signal.SIGVTALRM) == before
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
+
+
+def test_elsewhere_than_in_the_main_thread_a_pattern_holds_too() -> None:
+    with ThreadPoolExecutor() as pool:
+        found = pool.submit(lambda: list(problems_with("x", "b", Input({"type": "string", "pattern": "^a$"})))).result()
+    assert found == ["must match the pattern ^a$"]
 
 
 SECRET = book(
