@@ -7,7 +7,6 @@ several is taken. Nothing is asserted. Memory is the runner's greatest resident 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import subprocess
@@ -16,11 +15,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from crash.many_targets import BOOK, finish_all_but_one  # noqa: E402
 from durun.journal.reading import read_state  # noqa: E402
 from durun.journal.sqlite import open_journal  # noqa: E402
 
@@ -108,24 +108,14 @@ def row(what: str, ours: Cost, than: str, theirs: Cost, per: int = 1) -> None:
     )
 
 
-def _crash_helpers() -> Any:
-    path = ROOT / "tests" / "crash" / "many_targets.py"
-    spec = importlib.util.spec_from_file_location("many_targets", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def resume_with_one_left(folder: Path, count: int) -> None:
     """The run is made as in the test of the same name, and its last target is resumed."""
-    helpers = _crash_helpers()
     place = Place(folder, "", count)
-    place.book.write_text(helpers.BOOK)
+    place.book.write_text(BOOK)
     trap = [sys.executable, str(ROOT / "tests" / "crash" / "crashpoint.py")]
     start = place.durun("run", "--quiet", str(place.book), program=trap, code=-9, CRASH_AT="runner send.before 1")
     run = next((place.home / "runs").iterdir()).name
-    helpers.finish_all_but_one(place.home, run, count)
+    finish_all_but_one(place.home, run, count)
     began = time.time()
     resumed = place.durun("resume", "--quiet", run)
     with open_journal(place.home / "journal.db", read_only=True) as journal:

@@ -1,42 +1,23 @@
-"""The engines of the contract, and the helpers beside them as a package with a name of its own."""
+"""Every engine and every journal of the contract."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-_FOLDER = Path(__file__).parent / "engines"
-
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
-    from contract_engines.script import Does
-
+    from contract.engines.rig import Rig
+    from contract.engines.script import Does
     from durun.journal.api import Journal
-
-
-def _load() -> None:
-    spec = importlib.util.spec_from_file_location(
-        "contract_engines", _FOLDER / "__init__.py", submodule_search_locations=[str(_FOLDER)]
-    )
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["contract_engines"] = module
-    spec.loader.exec_module(module)
-
-
-if "contract_engines" not in sys.modules:
-    _load()
 
 
 @pytest.fixture
 def does() -> Callable[..., Does]:
     """What a step does: `does(7)`, `does(outputs={...})`, `does(signal=9)`, `does(waits=True)`."""
-    from contract_engines.script import Does
+    from contract.engines.script import Does
 
     return Does
 
@@ -44,7 +25,7 @@ def does() -> Callable[..., Does]:
 @pytest.fixture
 def crash() -> type[BaseException]:
     """What ends an engine like a kill -9."""
-    from contract_engines.script import Crash
+    from contract.engines.script import Crash
 
     return Crash
 
@@ -52,7 +33,7 @@ def crash() -> type[BaseException]:
 @pytest.fixture(params=["local", "memory"])
 def rig(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     """An engine with its world; at the end every run in its journal is checked."""
-    from contract_engines.rig import local_rig, memory_rig
+    from contract.engines.rig import local_rig, memory_rig
 
     if request.param == "memory":
         found = memory_rig()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
+    from contract.engines.rig import Rig
 
 
 def book(most: str = "4h", between: str = "{id: between, run: [ACT, run]}", more: str = "") -> str:

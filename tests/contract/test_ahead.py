@@ -11,7 +11,7 @@ from durun.errors import NotCounted
 from .asked import ADA, EVE
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
+    from contract.engines.rig import Rig
 
 AHEAD = """
 inputs: {hosts: {type: array, default: [h1, h2]}}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from contract_engines.books import ABC, chain
 
+from contract.engines.books import ABC, chain
 from durun.errors import Changed, NoSuchRun, NotAllowed
 from durun.model import event as ev
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
+    from contract.engines.rig import Rig
 
 
 # -- cancelling ------------------------------------------------------------------------------------------------

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from contract_engines.books import ABC, FAN, verified
 
+from contract.engines.books import ABC, FAN, verified
 from durun.errors import Busy, StorageFailed
 from durun.model import event as ev
 from durun.model.task import TaskKey
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
+    from contract.engines.rig import Rig
 
 
 # -- one driver, many voices -----------------------------------------------------------------------------------

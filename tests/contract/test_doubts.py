@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from contract_engines.books import ABC, verified
 
+from contract.engines.books import ABC, verified
 from durun.errors import NotAllowed
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
+    from contract.engines.rig import Rig
 
 
 # -- verify ----------------------------------------------------------------------------------------------------

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from contract_engines.books import ABC, FAN, chain
 
+from contract.engines.books import ABC, FAN, chain
 from durun.journal.api import RunQuery, SequenceConflict
 from durun.model import event as ev
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
+    from contract.engines.rig import Rig
 
 
 # -- running ---------------------------------------------------------------------------------------------------
@@ -230,8 +230,7 @@ def test_a_run_is_not_started_beside_an_unfinished_one_of_the_same_inputs(rig: R
 
 
 def test_everything_that_crosses_the_seam_is_plain_data(rig: Rig, does: Any) -> None:
-    from contract_engines.wire_form import post
-
+    from contract.engines.wire_form import post
     from durun.actions.api import Done, Failed, Process
     from durun.language.plan import make_plan
 

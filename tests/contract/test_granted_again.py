@@ -9,7 +9,7 @@ import pytest
 from .privileges import book, closed, granted, lapse
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
+    from contract.engines.rig import Rig
 
 
 @pytest.mark.parametrize("between", ["approval: {message: go?, approvers: [ada]}", "wait: 90h"])

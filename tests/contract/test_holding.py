@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from contract_engines.books import ABC
 
+from contract.engines.books import ABC
 from durun.errors import GroupHeld
 from durun.journal.api import RunQuery, SequenceConflict
 from durun.model import event as ev
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
-    from contract_engines.script import Does
+    from contract.engines.rig import Rig
+    from contract.engines.script import Does
 
 
 GROUP = "concurrency: {group: db}\n" + ABC

@@ -9,7 +9,7 @@ import pytest
 from durun.errors import Changed
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
+    from contract.engines.rig import Rig
 
 
 CALLING = """

@@ -13,7 +13,7 @@ from durun.model.task import Decision
 from .asked import ADA, EVE, STEPS
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
+    from contract.engines.rig import Rig
 
 
 def test_a_run_that_waits_for_people_parks_and_says_what_is_asked(rig: Rig) -> None:

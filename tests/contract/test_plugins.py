@@ -12,7 +12,7 @@ from durun.model.plugin import Plugin
 from durun.model.runbook import Output
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
+    from contract.engines.rig import Rig
 
 
 STEPS = """

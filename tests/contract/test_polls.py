@@ -9,7 +9,7 @@ import pytest
 from durun.model.event import type_of
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
+    from contract.engines.rig import Rig
 
 
 POLLED = """

@@ -11,7 +11,7 @@ from durun.model import event as ev
 from .privileges import book, closed, keys
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
+    from contract.engines.rig import Rig
 
 
 def test_it_is_closed_when_the_step_has_ended_for_which_it_was_granted(rig: Rig) -> None:

@@ -12,7 +12,7 @@ from durun.model import event as ev
 from .privileges import book, closed, keys
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
+    from contract.engines.rig import Rig
 
 
 def test_reap_leaves_alone_what_is_not_due(rig: Rig) -> None:

@@ -10,7 +10,7 @@ from durun.errors import NotAllowed
 from durun.model import event as ev
 
 if TYPE_CHECKING:
-    from contract_engines.rig import Rig
+    from contract.engines.rig import Rig
 
 
 AUTOMATIC = "on_failure: rollback\n"

@@ -1,39 +1,17 @@
-"""The bench on which durun is killed, and the helpers beside it under names of their own."""
+"""The bench on which durun is killed."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-
-def _load(name: str, file: Path) -> None:
-    if name in sys.modules:
-        return
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-
-
-_load("crash_harness", Path(__file__).with_name("harness.py"))
-_load("crash_terminal", Path(__file__).with_name("terminal.py"))
-_load("crash_many_targets", Path(__file__).with_name("many_targets.py"))
-_load("crash_secret_forms", Path(__file__).with_name("secret_forms.py"))
-_load("crash_secret_books", Path(__file__).with_name("secret_books.py"))
-_load("crash_rotation", Path(__file__).with_name("rotation.py"))
-_load("crash_provision", Path(__file__).with_name("provision.py"))
-
-from crash_harness import Bench, wait_until  # noqa: E402
-from crash_provision import provision as provision  # noqa: E402
-from crash_terminal import TWO, Terminal  # noqa: E402
-
-from daemons.openldap import openldap as openldap  # noqa: E402
-from daemons.postgres import postgres as postgres  # noqa: E402
+from crash.harness import Bench, wait_until
+from crash.provision import provision as provision
+from crash.terminal import TWO, Terminal
+from daemons.openldap import openldap as openldap
+from daemons.postgres import postgres as postgres
 
 
 @pytest.fixture

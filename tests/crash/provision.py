@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 import yaml
-from crash_harness import ROOT, Bench
-from crash_rotation import CommandLines
-from crash_secret_forms import clues, seen
 
+from crash.harness import ROOT, Bench
+from crash.rotation import CommandLines
+from crash.secret_forms import clues, seen
 from daemons.changes import Changes, change_service
 from daemons.keyring import Keyring, start_keyring
 from daemons.openldap import PROVISIONER, ROLES, SERVICES, OpenLdap

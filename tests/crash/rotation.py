@@ -15,9 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from crash_harness import ROOT, Bench
-from crash_secret_forms import clues, seen
-
+from crash.harness import ROOT, Bench
+from crash.secret_forms import clues, seen
 from daemons.keyring import Keyring
 from daemons.postgres import Postgres, Role
 from durun.journal.api import RunQuery

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from crash_harness import Bench
-
+from crash.harness import Bench
 from packages import install
 
 STEP = Path(__file__).with_name("secret_step.py")

@@ -10,7 +10,7 @@ import select
 import struct
 import termios
 
-from crash_harness import Bench, wait_for_end, wait_until
+from crash.harness import Bench, wait_for_end, wait_until
 
 TWO = """
 steps:

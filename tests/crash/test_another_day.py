@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, Ran, wait_until
 
+from crash.harness import Bench, Ran, wait_until
 from durun.config import whoami
 from durun.model.people import name_of
 

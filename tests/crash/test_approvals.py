@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from crash_harness import Bench, Ran
-from crash_terminal import Terminal
+
+from crash.harness import Bench, Ran
+from crash.terminal import Terminal
 
 STEPS = """
 steps:
@@ -222,7 +223,7 @@ def test_beside_a_runner_that_works_it_is_recorded_and_that_one_goes_on(bench: B
     beside = f"  - {{id: long, needs: [], run: 'cat {fifo}'}}\n"
     book = bench.write(STEPS + beside)
     started = bench.start("run", str(book))
-    from crash_harness import wait_until
+    from crash.harness import wait_until
 
     wait_until(lambda: bench.last() and bench.state().record.counts.get("waiting"))
     ran = bench("approve", bench.last() or "", *APPROVE)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from crash_harness import Bench
+
+from crash.harness import Bench
 
 AROUND = ("before", "after")
 BOOK = """

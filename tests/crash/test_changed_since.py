@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from crash_harness import Bench
+
+from crash.harness import Bench
 
 STEPS = """
 steps:

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, wait_until
 
+from crash.harness import Bench, wait_until
 from durun.journal.sqlite import open_journal
 
 ONE = 'steps:\n  - id: one\n    run: eval "$MARK"\n'

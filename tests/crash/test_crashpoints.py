@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from crash_harness import Bench, Ran
+
+from crash.harness import Bench, Ran
 
 STRIDE = 4
 

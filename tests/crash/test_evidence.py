@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, Ran
 
+from crash.harness import Bench, Ran
 from durun.evidence import wrong_with
 from durun.model.evidence import evidence_of
 

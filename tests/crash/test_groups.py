@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crash_harness import Bench, wait_until
+
+from crash.harness import Bench, wait_until
 
 STEPS = """
 steps:

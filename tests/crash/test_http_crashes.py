@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from crash_harness import POINTS_OF_A_STEP, Bench, wait_until
 
+from crash.harness import POINTS_OF_A_STEP, Bench, wait_until
 from daemons.web import Exchange, Web, web
 
 STEPS = """

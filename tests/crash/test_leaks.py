@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, wait_until
 
+from crash.harness import Bench, wait_until
 from stored import everything
 
 SECRET = "48151623 42"

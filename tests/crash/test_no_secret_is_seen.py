@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crash_harness import Bench, Ran, wait_until
-from crash_secret_books import HOSTILE, KILLS, Trial, make
-from crash_secret_forms import clues, seen, written
+
+from crash.harness import Bench, Ran, wait_until
+from crash.secret_books import HOSTILE, KILLS, Trial, make
+from crash.secret_forms import clues, seen, written
 
 FACTOR = int(os.environ.get("DURUN_SOAK", "1"))
 SEED = int(os.environ.get("DURUN_SOAK_SEED", "1"))

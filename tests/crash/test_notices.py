@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, wait_until
+
+from crash.harness import Bench, wait_until
 
 STEPS = """
 notify:

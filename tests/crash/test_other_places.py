@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, wait_until
+
+from crash.harness import Bench, wait_until
 
 
 @pytest.mark.parametrize("head", ["", "files: [helper.sh]"])

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, wait_until
-from crash_terminal import Terminal
+
+from crash.harness import Bench, wait_until
+from crash.terminal import Terminal
 
 
 @pytest.fixture

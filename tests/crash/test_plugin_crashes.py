@@ -9,8 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from crash_harness import POINTS_OF_A_STEP, Bench, wait_until
 
+from crash.harness import POINTS_OF_A_STEP, Bench, wait_until
 from packages import install
 
 PLUGIN = """\

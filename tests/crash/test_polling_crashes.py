@@ -6,7 +6,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, wait_until
+
+from crash.harness import Bench, wait_until
 
 STEPS = """
 steps:

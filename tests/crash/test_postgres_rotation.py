@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from crash_harness import wait_until
-from crash_rotation import DATABASES, CommandLines, Rotation
 
+from crash.harness import wait_until
+from crash.rotation import DATABASES, CommandLines, Rotation
 from daemons.keyring import Keyring, needs_keyring, start_keyring
 from daemons.postgres import Postgres
 

@@ -13,10 +13,10 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from crash_harness import wait_until
-from crash_provision import Provision
-from crash_rotation import CommandLines
 
+from crash.harness import wait_until
+from crash.provision import Provision
+from crash.rotation import CommandLines
 from daemons.changes import DIES, LATE
 from daemons.keyring import needs_keyring
 from daemons.openldap import needs_openldap

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from crash_harness import Ran, wait_until
-from crash_provision import TOKENS, Provision
 
+from crash.harness import Ran, wait_until
+from crash.provision import TOKENS, Provision
 from daemons.keyring import needs_keyring
 from daemons.openldap import needs_openldap
 

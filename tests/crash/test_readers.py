@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, wait_until
+
+from crash.harness import Bench, wait_until
 
 MANY = """
 steps:

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, lives, wait_until
+
+from crash.harness import Bench, lives, wait_until
 
 
 def blocked(bench: Bench, fifo: Path, *, more: str = "", after: str = "true", name: str = "one") -> str:

@@ -6,7 +6,8 @@ Whatever was done is undone, once; what was never done is not undone; and no pri
 from __future__ import annotations
 
 import pytest
-from crash_harness import Bench, Ran
+
+from crash.harness import Bench, Ran
 
 STRIDE = 5
 

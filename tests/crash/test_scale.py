@@ -8,8 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench
-from crash_many_targets import BOOK, finish_all_but_one, names
+
+from crash.harness import Bench
+from crash.many_targets import BOOK, finish_all_but_one, names
 
 MIB = 1 << 20
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, Ran, wait_until
 from jeepney import message_bus
 from jeepney.io.blocking import Proxy, open_dbus_connection
 
+from crash.harness import Bench, Ran, wait_until
 from daemons.keyring import Keyring, needs_keyring, unlocked_keyring
 from stored import files
 

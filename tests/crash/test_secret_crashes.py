@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, Ran, wait_until
 
+from crash.harness import Bench, Ran, wait_until
 from stored import files
 
 STEPS = """

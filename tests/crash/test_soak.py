@@ -9,7 +9,8 @@ import os
 import random
 
 import pytest
-from crash_harness import Bench, lives, wait_for_end
+
+from crash.harness import Bench, lives, wait_for_end
 
 FACTOR = int(os.environ.get("DURUN_SOAK", "1"))
 SEED = int(os.environ.get("DURUN_SOAK_SEED", "1"))

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench
+
+from crash.harness import Bench
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here")
 

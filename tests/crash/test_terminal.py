@@ -9,8 +9,9 @@ import termios
 from pathlib import Path
 
 import pytest
-from crash_harness import PATIENCE, Bench, wait_for_end, wait_until
-from crash_terminal import Terminal
+
+from crash.harness import PATIENCE, Bench, wait_for_end, wait_until
+from crash.terminal import Terminal
 
 
 @pytest.mark.fault(14)

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from crash_harness import Bench, lives
+
+from crash.harness import Bench, lives
 
 STUBBORN = """
 steps:

@@ -11,7 +11,8 @@ import os
 from collections import Counter
 
 import pytest
-from simulation.history import play
+
+from property.simulation.history import play
 
 CHUNKS, SIZE = 80, 250
 FIRST = int(os.environ.get("DURUN_SEEDS_FROM", "0"))

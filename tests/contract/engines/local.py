@@ -11,8 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from contract_engines.script import Does, with_acts
-
+from contract.engines.script import Does, with_acts
 from durun.engine.local.hands import Hands
 
 PATIENCE = 20.0
@@ -39,7 +38,7 @@ def wait_until(condition: Callable[[], Any]) -> Any:
 
 
 class LocalWorld:
-    """See `contract_engines.script.World`. The runbook stands in the folder of the script."""
+    """See `contract.engines.script.World`. The runbook stands in the folder of the script."""
 
     def __init__(self, folder: Path, hands: list[Hands]) -> None:
         self.folder = folder

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from contract_engines.memory_drive import Drive
-from contract_engines.memory_world import Clock, MemoryWorld
-
+from contract.engines.memory_drive import Drive
+from contract.engines.memory_world import Clock, MemoryWorld
 from durun.engine.api import (
     CancelRequest,
     DecideRequest,

@@ -6,9 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from contract_engines.memory_landing import Flight, Landing
-from contract_engines.memory_world import Clock, MemoryWorld
-
+from contract.engines.memory_landing import Flight, Landing
+from contract.engines.memory_world import Clock, MemoryWorld
 from durun.actions.api import Done, Failed, Pause, Process, Question
 from durun.engine.api import Observer, Outcome
 from durun.engine.beginning import Beginning

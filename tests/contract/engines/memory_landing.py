@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contract_engines.memory_world import MemoryWorld
-
+from contract.engines.memory_world import MemoryWorld
 from durun.engine.ledger import Ledger
 from durun.engine.polling import Given, what_is_said
 from durun.engine.targets import Targets

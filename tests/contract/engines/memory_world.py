@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from contract_engines.script import Does, with_acts
-
+from contract.engines.script import Does, with_acts
 from durun.errors import Busy
 from durun.model.outcome import Exit
 from durun.model.task import TaskKey
@@ -47,7 +46,7 @@ class Played:
 
 
 class MemoryWorld:
-    """See `contract_engines.script.World`. All engines of a test share it: it stands for the machine."""
+    """See `contract.engines.script.World`. All engines of a test share it: it stands for the machine."""
 
     def __init__(self) -> None:
         self._script: dict[str, tuple[Does, ...]] = {}

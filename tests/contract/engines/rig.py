@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract_engines.local import LocalWorld, reap
-from contract_engines.memory import MemoryEngine
-from contract_engines.memory_world import Clock, MemoryWorld
-from contract_engines.script import Crash, World
-from contract_engines.wire_form import Posted
 
+from contract.engines.local import LocalWorld, reap
+from contract.engines.memory import MemoryEngine
+from contract.engines.memory_world import Clock, MemoryWorld
+from contract.engines.script import Crash, World
+from contract.engines.wire_form import Posted
 from durun.config import Config
 from durun.engine.api import (
     CancelRequest,

@@ -10,8 +10,8 @@ from durun.model.people import DENIED, EXPIRED
 from durun.model.plan import Plan, forgiven
 from durun.model.status import FINAL
 from durun.model.task import TaskKey
-from simulation.oracle import promise
-from simulation.store import Store
+from property.simulation.oracle import promise
+from property.simulation.store import Store
 
 STAYS = {"done", "in_doubt", "failed", "blocked", "will_not_run", "will_be_skipped"}
 UNLIKELY = {"blocked", "in_doubt", "will_not_run"}

@@ -6,12 +6,12 @@ from random import Random
 
 from durun.model import event as ev
 from durun.model.status import FINAL
-from simulation.foretold import Foretold
-from simulation.plans import PlanMaker
-from simulation.promises import Promises
-from simulation.runner import BY, Crash, Runner
-from simulation.store import Store
-from simulation.world import Broken, Weather, World
+from property.simulation.foretold import Foretold
+from property.simulation.plans import PlanMaker
+from property.simulation.promises import Promises
+from property.simulation.runner import BY, Crash, Runner
+from property.simulation.store import Store
+from property.simulation.world import Broken, Weather, World
 
 STORMY, SESSIONS = 12, 250
 GROUPS = ("g", None)

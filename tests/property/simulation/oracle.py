@@ -10,7 +10,7 @@ from durun.model.plan import Node, Plan
 from durun.model.retry import will_retry
 from durun.model.state import RunState
 from durun.model.task import ROLLBACK, TaskKey, TaskState, undone_by
-from simulation.world import Broken
+from property.simulation.world import Broken
 
 
 def promise(kept: bool, what: str) -> None:

@@ -11,8 +11,8 @@ from durun.model.foresight import to_be_repeated
 from durun.model.outcome import ExitCodes, answer_of, judge
 from durun.model.progress import Progress
 from durun.model.task import TaskKey
-from simulation.store import Store
-from simulation.world import DONE, NOT_DONE, Process, World
+from property.simulation.store import Store
+from property.simulation.world import DONE, NOT_DONE, Process, World
 
 
 def about(key: TaskKey) -> dict[str, Any]:

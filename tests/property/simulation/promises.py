@@ -11,10 +11,10 @@ from durun.model.progress import Progress
 from durun.model.state import RunState
 from durun.model.status import FINAL
 from durun.model.task import ROLLBACK, RunRecord, TaskKey
-from simulation.oracle import Oracle, promise
-from simulation.store import Store
-from simulation.told import Told
-from simulation.world import Broken, World
+from property.simulation.oracle import Oracle, promise
+from property.simulation.store import Store
+from property.simulation.told import Told
+from property.simulation.world import Broken, World
 
 
 class Promises(Told):

@@ -8,10 +8,10 @@ from durun.model.plan import FREE_REPEATS
 from durun.model.resume import failed_rollbacks, retried_tasks, wanted_again
 from durun.model.status import ENDED, RESUMABLE
 from durun.model.task import TaskKey
-from simulation.performer import Performer, about
-from simulation.promises import Promises
-from simulation.store import Store
-from simulation.world import Broken, Process, World
+from property.simulation.performer import Performer, about
+from property.simulation.promises import Promises
+from property.simulation.store import Store
+from property.simulation.world import Broken, Process, World
 
 BY = {"uid": 1000}
 PEOPLE = ({"uid": 1}, {"uid": 2})

@@ -10,9 +10,9 @@ from durun.model import event as ev
 from durun.model.plan import FREE_REPEATS, Node, Plan
 from durun.model.status import FINAL
 from durun.model.task import ROLLBACK, TaskKey
-from simulation.oracle import Oracle, promise
-from simulation.store import Store
-from simulation.world import World
+from property.simulation.oracle import Oracle, promise
+from property.simulation.store import Store
+from property.simulation.world import World
 
 
 class Answered(NamedTuple):

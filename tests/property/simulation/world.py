@@ -10,7 +10,7 @@ from typing import Literal
 from durun.model.outcome import Exit
 from durun.model.plan import Plan
 from durun.model.task import Purpose, TaskKey
-from simulation.plans import between, foresee
+from property.simulation.plans import between, foresee
 
 DONE, NOT_DONE = 0, 4
 """The exit codes of every verify."""
