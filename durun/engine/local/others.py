@@ -7,6 +7,7 @@ kept in the run's folder, where its owner is still the one whom the kernel has t
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -116,11 +117,15 @@ class Others:
         return len(recorded) > len(list((self._run_folder / KEPT).glob(f"[0-9]*-{name}")))
 
     def _keep(self, name: str) -> None:
-        folder = self._run_folder / KEPT
+        folder, answer = self._run_folder / KEPT, self._folders.approvals / name
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             number = len(list(folder.iterdir())) + 1
-            (self._folders.approvals / name).rename(folder / f"{number:04}-{name}")
+            if answer.is_dir() and not answer.is_symlink():
+                # The folder of another user can be renamed where it is, and not be moved away.
+                answer.rename(answer.with_name(f".{os.urandom(4).hex()}-{name}"))
+            else:
+                answer.rename(folder / f"{number:04}-{name}")
         except FileNotFoundError:
             return  # another process of the owner's has just taken it
         except OSError as error:
