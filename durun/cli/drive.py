@@ -10,7 +10,7 @@ from functools import partial
 
 from durun.app import App
 from durun.cli.exit_codes import LEFT, standing_code
-from durun.cli.screen import INTERRUPTED, show_error
+from durun.cli.screen import exit_code_of, show_error
 from durun.engine.api import Observer, Outcome
 from durun.errors import Busy, DurunError, GroupHeld
 from durun.model.state import RunState
@@ -80,17 +80,12 @@ def drive(view: View, work: Callable[[Observer], Outcome]) -> int:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     gc.enable()
-    code = 1
     try:
         code = work(view).exit_code
-    except DurunError as error:
-        code = error.exit_code
+    except BaseException as error:
+        view.close(exit_code_of(error))
         raise
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-        raise
-    finally:
-        view.close(code)
+    view.close(code)
     return code
 
 

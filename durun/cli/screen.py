@@ -116,6 +116,16 @@ def of_the_machine(error: Exception) -> DurunError | None:
     return kind(f"{error.filename} can't be used: {error.strerror}", "`durun doctor` says what is wrong with the place")
 
 
+def exit_code_of(error: BaseException) -> int:
+    """With which exit code the process will end by this error."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, DurunError):
+        return of_a_limit(error).exit_code
+    refused = of_the_machine(error) if isinstance(error, Exception) else None
+    return INTERNAL_ERROR if refused is None else refused.exit_code
+
+
 def show_internal_error(error: Exception, as_json: bool) -> int:
     """One line for what should not happen, and the details in a file of the state directory."""
     kept = _keep_details(error)

@@ -1,4 +1,4 @@
-"""Which runs have something left to do that is easily forgotten: an empty file for each, by its id.
+"""Which runs have something left to do that is easily forgotten: a file for each, by its id.
 
 In `sealing/` those with sealed values that are to be destroyed once they succeed; in `notices/` those of which somebody
 is still to be told, now or at the time of the file.
@@ -15,12 +15,12 @@ NOTICES = "notices"
 
 
 def mark_of(home: Path, run_id: str) -> Path:
-    """The file that says so of this run."""
+    """The file that says that sealed values of this run are still to be destroyed."""
     return home / SEALING / run_id
 
 
 def marked(home: Path, folder: str = SEALING) -> list[str]:
-    """The ids of all such runs."""
+    """The ids of the runs that have such a file."""
     place = home / folder
     return sorted(path.name for path in place.iterdir()) if place.is_dir() else []
 

@@ -25,6 +25,7 @@ class Signals:
         self.reason = ""
         self._wake, self._waker = socket.socketpair()
         self._before: dict[int, Any] = {}
+        self._catching = False
         self._fd_before = -1
 
     def fileno(self) -> int:
@@ -46,7 +47,8 @@ class Signals:
     def __enter__(self) -> Signals:
         self._wake.setblocking(False)
         self._waker.setblocking(False)
-        if threading.current_thread() is threading.main_thread():
+        self._catching = threading.current_thread() is threading.main_thread()
+        if self._catching:
             self._fd_before = signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 # A HUP or INT that was ignored from outside (nohup, a background job) stays ignored.
@@ -59,7 +61,7 @@ class Signals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        if self._before:
+        if self._catching:
             signal.set_wakeup_fd(self._fd_before)
         self._wake.close()
         self._waker.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -67,6 +68,20 @@ def test_json_ends_with_run_ended_when_the_disk_is_full(durun, engine, book):
     last = json.loads(ran.out.splitlines()[-1])
     assert (last["event"], last["status"], last["exit_code"]) == ("run_ended", "interrupted", 8)
     assert json.loads(ran.err)["error"]["code"] == "storage_failed"
+
+
+@pytest.mark.parametrize(("cause", "code"), [(None, 8), (OSError(errno.EMFILE, "Too many open files"), 4)])
+def test_the_last_line_has_the_exit_code_of_the_process(durun, engine, book, cause, code):
+    engine.error = StorageFailed("the lock can't be opened", "see to the disk, then try again")
+    engine.error.__cause__ = cause
+    ran = durun("run", str(book), "--json")
+    assert ran.code == json.loads(ran.out.splitlines()[-1])["exit_code"] == code
+
+
+def test_that_of_an_internal_error_too(durun, engine, book):
+    engine.error = ValueError("a bug")
+    ran = durun("run", str(book), "--json")
+    assert ran.code == json.loads(ran.out.splitlines()[-1])["exit_code"] == 70
 
 
 def test_an_invalid_runbook_is_reported_and_nothing_is_started(durun, engine, book, home):

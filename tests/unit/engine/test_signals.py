@@ -71,6 +71,18 @@ def test_what_was_ignored_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+def test_where_all_are_ignored_nothing_of_it_stays() -> None:
+    """A later signal of another kind must not be written to a descriptor that is closed, or somebody else's by then."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ALL}
+    try:
+        with Signals():
+            pass
+        assert signal.set_wakeup_fd(-1) == -1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def test_another_thread_catches_none() -> None:
     wishes = []
 
