@@ -29,6 +29,8 @@ def find_run(app: App, reference: str, changes: bool = False) -> str:
         if entries and entries[-1].kind == PRUNED:
             gone = f"run {reference} was pruned ({to_iso(entries[-1].fields()['at'])})"
             raise NoSuchRun(gone, "`durun verify` proves that its head is kept") from None
+        if reference.startswith("@"):
+            raise NoSuchRun(f"no run {reference}", f"`{LAST}` is your newest run") from None
         name = Path(reference).name.removesuffix(".yaml").removesuffix(".yml")
         if name and app.journal.runs(RunQuery(runbook=name, limit=1)):
             raise NoSuchRun(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import email.utils
+import re
 import ssl
 import threading
 import time
@@ -252,7 +253,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _why(error: Exception) -> str:
     """In one line."""
-    text = " ".join(str(error).split())
+    text = re.sub(r"^\[Errno -?\d+\] ", "", " ".join(str(error).split()))
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return f"can't connect ({text})" if text else "can't connect"
     return text or type(error).__name__

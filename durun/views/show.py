@@ -64,8 +64,12 @@ def _lines(shown: Shown, width: int | None) -> list[str]:
     steps = steps_of(shown)
     lines.append("")
     lines += steps_lines(steps, shown)
-    lines += (f"  {standing('pending', shown)}{one_line(step)}" for step in shown.to_come[:LISTED])
-    lines += _left(shown, sum(step.pending for step in steps))
+    named = [(step, state.resolved.get((step, 0))) for step in shown.to_come[:LISTED]]
+    for step, fan in named:
+        many = f"  {counted(len(fan.index), 'target')}" if fan is not None else ""
+        lines.append(f"  {standing('pending', shown)}{one_line(step)}{many}")
+    told = sum(1 if fan is None else len(fan.index) for _, fan in named)
+    lines += _left(shown, told + sum(step.pending for step in steps))
     in_order = (member for step in steps for member in step.members)
     lines += _evidence_lines(list(evidence_of(in_order)), every)
     return [_broken(line, width) for line in lines[: None if lines[-1] else -1]]
@@ -82,12 +86,11 @@ def _until(state: RunState, status: RunStatus) -> list[str]:
 
 def _left(shown: Shown, told: int) -> list[str]:
     """The tasks that nothing has happened to and that are not named above."""
-    named = shown.to_come[:LISTED]
-    left = shown.state.record.pending - len(named) - told
+    left = shown.state.record.pending - told
     if shown.every or left <= 0:
         return []
     never = shown.status in FINAL
-    what = counted(left, "more task" if named or told else "task")
+    what = counted(left, "more task" if told else "task")
     return [f"  {standing('pending', shown)}{what} {'that never began' if never else 'to come'}"]
 
 

@@ -69,6 +69,10 @@ def test_a_mistake_is_json_with_json(durun):
     }
 
 
+def test_what_begins_with_an_at_sign_was_to_be_the_newest_run(durun):
+    assert told(durun("show", "@lst")) == (2, "no run @lst", "`@last` is your newest run")
+
+
 @pytest.mark.parametrize("name", ["backup", "backup.yaml", "books/backup.yml"])
 def test_the_name_of_a_runbook_is_no_run(durun, recorded, name):
     recorded.succeeded("aaaa")
@@ -81,7 +85,10 @@ def test_the_name_of_a_runbook_is_no_run(durun, recorded, name):
 def test_a_step_that_is_not_there_is_told_from_a_target_that_is_not(durun, recorded, command):
     recorded.in_doubt("aaaa", ["db1", "db2"])
     assert told(durun(*command, "rotat")) == (2, "run aaaa has no step rotat", "did you mean `rotate`?")
-    assert told(durun(*command, "zzz")) == (2, "run aaaa has no step zzz", "`durun show aaaa` lists what there is")
+    nothing_near = (2, "run aaaa has no step zzz", "`durun show aaaa` lists what there is")
+    assert told(durun(*command, "zzz")) == nothing_near
+    assert told(durun("settle", "aaaa", "zzz", "--done", "--reason", "x")) == nothing_near
+    assert told(durun("approve", "aaaa", "zzz")) == nothing_near
     wrong = told(durun(*command, "rotate", "--target", "db3"))
     assert wrong == (2, "step rotate has no target db3", "did you mean `db2` or `db1`?")
 

@@ -98,7 +98,7 @@ def test_steps_that_have_not_begun_are_named(durun, recorded):
     assert [line for line in lines if line.startswith("  ") and "next" not in line] == [
         "  skipped    dump  if is false",
         "  pending    copy",
-        "  pending    fan",
+        "  pending    fan  2 targets",
         "  pending    tidy",
     ]
     assert durun("show", "aaaa", "--step", "copy").out.splitlines()[-1] == "  pending    copy"
