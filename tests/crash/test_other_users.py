@@ -218,6 +218,29 @@ def test_a_question_that_could_not_be_told_is_told_by_the_next(world: World, run
     assert world.carol.durun(runs.home, "approve", run, "--set", "ticket=T-1").returncode == 0
 
 
+PER_TARGET = """
+durun: 1
+name: per-target
+steps:
+  - {id: before, targets: [x, y], run: "true"}
+  - id: hosts
+    targets: [a, b]
+    max_parallel: 1
+    steps:
+      - {id: ok, approval: {message: "Reboot ${{ target }}?", approvers: [CAROL]}}
+      - {id: reboot, run: "true"}
+  - {id: after, run: "true"}
+"""
+
+
+def test_they_see_what_is_to_run_for_which_targets(world: World, runs: Runs) -> None:
+    run = runs.start(book=PER_TARGET)
+    assert world.carol.durun(runs.home, "approve", run).returncode == 0
+    runs.goes_on(run, 5)
+    _, _, ahead = world.carol.durun(runs.home, "show", run).stdout.partition("what is to run:\n")
+    assert ahead.splitlines()[:4] == ["  hosts: a group", "    1 of 2 targets: b", "  reboot: true", "  after: true"]
+
+
 def test_what_was_asked_before_it_was_shared_is_seen_at_once(world: World, tmp_path: Path) -> None:
     home = world.owner.home / tmp_path.name
     (book := world.owner.home / "book.yaml").write_text(
