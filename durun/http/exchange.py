@@ -61,6 +61,7 @@ class Exchange:
         self._sent = False
         self._acted = False
         self._waits = 0
+        self._nowhere = False
         self._contexts: dict[bool, ssl.SSLContext] = {}
         self._answer: Answer | None = None
 
@@ -164,6 +165,8 @@ class Exchange:
         status = response.status_code
         if self._is_wanted(status):
             return ""
+        if self._nowhere:
+            return ": it leads to no address"
         if status in redirects.STATUSES and "location" in response.headers:
             where = without_query(response.headers["location"])
             return f": it leads to {where}, and `redirects` permits {self._order.redirects}"
@@ -178,8 +181,21 @@ class Exchange:
         if known not in self._contexts:
             self._contexts[known] = tls.context(order.tls, known=known)
         return httpx.Client(
-            verify=self._contexts[known], timeout=None, limits=httpx.Limits(max_keepalive_connections=0)
+            verify=self._contexts[known],
+            timeout=None,
+            limits=httpx.Limits(max_keepalive_connections=0),
+            event_hooks={"response": [self._forget_nowhere]},
         )
+
+    def _forget_nowhere(self, response: httpx.Response) -> None:
+        """httpx makes the next request at once, and would take a place that is none for an answer that never came."""
+        self._nowhere = False
+        if response.has_redirect_location:
+            try:
+                response.request.url.join(response.headers["location"])
+            except (httpx.InvalidURL, ValueError):
+                del response.headers["location"]
+                self._nowhere = True
 
     def _send(self, client: httpx.Client, order: Order) -> httpx.Response:
         """Send it, if need be in several tries: what does not reach the server has no effect."""

@@ -17,7 +17,10 @@ _FOR_ANYBODY: Final = frozenset({"accept", "accept-language", "user-agent"})
 
 def follow(order: Order, status: int, location: str) -> Order:
     """The request that follows. Raises NotARequest for one that must not be sent."""
-    url = urlunsplit(urlsplit(urljoin(order.url, location))._replace(fragment=""))
+    try:
+        url = urlunsplit(urlsplit(urljoin(order.url, location))._replace(fragment=""))
+    except ValueError as error:
+        raise NotARequest(f"the place that it leads to can't be used: {error}") from error
     here, there = urlsplit(order.url), urlsplit(url)
     check_url(url)
     if here.scheme == "https" and there.scheme != "https":

@@ -75,6 +75,9 @@ def told(order: Order) -> str:
 
 
 def without_query(url: str) -> str:
-    """A URL of which only is said that it has a query."""
-    parts = urlsplit(url)
+    """A URL of which only is said that it has a query. A server may name a place that is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.partition("?")[0]
     return urlunsplit(parts._replace(query="…" if parts.query else "", fragment=""))

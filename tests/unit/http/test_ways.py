@@ -24,6 +24,19 @@ def test_a_get_follows_and_a_post_does_not(send: Send, server: Web) -> None:
     assert ended.code == 3 and ended.reason.endswith("it leads to /b?…, and `redirects` permits 0")
 
 
+@pytest.mark.parametrize("location", ["http://[nowhere", "//[x", "http://host:port/", "http://host/\x7f"])
+def test_a_place_that_is_none_says_nothing_of_what_was_done(send: Send, server: Web, location: str) -> None:
+    server.on("/made", status(201, Location=location))
+    assert send(f"{server.url}/made", **POST).code == 0
+    server.on("/", status(302, Location=location))
+    for order in ({}, POST, {"redirects": 0}):
+        assert send(f"{server.url}/", **order).code == 3
+    ended = send(f"{server.url}/")
+    assert ended.reason.startswith(f"302 Found from GET {server.url}/")
+    server.on("/", status(307, Location=location))
+    assert send(f"{server.url}/", **{**POST, "redirects": 5}).code == 3
+
+
 def test_a_loop_ends(send: Send, server: Web) -> None:
     server.on("/", status(307, Location="/"))
     assert send(f"{server.url}/").code == 3
