@@ -102,6 +102,12 @@ def test_a_command_prints_a_json_array_or_one_target_a_line(text: str, expected:
     assert parse_targets_text(text) == expected
 
 
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1e", "\x85", "\u2028", "\xa0"])
+def test_what_unicode_takes_for_an_end_or_a_blank_makes_no_other_target(end: str) -> None:
+    for name in (f"a{end}b", f"a{end}"):
+        assert "can't be printed" in refusal(parse_targets_text(f"x\n{name}\n")).message
+
+
 @pytest.mark.parametrize("text", ["[a]", "[1, 2", '["a"] b', "[NaN]"])
 def test_a_json_array_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(TargetError, match="began a JSON array"):
