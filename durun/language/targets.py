@@ -103,8 +103,8 @@ def _checked(found: Json, place: str, own: bool) -> str:
 def parse_targets_text(stdout: str) -> list[Json]:
     """The targets that a command has printed: a JSON array, or one a line (blank lines dropped). Raises TargetError."""
     if not stdout.lstrip().startswith("["):
-        # Not at whatever else Unicode takes for the end of a line or for a blank: what has that in its name would become
-        # another target, or two.
+        # Not at whatever else Unicode takes for the end of a line or for a blank: what has that in its name would
+        # become another target, or two.
         return [line for line in (text.strip(" \t\r") for text in stdout.split("\n")) if line]
     try:
         value = parse_json(stdout)
