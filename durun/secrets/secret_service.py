@@ -35,11 +35,17 @@ class _Connection:
 
     def __call__(self) -> Any:
         if self._kept is None:
-            self._kept = self._connect()
+            self._kept = self._connected()
             self._kept.close = lambda: None  # it lives as long as the process
         if not self._known and self._is_running():
             self._introduce()
         return self._kept
+
+    def _connected(self) -> Any:
+        """The library gives the bus one second, which is short on a busy machine. Whoever waits for us ends that."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                return self._connect()
 
     def _is_running(self) -> bool:
         from jeepney import message_bus

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from jeepney import message_bus
-from jeepney.io.blocking import Proxy, open_dbus_connection
+from jeepney.io.blocking import Proxy
 
 from crash.harness import Bench, Ran, wait_until
-from daemons.keyring import Keyring, needs_keyring, unlocked_keyring
+from daemons.keyring import Keyring, bus_at, needs_keyring, unlocked_keyring
 from stored import files
 
 __all__ = ["unlocked_keyring"]
@@ -45,7 +45,7 @@ def shop(bench: Bench, unlocked_keyring: Keyring) -> Bench:
 @contextlib.contextmanager
 def frozen(keyring: Keyring) -> Iterator[None]:
     """The daemon takes requests and answers none: whoever asks it hangs there."""
-    with contextlib.closing(open_dbus_connection(keyring.address)) as connection:
+    with bus_at(keyring.address) as connection:
         (pid,) = Proxy(message_bus, connection).GetConnectionUnixProcessID("org.freedesktop.secrets")
     os.kill(pid, signal.SIGSTOP)
     try:

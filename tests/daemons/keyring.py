@@ -23,6 +23,8 @@ from jeepney.io.blocking import DBusConnection, Proxy, open_dbus_connection
 PROGRAMS = ("gnome-keyring-daemon", "dbus-run-session")
 PASSWORD = b"of the keyring, not in it"
 APPLICATION = "Python keyring library"
+LIMIT = 30.0
+"""Seconds that the bus gets to answer."""
 
 needs_keyring = pytest.mark.skipif(
     any(shutil.which(program) is None for program in PROGRAMS), reason=f"{' or '.join(PROGRAMS)} is not here"
@@ -97,9 +99,14 @@ def start_keyring(home: Path) -> Iterator[Keyring]:
         assert session.stdout is not None
         address = session.stdout.readline().decode().strip()
         assert address, (home / "session.log").read_text()
-        with contextlib.closing(open_dbus_connection(address)) as connection:
+        with bus_at(address) as connection:
             _wait_for_secrets(connection)
             yield Keyring(home, address, connection)
+
+
+def bus_at(address: str) -> contextlib.closing[DBusConnection]:
+    """A connection to a bus, which gets its time: one second, which is usual, may be too short for a busy machine."""
+    return contextlib.closing(open_dbus_connection(address, auth_timeout=LIMIT))
 
 
 def _wait_for_secrets(connection: DBusConnection) -> None:
@@ -114,7 +121,7 @@ def _wait_for_secrets(connection: DBusConnection) -> None:
     bus.AddMatch(rule)
     with connection.filter(rule) as changes:
         if not bus.NameHasOwner(name)[0]:
-            connection.recv_until_filtered(changes, timeout=30)
+            connection.recv_until_filtered(changes, timeout=LIMIT)
     for _ in range(2):
         with contextlib.suppress(secretstorage.ItemNotFoundException):
             secretstorage.get_collection_by_alias(connection, "default")

@@ -4,16 +4,18 @@ import contextlib
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from jeepney import HeaderFields, message_bus
-from jeepney.io.blocking import DBusConnection, Proxy, open_dbus_connection
+from jeepney.io.blocking import DBusConnection, Proxy
 
-from daemons.keyring import Keyring, needs_keyring, start_bus, unlocked_keyring
+from daemons.keyring import Keyring, bus_at, needs_keyring, start_bus, unlocked_keyring
 from durun.errors import SecretUnavailable
 from durun.secrets.keyrings import WorkerKeyring
 
@@ -79,13 +81,33 @@ def test_a_backend_that_can_t_be_used_is_told_and_not_raised():
 @needs_keyring
 def test_a_keyring_that_is_started_later_is_found(unlocked_keyring, tmp_path):
     unlocked_keyring.put("db", "app", "hunter22")
-    socket = tmp_path / "later"
-    with worker({"DBUS_SESSION_BUS_ADDRESS": f"unix:path={socket}"}) as keyring:
+    later = tmp_path / "later"
+    with worker({"DBUS_SESSION_BUS_ADDRESS": f"unix:path={later}"}) as keyring:
         with pytest.raises(SecretUnavailable):
             keyring.get("db", "app")
-        where = dict(part.split("=") for part in unlocked_keyring.address.removeprefix("unix:").split(","))
-        socket.symlink_to(where["path"])
+        later.symlink_to(path_of(unlocked_keyring))
         assert keyring.get("db", "app") == "hunter22"
+
+
+@needs_keyring
+def test_a_bus_that_takes_its_time_is_waited_for(unlocked_keyring, tmp_path):
+    unlocked_keyring.put("db", "app", "hunter22")
+    path = tmp_path / "slow"
+    with socket.socket(socket.AF_UNIX) as slow, ThreadPoolExecutor() as pool:
+        slow.bind(str(path))
+        slow.listen()
+        with worker({"DBUS_SESSION_BUS_ADDRESS": f"unix:path={path}"}) as keyring:
+            found = pool.submit(keyring.get, "db", "app")
+            unanswered, _ = slow.accept()
+            with unanswered:
+                path.unlink()
+                path.symlink_to(path_of(unlocked_keyring))
+                assert found.result() == "hunter22"
+
+
+def path_of(keyring: Keyring) -> str:
+    """The socket of its bus."""
+    return dict(part.split("=") for part in keyring.address.removeprefix("unix:").split(","))["path"]
 
 
 # -- locked --------------------------------------------------------------------------------------------------------
@@ -94,7 +116,7 @@ def test_a_keyring_that_is_started_later_is_found(unlocked_keyring, tmp_path):
 @contextlib.contextmanager
 def hold_prompter(address: str) -> Iterator[DBusConnection]:
     """A desktop at which nobody sits: its question for the password stays open for ever."""
-    with contextlib.closing(open_dbus_connection(address)) as connection:
+    with bus_at(address) as connection:
         Proxy(message_bus, connection).RequestName("org.gnome.keyring.SystemPrompter")
         yield connection
 
@@ -177,7 +199,7 @@ def test_a_daemon_that_does_not_answer_is_given_up(unlocked_keyring):
 
 
 def daemon_pid(keyring: Keyring) -> int:
-    with contextlib.closing(open_dbus_connection(keyring.address)) as connection:
+    with bus_at(keyring.address) as connection:
         return int(Proxy(message_bus, connection).GetConnectionUnixProcessID("org.freedesktop.secrets")[0])
 
 
