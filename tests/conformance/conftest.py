@@ -128,7 +128,7 @@ class Operator:
         return {(task["step"], task["target"]): task for task in self.show(run)["tasks"]}
 
     def _command(self, arguments: Sequence[object], whole: bool) -> list[str]:
-        around = [sys.executable, str(HERE / "whole.py")] if whole else []
+        around = [sys.executable, str(HERE.parent / "whole.py")] if whole else []
         return [*around, sys.executable, "-m", "durun", *map(str, arguments)]
 
     def _with(self, env: Mapping[str, str | None] | None) -> dict[str, str]:

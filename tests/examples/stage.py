@@ -29,6 +29,8 @@ ROOT = Path(__file__).parents[2]
 OUTSIDE = re.compile(r"(?<![\w.})/-])/(?=(?:etc|opt|srv|var)/)")
 STAGES: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("stages.yaml").read_text("utf-8"))
 LIMIT = 50
+_AROUND = (sys.executable, ROOT / "tests" / "whole.py", "sh", "-c", 'echo $$ >"$0" && exec "$@"')
+"""Before a file and a command: the file has the command's pid, and what it leaves behind is waited for."""
 GROUP, NAMES = f"dx{os.getpid()}g", (f"dx{os.getpid()}a", f"dx{os.getpid()}b")
 """The colleagues, and the unix group that both are in: no other process of the tests may make the same."""
 
@@ -125,18 +127,16 @@ class Stage:
         return [line.rstrip() for line in (self.place / "called").read_text(encoding="utf-8").splitlines()]
 
     def durun(self, arguments: Sequence[str], stdin: str = "") -> tuple[int, str]:
-        """Type a durun command; its exit code, and all that it printed."""
+        """Type a durun command; its exit code, and all that it printed, once all is over that came of it."""
         return self._type([sys.executable, "-m", "durun", *arguments], stdin)
 
     def _type(self, words: Sequence[str], stdin: str) -> tuple[int, str]:
         (self.place / "runner").unlink(missing_ok=True)
-        with subprocess.Popen(
-            words, env=self.env, cwd=self.work, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
-        ) as process:  # fmt: skip
-            (self.place / "runner").write_text(str(process.pid))
-            said, _ = process.communicate(stdin, timeout=LIMIT)
-        return process.returncode, said
+        ended = subprocess.run(
+            [*_AROUND, self.place / "runner", *words], env=self.env, cwd=self.work, input=stdin, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=LIMIT, check=False,
+        )  # fmt: skip
+        return ended.returncode, ended.stdout
 
     def shell(self, line: str, stdin: str = "") -> tuple[int, str]:
         """Type a line into bash."""

@@ -49,13 +49,13 @@ def item(durun: Any, name: str, step: str = "item") -> str:
 def test_what_is_volatile_is_taken_first_and_all_of_it_is_there(durun: Any, tmp_path: Path) -> None:
     mine = tmp_path / "mine.conf"
     mine.write_text("colour = blue\n")
-    files = json.dumps(["/etc/passwd", str(mine), str(tmp_path / "missing.conf")])
+    files = json.dumps(["/etc/hosts", str(mine), str(tmp_path / "missing.conf")])
     log = tmp_path / "my.log"
     log.write_bytes(bytes(range(256)) * 1000)
     durun("run", RUNBOOK, "-i", "case=2026-7", "-i", f"config_files={files}", "-i", f'log_files=["{log}"]')
 
     pieces = gathered(durun)
-    assert content(durun, pieces["config_file", "/etc/passwd", "/etc/passwd"]) == Path("/etc/passwd").read_bytes()
+    assert content(durun, pieces["config_file", "/etc/hosts", "/etc/hosts"]) == Path("/etc/hosts").read_bytes()
     assert content(durun, pieces["config_file", str(mine), str(mine)]) == mine.read_bytes()
     assert content(durun, pieces["log_file", str(log), str(log)]) == log.read_bytes()
     assert "durun" in item(durun, "060-processes")

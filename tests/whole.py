@@ -1,10 +1,11 @@
-"""`whole.py ARGV…` is ARGV, with its exit code, but ends only when all is over that came of it, orphans too.
+"""`whole.py ARGV…` is ARGV, and ends as it does, but only when all is over that came of it, orphans too.
 
 Its output ends when ARGV does. So a test waits for what durun leaves to a process that nobody waits for.
 """
 
 import ctypes
 import os
+import signal
 import sys
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -25,4 +26,9 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    os._exit(main(sys.argv[1:]) % 256)
+    code = main(sys.argv[1:])
+    if code < 0:
+        if -code != signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
