@@ -110,9 +110,13 @@ def look_around() -> Table:
 
 
 def exists(pid: int) -> bool:
-    """Whether any process has this pid: if it is another one by now, an operator must say so."""
+    """Whether any process that has not ended has this pid: if it is another one by now, an operator must say so."""
+    process = look(pid)
+    if process is not None:
+        # In many a container nobody waits for those that have ended.
+        return not process.dead
     try:
-        os.kill(pid, 0)
+        os.kill(pid, 0)  # it may be hidden from us
     except ProcessLookupError:
         return False
     except PermissionError:

@@ -3,7 +3,8 @@
 import os
 import subprocess
 
-from durun.engine.local.procs import NONCE, look, look_around
+from durun.engine.local import procs
+from durun.engine.local.procs import NONCE, exists, look, look_around
 
 
 def test_a_process_is_told_with_its_start(tmp_path):
@@ -23,9 +24,14 @@ def test_a_name_with_brackets_and_line_breaks_does_not_confuse(tmp_path):
 def test_a_zombie_is_dead():
     process = subprocess.Popen(["true"])
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert look(process.pid).dead
+    assert look(process.pid).dead and not exists(process.pid)
     process.wait()
-    assert look(process.pid) is None
+    assert look(process.pid) is None and not exists(process.pid)
+
+
+def test_what_can_not_be_looked_at_exists_all_the_same(monkeypatch):
+    monkeypatch.setattr(procs, "look", lambda _: None)
+    assert exists(os.getpid()) and exists(1)
 
 
 def test_the_nonce_is_read_and_only_a_whole_variable_counts():
