@@ -11,6 +11,7 @@ import pytest
 from crash.harness import Bench, Ran
 from durun.evidence import wrong_with
 from durun.model.evidence import evidence_of
+from stored import files
 
 STEPS = """
 steps:
@@ -142,7 +143,7 @@ def secret_book(bench: Bench, script: str) -> str:
 
 def in_clear(bench: Bench) -> list[Path]:
     """The files of the state directory that the secret stands in."""
-    return [path for path in bench.home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+    return [path for path, content in files(bench.home) if SECRET.encode() in content]
 
 
 def test_nothing_stays_in_clear_of_a_capture_that_is_killed(bench: Bench) -> None:
@@ -200,3 +201,16 @@ def test_what_was_left_by_a_step_that_somebody_knows_to_be_done_goes_with_the_ru
     assert bench("settle", run, "one", "--done", "--reason", "its work is seen").code == 0
     assert bench("resume", run).code == 0
     assert in_clear(bench) == []
+
+
+@pytest.mark.fault(9)
+def test_what_was_left_by_a_step_that_somebody_knows_to_be_gone_goes_with_the_next_resume(bench: Bench) -> None:
+    script = f"{NOTED}; kill -9 $PPID; read x < {bench.fifo()}"
+    assert bench("run", secret_book(bench, script)).code == 3
+    (first,) = in_clear(bench)
+    bench.kill(*bench.steps())
+    run = bench.last() or ""
+    assert bench("settle", run, "one", "--not-done", "--reason", "it was stopped").code == 0
+    assert bench("resume", run).code == 3
+    (second,) = in_clear(bench)
+    assert second != first, "that of the attempt which still runs"

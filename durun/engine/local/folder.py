@@ -144,7 +144,9 @@ def remove_all(place: str) -> None:
     for root, names, _ in os.walk(place):
         for name in names:
             _open_up(f"{root}/{name}")
-    shutil.rmtree(place)
+    while os.path.isdir(place):  # noqa: PTH112
+        with suppress(FileNotFoundError):  # a capture that is just ending clears up as well
+            shutil.rmtree(place)
 
 
 def _open_up(folder: str) -> None:

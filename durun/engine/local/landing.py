@@ -23,7 +23,7 @@ from durun.model.outcome import NO_EVIDENCE, NOT_STARTED, Exit, ExitCodes, answe
 from durun.model.plan import FREE_REPEATS
 from durun.model.runbook import Verify
 from durun.model.status import Answer, How
-from durun.model.task import TaskKey
+from durun.model.task import Attempt, TaskKey
 
 
 class Landing:
@@ -157,6 +157,10 @@ class Landing:
         if attempt is not None and (left := self._results.left(attempt.folder, gone=gone)):
             reason = f"{reason}; {left}"
         self._ledger.emit(TaskInDoubt(**key._asdict(), reason=reason, gone=gone, pid=pid))
+
+    def forget(self, attempt: Attempt) -> None:
+        """What an attempt has left does not stay in clear, if there may be secrets in it: its process is gone."""
+        self._results.left(attempt.folder, gone=True)
 
     # -- probes -----------------------------------------------------------------------------------------------
 

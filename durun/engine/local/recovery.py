@@ -43,6 +43,10 @@ class Recovery:
                 self._forget_question(task.probe)
             if task.status == "in_doubt" and not task.gone:
                 self._look_again(key)
+            if task.status == "pending" and task.attempt is not None:
+                # Its process may have outlived its supervisor, and be gone since an operator settled it.
+                remove_secret_files(task.attempt.nonce)
+                self._landing.forget(task.attempt)
         open_flights = [
             Flight(key, task.attempt.folder, "attempt", adopted=True)
             for key, task in list(self._ledger.state.tasks.items())
