@@ -49,7 +49,7 @@ def columns(rows: Sequence[Row], width: int, colour: bool) -> list[str]:
     for row, text in zip(rows, told, strict=True):
         space = middle - text.cell_len + 1 + rights - cell_len(row.right)
         right = Text.assemble(" " * space, (row.right, DIM)) if row.right else Text()
-        lines.append(painted(Text.assemble(row.mark, " ", _cut(row.name, names, pad=True), " ", text, right), colour))
+        lines.append(painted(Text.assemble(row.mark, " ", _shortened(row.name, names), " ", text, right), colour))
     return lines
 
 
@@ -75,8 +75,15 @@ def fitting(told: Sequence[Text], room: int) -> Text:
     return kept
 
 
-def _cut(text: Text, room: int, pad: bool = False) -> Text:
+def _cut(text: Text, room: int) -> Text:
     """A copy that takes no more columns, with an ellipsis where it was longer."""
     text = text.copy()
-    text.truncate(max(0, room), overflow="ellipsis", pad=pad)
+    text.truncate(max(0, room), overflow="ellipsis")
     return text
+
+
+def _shortened(name: Text, room: int) -> Text:
+    """A name of a step in so many columns: without its middle if need be, for many begin alike, or end alike."""
+    if name.cell_len > room:
+        name = Text.assemble(name[: room // 2], "…", name[room // 2 + 1 - room :])
+    return Text.assemble(name, " " * (room - name.cell_len))

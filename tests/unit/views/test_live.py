@@ -90,6 +90,16 @@ def test_more_steps_than_lines_keep_those_that_matter(paper, story):
     assert lines[-2] == "  … 40 more steps: 40 succeeded"
 
 
+def test_long_names_that_begin_alike_are_told_apart(paper, story):
+    names = [f"restart_the_service_of_the_shop_on_host_{number}" for number in (1, 2)]
+    view, tale = LiveView(paper, -1), story(*names)
+    tale.begin(view)
+    tale.tell(view, started(names[0]))
+    first, second, _ = map(plain, paper.picture)
+    assert first.startswith("▶ restart_the_s…op_on_host_1 running")
+    assert second.startswith("· restart_the_s…op_on_host_2 pending")
+
+
 def test_no_colour_is_honoured(paper, story, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     view, tale = LiveView(paper, -1), story("dump")
