@@ -11,7 +11,7 @@ from durun.doctor.here import Here
 from durun.errors import StorageFailed, Unsafe, typed
 from durun.journal.connect import Unfinished
 from durun.journal.health import look
-from durun.journal.place import is_strange, require_safe
+from durun.journal.place import MEMORY, file_system, is_strange, require_safe
 from durun.model.check import Check
 from durun.sharing.places import shared
 
@@ -35,6 +35,9 @@ def directory(here: Here) -> Check:
         if (odd := _odd(home)) is not None:
             raise Unsafe(f"{odd} is not what durun made there", f"move it away: mv {typed(odd)} {typed(f'{odd}.odd')}")
         mode = stat.S_IMODE(home.stat().st_mode)
+        if (kind := file_system(home)) in MEMORY:
+            lost = f"{home} is in memory ({kind}): a restart of the machine takes every run with it"
+            return Check("state_directory", "warn", lost, "set DURUN_HOME to a folder on a disk")
         return Check("state_directory", "ok", f"{home} (mode {mode:04o}, on a disk of this machine)")
     above = next(folder for folder in home.parents if folder.exists())
     if not os.access(above, os.W_OK | os.X_OK):

@@ -21,7 +21,7 @@ It is raised, too, when an event or a state gets another field: an older durun m
 """
 
 BUSY_MS = 10_000
-_LATER = "see to the disk, then `durun resume` goes on"
+_LATER = "see to the disk, then try again; `durun resume` goes on with a run"
 _RESTORE = "the file is left untouched: restore it from a copy"
 _COMMON = {
     "busy_timeout": BUSY_MS,

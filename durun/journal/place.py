@@ -20,6 +20,9 @@ NETWORK = frozenset(
 )
 """File systems as /proc/self/mountinfo names them."""
 
+MEMORY = frozenset({"tmpfs", "ramfs"})
+"""Those that a restart of the machine takes with it."""
+
 OWN_FOLDER = "set DURUN_HOME to a folder of its own"
 
 _FIRST = frozenset(
@@ -167,14 +170,23 @@ def _shared(folder: Path, mode: int) -> bool:
     return mode & 0o077 == stat.S_IXGRP and (folder / "approvals").is_dir()
 
 
-def network_file_system(device: str, mountinfo: str) -> str | None:
-    """The type of the network file system with this `major:minor`, in text as of /proc/self/mountinfo (proc(5))."""
+def mounted(device: str, mountinfo: str) -> str | None:
+    """The type of the file system with this `major:minor`, in text as of /proc/self/mountinfo (proc(5))."""
     for line in mountinfo.splitlines():
         mount, _, tail = line.partition(" - ")
-        kind = tail.partition(" ")[0]
-        if kind in NETWORK and mount.split()[2:3] == [device]:
-            return kind
+        if mount.split()[2:3] == [device]:
+            return tail.partition(" ")[0]
     return None
+
+
+def file_system(folder: Path) -> str | None:
+    """The type of the file system that a folder is on; None where that can't be told."""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None  # no Linux: nothing to read it from
+    device = folder.stat().st_dev
+    return mounted(f"{os.major(device)}:{os.minor(device)}", mounts)
 
 
 def _make(folder: Path) -> None:
@@ -189,11 +201,6 @@ def _make(folder: Path) -> None:
 
 
 def _require_local(folder: Path) -> None:
-    try:
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return  # no Linux: nothing to read it from
-    device = folder.stat().st_dev
-    kind = network_file_system(f"{os.major(device)}:{os.minor(device)}", mounts)
-    if kind is not None:
+    kind = file_system(folder)
+    if kind in NETWORK:
         raise Unsafe(f"{folder} is on a network file system ({kind})", "set DURUN_HOME to a folder on a local disk")

@@ -43,7 +43,8 @@ def test_programs_get_one_object(durun, home):
     assert [check["name"] for check in found["checks"]][:4] == ["state_directory", "room", "permissions", "journal"]
 
 
-def test_what_is_safe_is_mended_when_asked(durun, home, recorded):
+def test_what_is_safe_is_mended_when_asked(durun, home, recorded, monkeypatch):
+    monkeypatch.setattr("durun.doctor.state.MEMORY", ())  # where tests put their files may be in memory
     recorded.failed("aaaa")
     (home / "keyring.json").write_text("{}")
     (home / "keyring.json").chmod(0o644)

@@ -64,7 +64,8 @@ def test_where_nothing_has_been_run_nothing_is_wrong_and_nothing_is_made(here, k
     assert keyring.entries() == {}
 
 
-def test_a_state_directory_in_use(used, seen):
+def test_a_state_directory_in_use(used, seen, monkeypatch):
+    monkeypatch.setattr("durun.doctor.state.MEMORY", ())  # where tests put their files may be in memory
     home = used.config.home
     assert seen(used, "state_directory").message == f"{home} (mode 0700, on a disk of this machine)"
     journal = seen(used, "journal")
@@ -118,6 +119,19 @@ def test_a_state_directory_on_a_network_file_system(used, seen, monkeypatch, tmp
         subprocess.run(["umount", used.config.home], check=True)
     assert (found.status, found.exit_code) == ("fail", 13)
     assert found.message == f"{used.config.home} is on a network file system (tmpfs)"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
+def test_a_state_directory_that_is_in_memory(used, seen):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=700", "none", used.config.home], check=True)
+    try:
+        found = seen(used, "state_directory")
+    finally:
+        subprocess.run(["umount", used.config.home], check=True)
+    assert found.status == "warn"
+    assert found.message == (
+        f"{used.config.home} is in memory (tmpfs): a restart of the machine takes every run with it"
+    )
 
 
 def test_a_state_directory_that_can_t_be_made(keyring, seen):

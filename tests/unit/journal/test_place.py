@@ -19,9 +19,12 @@ MOUNTS = """\
 
 
 @pytest.mark.fault(23)
-@pytest.mark.parametrize(("device", "kind"), [("0:45", "nfs4"), ("0:46", "fuse.sshfs"), ("254:0", None), ("9:9", None)])
+@pytest.mark.parametrize(
+    ("device", "kind"), [("0:45", "nfs4"), ("0:46", "fuse.sshfs"), ("254:0", "ext4"), ("9:9", None)]
+)
 def test_a_network_file_system_is_known_by_its_mount(device: str, kind: str | None) -> None:
-    assert place.network_file_system(device, MOUNTS) == kind
+    assert place.mounted(device, MOUNTS) == kind
+    assert (kind in place.NETWORK) is (device in ("0:45", "0:46"))
 
 
 @pytest.mark.fault(23)
