@@ -69,8 +69,12 @@ def _tojson(value: Any, indent: Any = None) -> str:
 
 
 def _from_json(value: Any) -> Any:
+    text = _string("from_json", value)
     try:
-        return json.loads(_string("from_json", value))
+        found = json.loads(text)
+        if "\\u" in text:
+            json.dumps(found, ensure_ascii=False).encode()  # half a character could not be passed on
+        return found
     except (ValueError, RecursionError):
         raise ExpressionError("filter `from_json`: the string is not JSON") from None
 
@@ -160,8 +164,8 @@ _FILTERS: dict[str, Callable[..., Any]] = {
 }
 
 _TESTS_FROM_JINJA = (
-    "boolean", "divisibleby", "eq", "equalto", "even", "false", "float", "ge", "greaterthan", "gt", "in", "integer",
-    "le", "lessthan", "lt", "mapping", "ne", "none", "number", "odd", "sequence", "string", "true",
+    "boolean", "eq", "equalto", "false", "float", "ge", "greaterthan", "gt", "in", "integer",
+    "le", "lessthan", "lt", "mapping", "ne", "none", "number", "sequence", "string", "true",
     "==", "!=", ">", ">=", "<", "<=",
 )  # fmt: skip
 
@@ -177,9 +181,21 @@ def _strict(test: Callable[..., Any]) -> Callable[..., bool]:
     return asked
 
 
+def _of_numbers(test: Callable[..., Any]) -> Callable[..., bool]:
+    """The test, but failing on a string: what Jinja2 asks with `%` would fill in a format there."""
+
+    def asked(value: Any, *args: Any) -> bool:
+        if isinstance(value, str):
+            raise TypeError("a string is no number")
+        return bool(test(value, *args))
+
+    return asked
+
+
 _ALL_TESTS: Mapping[str, Any] = TESTS
 _TESTS: dict[str, Callable[..., Any]] = {
     **{name: _strict(_ALL_TESTS[name]) for name in _TESTS_FROM_JINJA},
+    **{name: _strict(_of_numbers(_ALL_TESTS[name])) for name in ("divisibleby", "even", "odd")},
     **{name: _ALL_TESTS[name] for name in ("defined", "undefined")},
 }
 
@@ -199,6 +215,8 @@ class Language(ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """The mapping's key or the list's entry; what filters such as `map(attribute=…)` see."""
+        if isinstance(obj, Undefined):
+            return obj
         if isinstance(obj, Mapping):
             found = obj.get(argument, _NO_DEFAULT)
             if found is not _NO_DEFAULT:

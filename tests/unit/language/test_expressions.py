@@ -328,14 +328,23 @@ def test_default_and_is_defined_forgive_at_any_depth(text: str, expected: Any) -
         "1 | list",
         "inputs.hosts | sort",
         "'{' | from_json",
+        r"""'"\\ud800"' | from_json""",
         "5 | dictsort",
         "'a' is divisibleby(0)",
+        "'%' is odd",
+        "'%9999999999d' is even",
+        "'%(a)s' is divisibleby({})",
+        "['%9999999999d'] | select('odd')",
     ],
 )
 def test_what_has_no_bounded_value_is_an_error_at_once(text: str) -> None:
     began = time.process_time()
     refusal(text)
     assert time.process_time() - began < 1
+
+
+def test_a_filter_names_the_first_key_on_its_way_that_is_not_there() -> None:
+    assert "no `b` in the number" in refusal("[{'a': 1}] | map(attribute='a.b.c')").message
 
 
 def test_a_value_that_repeats_itself_can_not_grow_without_end() -> None:
