@@ -91,6 +91,9 @@ class Tally:
         """Take an event in; `state` includes it."""
         if isinstance(event, ev.TargetsResolved):
             self._resolve(event.step, len(event.targets))
+        if isinstance(event, ev.RunEnded):  # nothing is tried again, or waited for, any more
+            for step in self.steps.values():
+                step.held.clear()
         if not isinstance(event, TaskEvent):
             return
         task = state.tasks.get(key_of(event))

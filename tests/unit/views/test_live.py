@@ -196,6 +196,17 @@ def test_a_step_whose_doubt_is_over_says_when_it_is_repeated(paper, story):
     assert plain(paper.picture[0]) == "▶ flaky running, attempt 2 3.0s"
 
 
+def test_after_the_end_nothing_is_said_to_be_repeated(paper, story):
+    view, tale = LiveView(paper, -1), story("flaky")
+    tale.plan = Plan({"flaky": Node("flaky", retry=Retry(max_attempts=5, delay=10))}, ("flaky",))
+    tale.begin(view)
+    doubt = ev.TaskInDoubt(step="flaky", reason="stopped by a cancel")
+    tale.tell(view, started("flaky"), doubt, ev.TaskRepeated(step="flaky", proof="not_done"))
+    tale.tell(view, ev.RunEnded(status="cancelled", exit_code=12))
+    view.close(12)
+    assert plain(paper.text.splitlines()[-1]) == "· flaky pending 2.0s"
+
+
 def test_a_pending_step_says_what_it_comes_after_and_that_no_slot_is_free(paper, story):
     view, tale = LiveView(paper, -1), story("one", "two", "three", "last")
     nodes = (Node("one"), Node("two"), Node("three"), Node("last", needs=("one", "three")))
