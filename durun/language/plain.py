@@ -17,6 +17,8 @@ MAX_DATA = 64 * 1024 * 1024
 """Characters and entries together in a value that an expression gives (100,000 targets fit)."""
 MAX_BITS = 4096
 """Bits in a whole number that an expression computes."""
+_MOST_BITS = 14_280
+"""Bits in a whole number that a value holds: Python writes none of more than 4,300 digits."""
 
 
 class ExpressionSyntaxError(Exception):
@@ -78,7 +80,11 @@ def _plain(value: Any, room: list[int]) -> Any:
         raise ExpressionError("the value is too big")
     if isinstance(value, str):
         return str(value)
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if value.bit_length() > _MOST_BITS:
+            raise ExpressionError("the number is too big")
         return value
     if isinstance(value, float):
         if not math.isfinite(value):

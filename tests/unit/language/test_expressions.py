@@ -300,6 +300,8 @@ def test_default_and_is_defined_forgive_at_any_depth(text: str, expected: Any) -
         "9 ** (9 ** 9)",
         "2 ** 4097",
         "10.0 ** 400",
+        "0x" + "f" * 4000,
+        "'a' ~ 0x" + "f" * 4000,
         "0 ** -1",
         "(-8) ** 0.5",
         "1 / 0",
