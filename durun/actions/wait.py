@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from durun.actions.api import Context, Failed, Pause, Work
-from durun.model.clock import from_moment
+from durun.model.clock import moment_to_wait_for
 from durun.model.duration import parse_duration
 from durun.model.runbook import Shell
 from durun.model.values import Value
@@ -14,7 +14,7 @@ def prepare(spec: Value, shell: Shell, context: Context) -> Work:
     written = context.render(spec["until"] if isinstance(spec, dict) else spec)
     try:
         if isinstance(spec, dict):
-            return Pause(at=from_moment(str(written)))
+            return Pause(at=moment_to_wait_for(str(written)))
         return Pause(seconds=parse_duration(str(written)))
     except ValueError as error:
         return Failed("wait", f"wait: {error}")

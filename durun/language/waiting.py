@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from durun.language.diagnostics import Path
 from durun.language.values import Reader
-from durun.model.clock import from_moment
+from durun.model.clock import moment_to_wait_for
 from durun.model.values import Json, Value
 
 
@@ -16,7 +16,7 @@ def read_wait(reader: Reader, raw: Json, path: Path) -> Value:
     value = reader.value(raw.get("until"), at)
     if isinstance(value, str):
         try:
-            from_moment(value)
+            moment_to_wait_for(value)
         except ValueError as error:
             reader.problem(f"`until`: {error}", at)
     return {"until": value}

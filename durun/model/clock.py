@@ -9,6 +9,9 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+_FIRST = datetime(2, 1, 1, tzinfo=UTC).timestamp()
+_LAST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+
 
 class Clock(Protocol):
     """A source of time."""
@@ -61,6 +64,14 @@ def from_moment(text: str) -> float:
     if moment.tzinfo is None:
         raise ValueError(f"a time says of which zone it is: write {text}Z for UTC, or its offset, such as +01:00")
     return moment.timestamp()
+
+
+def moment_to_wait_for(text: str) -> float:
+    """The same, of a time that can be shown everywhere. ValueError: in some zone, its year may be none."""
+    seconds = from_moment(text)
+    if not _FIRST <= seconds < _LAST:
+        raise ValueError("a time is of a year from 2 to 9998")
+    return seconds
 
 
 def from_iso(text: str) -> float:
