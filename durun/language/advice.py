@@ -25,6 +25,8 @@ _MOST = 5000
 def advise(reader: Reader, runbook: Runbook, folder: str | None) -> None:
     """Note what is probably not meant. `folder` is the runbook's; None: files are not looked for."""
     lookup = _Lookup(folder, runbook) if folder is not None else None
+    if folder is not None:
+        _advise_files(reader, FilePath(folder))
     for path, step in _all_that_act(runbook):
         if lookup is not None:
             for at, value in _commands(step, path):
@@ -49,6 +51,14 @@ def _all_that_act(runbook: Runbook) -> Iterator[tuple[Path, Step]]:
         yield path, step
         if step.rollback is not None:
             yield (*path, "rollback"), step.rollback.step
+
+
+def _advise_files(reader: Reader, folder: FilePath) -> None:
+    for glob, at in reader.globs.items():
+        if not any(path.is_file() for path in folder.glob(glob)):
+            reader.warn(
+                f"nothing matches `{glob}`, and no run is started without it", at, "correct the glob, or leave it out"
+            )
 
 
 def _advise_rollback(reader: Reader, runbook: Runbook) -> None:
@@ -241,6 +251,6 @@ class _Lookup:
         relative = os.path.normpath(word)
         if relative in self._never or relative.startswith("..") or ("/" not in word and "." not in word):
             return False
-        if any(fnmatch.fnmatch(relative, glob) or relative.startswith(f"{glob}/") for glob in self._globs):
+        if any(fnmatch.fnmatch(relative, glob) for glob in self._globs):
             return False
         return (FilePath(self._folder) / relative).is_file()

@@ -38,6 +38,7 @@ def build(reader: Reader, document: dict[str, Json], raw: Any, text: str, shelf:
     if shelf.included:
         _refuse_keys(reader, raw, shelf)
     around = _defaults(reader, document.get("defaults", {}))
+    reader.files(document.get("files", ()), ("files",))
     steps = StepReader(reader, _ids(raw.get("steps")) | _ids(raw.get("finally")), shelf)
     main = steps.read(document.get("steps", []), raw.get("steps"), ("steps",), around)
     last = steps.read(document.get("finally", []), raw.get("finally"), ("finally",), around._replace(final=True))
@@ -56,7 +57,7 @@ def build(reader: Reader, document: dict[str, Json], raw: Any, text: str, shelf:
         secrets=read_secrets(reader, document.get("secrets", {}), raw.get("secrets"), shelf),
         env=reader.env(document.get("env", {}), ("env",)),
         inherit_env=tuple(document.get("inherit_env", ())),
-        files=tuple(dict.fromkeys([*document.get("files", ()), *steps.files])),
+        files=tuple(reader.globs),
         requires=Requires(**requires),
         max_parallel=reader.value(document.get("max_parallel", 8), ("max_parallel",)),
         concurrency=read_concurrency(reader, document.get("concurrency", {})),

@@ -99,7 +99,6 @@ class StepReader:
         self._all_ids = all_ids
         self._shelf = shelf
         self._seen: dict[str, Path] = {}
-        self.files: list[str] = []
         self.included: dict[str, Runbook] = {}
         self.unread: set[str] = set()
 
@@ -138,7 +137,7 @@ class StepReader:
         if around.final and "needs" in raw:
             message = "`finally` steps are run in order, one after the other"
             reader.problem(message, (*path, "needs"), "remove `needs`", at_key=True)
-        self.files.extend(item.get("files", ()))
+        reader.files(item.get("files", ()), (*path, "files"))
         step = Step(
             id=step_id,
             line=reader.locator.line(path),

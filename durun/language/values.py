@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from durun.language.diagnostics import Path, Problem
 from durun.language.environment import makes_other_code_run
 from durun.language.expressions import ExpressionSyntaxError, parse_expression, parse_value
@@ -20,6 +22,8 @@ class Reader:
         self.locator = locator
         self.problems = problems
         self.warnings: list[Problem] = []
+        self.globs: dict[str, Path] = {}
+        """The globs of helper files, and where each stands first."""
         self._expressions = 0
         self._told = False
 
@@ -30,6 +34,11 @@ class Reader:
     def warn(self, message: str, path: Path, hint: str = "", needle: str = "", *, at_key: bool = False) -> None:
         """Note something that is allowed and probably not meant."""
         self.warnings.append(Problem(message, path, hint, needle, at_key=at_key))
+
+    def files(self, globs: Iterable[str], path: Path) -> None:
+        """Take globs of helper files, a list that stands at `path`."""
+        for index, glob in enumerate(globs):
+            self.globs.setdefault(glob, (*path, index))
 
     def value(self, raw: Json, path: Path) -> Value:
         """`raw` with its expressions parsed."""

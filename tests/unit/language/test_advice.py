@@ -38,7 +38,6 @@ def test_a_helper_file_that_is_not_listed(step, place, word, folder, warnings):
     [
         "files: [alter.sql]\nsteps:\n- id: a\n  run: psql -f alter.sql\n",
         "files: ['*.sql']\nsteps:\n- id: a\n  run: psql -f ./alter.sql\n",
-        "files: [scripts]\nsteps:\n- id: a\n  run: scripts/restore.sh\n",
         "steps:\n- id: a\n  files: ['scripts/*']\n  run: scripts/restore.sh\n",
         "steps:\n- id: a\n  run: cat /etc/passwd ../x plain missing.txt\n",
         "steps:\n- id: a\n  run: cat scripts\n",
@@ -154,3 +153,26 @@ def test_a_key_that_the_requests_of_a_group_would_share(warnings):
     )
     (warning,) = warnings(text)
     assert warning.startswith("book.yaml:13:19: this key takes the place of durun's, and is the same for every target")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("files: [alter.sql, gone.sql]\nsteps:\n- id: a\n  run: x\n", "3:20"),
+        ("steps:\n- id: a\n  run: x\n  files: ['scripts/**', 'gone.sql']\n", "6:25"),
+    ],
+)
+def test_helper_files_that_are_not_there(text, place, folder, warnings):
+    told = f"book.yaml:{place}: nothing matches `gone.sql`, and no run is started without it"
+    told += " (correct the glob, or leave it out)"
+    assert [one for one in warnings(text, folder) if "gone.sql" in one] == [told]
+    assert not [one for one in warnings(text) if "gone.sql" in one]
+
+
+def test_a_folder_is_no_helper_file(folder, warnings):
+    """A run would be refused: a glob chooses files."""
+    found = warnings("files: [scripts]\nsteps:\n- id: a\n  run: scripts/restore.sh\n", folder)
+    assert [one.partition(": ")[2].partition(" (")[0] for one in found] == [
+        "nothing matches `scripts`, and no run is started without it",
+        "`scripts/restore.sh` stands beside the runbook and isn't in `files`",
+    ]

@@ -111,6 +111,7 @@ WRONG_STEPS = {
     "an unknown choice": (STEP + "  on_in_doubt: aks\n", 6, 16, "must be verify, rerun", "did you mean `ask`?"),
     "rerun without idempotent": (STEP + "  on_in_doubt: rerun\n", 6, 16, "needs `idempotent`", "idempotent: true"),
     "verify without verify": (STEP + "  on_in_doubt: verify\n", 6, 16, "needs a `verify`", "verify: {run:"),
+    "no exit code": (STEP + "  ok_exit_codes: []\n", 6, 3, "a list of exit codes, not an empty one", ""),
     "an exit code": (STEP + "  ok_exit_codes: [0, 256]\n", 6, 22, "an exit code from 0 to 255, not 256", ""),
     "ok and ambiguous": (STEP + "  ambiguous_exit_codes: [0]\n", 6, 3, "exit code 0 can't be both", ""),
     "done and not done": (STEP + "  verify: {run: x, not_done_on: [0]}\n", 6, 20, "exit code 0 can't mean both", ""),
@@ -218,6 +219,8 @@ def test_what_is_wrong_with_a_step_is_told_at_its_place(name, step_problem):
 WRONG_FILES = {
     "a name with a line break": ('durun: 1\nname: "x\\n"\nsteps: [{id: a, run: x}]\n', 2, 7, "must be a name of"),
     "files from the root": ("durun: 1\nname: x\nfiles: [/etc/x]\nsteps: [{id: a, run: x}]\n", 3, 9, "a path below"),
+    "files of no name": ("durun: 1\nname: x\nfiles: [./]\nsteps: [{id: a, run: x}]\n", 3, 9, "a path below"),
+    "files of half a folder": ("durun: 1\nname: x\nfiles: [a**]\nsteps: [{id: a, run: x}]\n", 3, 9, "** stands for"),
     "files from above": ("durun: 1\nname: x\nfiles: [a, ../x]\nsteps: [{id: a, run: x}]\n", 3, 12, "a path below"),
     "a list": ("- a\n", 1, 1, "a runbook must be a mapping (durun, name, description, "),
     "a text": ("hello\n", 1, 1, "a runbook must be"),
