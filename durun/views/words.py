@@ -83,9 +83,8 @@ def _task_line(event: TaskEvent, task: TaskState | None, due: float | None) -> L
         case ev.TaskDecided():
             return Line(f"{name} {said_text(event)}", wrong=event.verdict in NO)
         case ev.DecisionRefused():
-            return Line(
-                f"{name}: {event.verdict} by {one_line(name_of(event.by))} does not count: {event.why}", wrong=True
-            )
+            who, why = one_line(name_of(event.by)), one_line(event.why)
+            return Line(f"{name}: {event.verdict} by {who} does not count: {why}", wrong=True)
         case ev.RequestWithdrawn():
             return Line(f"{name} is asked anew: {one_line(event.reason)}", wrong=True)
         case ev.TaskStarted():

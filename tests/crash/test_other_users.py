@@ -343,6 +343,40 @@ class TestForged:
         assert runs.owner.durun(runs.home, "resume", "--all").returncode == 0
         assert runs.effects == ["change", "act T-1"]
 
+    @pytest.mark.parametrize(
+        "name", [b"\x1b[2J\n.1.json", b".**.json", b"[", b"\xff", b"x" * 240, b"%NONCE%\x1b[2J.%UID%.json"]
+    )
+    def test_a_name_of_any_bytes_stops_no_run_and_writes_nothing_on_a_terminal(
+        self, world: World, runs: Runs, name: bytes
+    ) -> None:
+        run = runs.start()
+        name = name.replace(b"%NONCE%", runs.nonce(run).encode()).replace(b"%UID%", str(world.carol.uid).encode())
+        path = os.fsencode(runs.home / "approvals" / f"{run}.") + name
+        script = 'umask 027; printf "{}\\n" > "$1" && chmod 640 "$1"'
+        assert world.carol.does(["sh", "-c", script, "sh", os.fsdecode(path)]).returncode == 0
+        self.refused(runs, run, "the file ")
+        shown = runs.owner.durun(runs.home, "show", run, "--events").stdout
+        assert "does not count" in shown
+        assert "\x1b" not in shown
+        runs.goes_on(run, 5)
+        assert len(runs.events(run, "decision_refused")) == 1
+
+    @pytest.mark.parametrize("said", ["\x1b[2J\n", "\ud800", "\0"])
+    def test_what_it_says_stops_no_run_and_writes_nothing_on_a_terminal(
+        self, world: World, runs: Runs, said: str
+    ) -> None:
+        run = runs.start()
+        claims = {"tty": said, "loginuid": said, "sudo_uid": 10**4000}
+        writes(world.carol, runs, run, world.carol.uid, set=[f"{said}=1"], reason=said, digest=said, by=claims)
+        self.refused(runs, run, "there is no field")
+        shown = runs.owner.durun(runs.home, "show", run, "--events").stdout
+        assert "does not count" in shown
+        assert "\x1b" not in shown
+        writes(world.dave, runs, run, world.dave.uid, set=["ticket=T-2"], reason=said, digest=said, by=claims)
+        runs.goes_on(run, 5)
+        assert world.dave.durun(runs.home, "approve", run, "--set", "ticket=T-1").returncode == 0
+        assert runs.owner.durun(runs.home, "resume", "--all").returncode == 0
+
     def test_for_another_digest(self, world: World, runs: Runs) -> None:
         run = runs.start()
         writes(world.carol, runs, run, world.carol.uid, digest="0" * 64)

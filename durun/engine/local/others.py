@@ -37,6 +37,8 @@ KEPT = "answers"
 
 _TEXT, _LIST = 10_000, 100
 """Characters of a text, and entries of a list, that are taken from somebody else's file."""
+_NAME = 200
+"""Bytes of the name of such a file by which it is kept."""
 
 
 class Others:
@@ -114,7 +116,9 @@ class Others:
         tasks = self._journal.tasks(self._run).values()
         counted = [said for task in tasks if task.waiting for said in task.waiting.decisions]
         recorded = [said for said in counted if said.by.get("file") == name]
-        return len(recorded) > len(list((self._run_folder / KEPT).glob(f"[0-9]*-{name}")))
+        folder = self._run_folder / KEPT
+        kept = folder.iterdir() if folder.exists() else ()
+        return len(recorded) > sum(path.name.partition("-")[2] == _kept_as(name) for path in kept)
 
     def _keep(self, name: str) -> None:
         folder, answer = self._run_folder / KEPT, self._folders.approvals / name
@@ -123,13 +127,18 @@ class Others:
             number = len(list(folder.iterdir())) + 1
             if answer.is_dir() and not answer.is_symlink():
                 # The folder of another user can be renamed where it is, and not be moved away.
-                answer.rename(answer.with_name(f".{os.urandom(4).hex()}-{name}"))
+                answer.rename(answer.with_name(f".{os.urandom(4).hex()}-{_kept_as(name)}"))
             else:
-                answer.rename(folder / f"{number:04}-{name}")
+                answer.rename(folder / f"{number:04}-{_kept_as(name)}")
         except FileNotFoundError:
             return  # another process of the owner's has just taken it
         except OSError as error:
             raise StorageFailed(f"{folder}: {error.strerror}", "see to the disk, then try again") from error
+
+
+def _kept_as(name: str) -> str:
+    """The name with room for a number before it: somebody else has chosen it, perhaps as long as can be."""
+    return os.fsdecode(os.fsencode(name)[:_NAME])
 
 
 def _nonces(tasks: Iterable[TaskState]) -> list[str]:
