@@ -16,6 +16,7 @@ from durun.cli.arguments import Argument, JsonOption, Option, QuietOption
 from durun.cli.pick import find_run
 from durun.config import Config, load_config
 from durun.errors import UsageError
+from durun.journal.place import require_private
 from durun.secrets.keyrings import WorkerKeyring
 from durun.secrets.keys import SigningKey
 from durun.secrets.sign import key_id
@@ -73,6 +74,7 @@ def _prove_bundle(path: Path, key: list[str] | None, heads: list[str], vouching:
 
 def _prove_journal(run: str | None, key: list[str] | None, heads: list[str], vouching: Vouching) -> tuple[str, Proof]:
     with open_app(read_only=True) as app:
+        require_private(app.config.journal_path)  # before its keys: whose they are says less
         keys = read_keys(key) if key else own_keys(app.config)
         run_id = None if run is None else find_run(app, run)
         history = History(app.journal, app.config.runs_folder)

@@ -6,6 +6,7 @@ hand. What stands in a lock file only names the holder; it locks nothing.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -173,6 +174,8 @@ def _open(path: Path) -> int:
     except PermissionError as error:
         raise Unsafe(f"can't write {path}: {error.strerror}", f"chmod u+rw {typed(path)}") from error
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise Unsafe(f"{path} is a symbolic link", f"remove it: rm {typed(path)}") from error
         raise StorageFailed(f"can't open {path}: {error.strerror}", "see to the disk, then try again") from error
 
 

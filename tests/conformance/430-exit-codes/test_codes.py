@@ -159,6 +159,29 @@ def test_a_state_directory_that_others_can_read(operator):
     assert len(operator("history", "--json").json) == 1
 
 
+@pytest.mark.fault(23)
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file away")
+def test_a_state_directory_of_another_user(operator):
+    operator("run", "runbook.yaml")
+    for file in [*operator.home.iterdir(), operator.home]:
+        os.chown(file, 12345, -1)
+    for command in (("run", "runbook.yaml"), ("resume", "--all"), ("history",), ("verify",)):
+        assert "belongs to another user (uid 12345)" in operator(*command, code=13).err
+
+
+@pytest.mark.fault(23)
+def test_a_lock_that_is_a_link_is_refused_with_the_command_that_mends_it(operator):
+    operator("run", "runbook.yaml")
+    lock = operator.home / "journal.lock"
+    lock.unlink()
+    lock.symlink_to("elsewhere")
+    said = operator("run", "runbook.yaml", code=13)
+    assert said.err == f"durun: {lock} is a symbolic link\n  hint: remove it: rm {lock}\n"
+    assert not (operator.home / "elsewhere").exists()
+    lock.unlink()
+    operator("run", "runbook.yaml")
+
+
 def test_last_is_refused_off_a_terminal_where_it_decides(operator):
     operator("run", "runbook.yaml", "-i", "codes=[1]", code=1)
     del operator.environment["DURUN_LAST_OK"]
