@@ -13,6 +13,7 @@ from durun.cli.chosen import known_step
 from durun.cli.deciding_elsewhere import is_elsewhere, say_elsewhere
 from durun.cli.drive import Manner, choose_view, drive
 from durun.cli.pick import find_run
+from durun.cli.screen import width_of_terminal
 from durun.cli.verdict import decide
 from durun.config import answers_to, load_config, whoami
 from durun.engine.api import DecideRequest, ResumeRequest
@@ -144,7 +145,7 @@ def show_and_ask(state: RunState, key: TaskKey, waiting: Waiting, word: Word, no
     from durun.views.ahead import ahead_text
 
     verb = {"approve": "Approve", "reject": "Deny", "complete": "Is it done", "fail": "Can it not be done"}
-    sys.stdout.write(ahead_text(state, stored_runbook(state), key, waiting, now))
+    sys.stdout.write(ahead_text(state, stored_runbook(state), key, waiting, now, width_of_terminal()))
     return confirm(f"{verb[word.verdict]}? [y/N] ")
 
 

@@ -7,6 +7,7 @@ import sys
 from durun.app import App
 from durun.cli.deciding_elsewhere import asked_in, is_elsewhere
 from durun.cli.explain import theirs
+from durun.cli.screen import width_of_terminal
 from durun.engine.local.asked_of_others import Described, understood
 from durun.journal.lookup import LAST
 from durun.model.status import RunStatus
@@ -54,7 +55,8 @@ def show_elsewhere(app: App, run: str, as_json: bool) -> bool:
         sys.stdout.write(dump({**whole, **why_json(state.record, _STATUS, _why(app, asked))}))
         return True
     for one in asked:
-        sys.stdout.write(ahead_text(one.state, app.runbook(one.state), one.key, one.waiting, app.clock.now()))
+        now, width = app.clock.now(), width_of_terminal()
+        sys.stdout.write(ahead_text(one.state, app.runbook(one.state), one.key, one.waiting, now, width))
     sys.stdout.write("".join(f"{line}\n" for line in following(answers(state.record.id, state.tasks))))
     return True
 

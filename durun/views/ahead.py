@@ -10,14 +10,16 @@ from durun.model.state import RunState
 from durun.model.task import TaskKey, Waiting
 from durun.views.doing import briefly
 from durun.views.people import question_lines
-from durun.views.text import counted, duration, local_time, one_line, some_of, value_text
+from durun.views.text import counted, duration, local_time, one_line, some_of, value_text, wrapped
 
 _SHOWN = 20
 """How many targets of a step are named."""
 
 
-def ahead_text(state: RunState, runbook: Runbook, key: TaskKey, waiting: Waiting, now: float) -> str:
-    """The whole text, for whoever is to decide."""
+def ahead_text(
+    state: RunState, runbook: Runbook, key: TaskKey, waiting: Waiting, now: float, width: int | None = None
+) -> str:
+    """The whole text, for whoever is to decide, in lines that fit into `width`."""
     record, created = state.record, state.created
     since = state.tasks[key].changed_at
     user, host = created.by.get("login_user") or created.by.get("user"), created.by.get("host")
@@ -32,10 +34,10 @@ def ahead_text(state: RunState, runbook: Runbook, key: TaskKey, waiting: Waiting
         ("controls", ", ".join(dict.fromkeys([*runbook.controls, *(step.controls if step is not None else ())]))),
         ("digest", waiting.asked["digest"][:16]),
     ]
-    lines = [*question_lines(key, waiting, created.by), ""]
-    lines += (f"{name:<9}{one_line(text)}" for name, text in facts if text)
+    lines = [*(wrapped(line, width) for line in question_lines(key, waiting, created.by)), ""]
+    lines += (wrapped(f"{name:<9}{one_line(text)}", width, 9) for name, text in facts if text)
     lines += _evidence(state)
-    lines += ["", "what is to run:", *(f"  {line}" for line in _to_run(state, runbook, key))]
+    lines += ["", "what is to run:", *(wrapped(f"  {line}", width) for line in _to_run(state, runbook, key))]
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -146,8 +146,9 @@ def _facts(shown: Shown) -> Iterable[str]:
     ]
     lines = [(name, f"{name:<11}{one_line(text)}") for name, text in facts if text]
     last = next(name for name, _ in reversed(lines[:4]) if name in ("why", "status"))
-    asked = [] if over else [f"{'':<9}{line}" for line in asked_lines(shown.state.tasks, created.by, alone=False)]
-    return [told for name, line in lines for told in (line, *(asked if name == last else ()))]
+    asked = [] if over else asked_lines(shown.state.tasks, created.by, alone=False)
+    left = 9 if asked and asked[0].startswith(" ") else 11
+    return [told for name, line in lines for told in (line, *(f"{'':{left}}{one}" for one in asked if name == last))]
 
 
 def _group(record: RunRecord) -> str:

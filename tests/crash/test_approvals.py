@@ -42,7 +42,10 @@ steps:
     max_parallel: 1
     steps:
       - id: ok
-        approval: {message: "Reboot ${{ target }}?", approvers: ["${{ env.ME }}"], allow_requester: true}
+        approval:
+          message: Reboot ${{ target }}, which takes the shop away for a minute?
+          approvers: ["${{ env.ME }}"]
+          allow_requester: true
       - id: reboot
         run: echo reboot
   - id: after
@@ -238,9 +241,10 @@ def test_what_a_yes_lets_run_is_shown_and_nothing_that_is_done(bench: Bench, me:
     assert bench("run", str(bench.write(EACH))).code == 5
     run = bench.last() or ""
     assert bench("approve", run).code == 5
-    shown = Terminal(bench, "approve", run)
+    shown = Terminal(bench, "approve", run, size=(40, 24))
     shown.read_until("Approve? [y/N]")
-    _, _, ahead = shown.said.replace("\r", "").partition("what is to run:\n")
+    asked, _, ahead = shown.said.replace("\r", "").partition("what is to run:\n")
+    assert "  Reboot b, which takes the shop away\n      for a minute?\n" in asked
     assert ahead.splitlines()[:-1] == [
         "  hosts: a group",
         "    1 of 2 targets: b",
