@@ -28,26 +28,22 @@ def known_step(app: App, run: str, tasks: Collection[TaskKey], step: str | None)
     """Where something is not allowed of a step that the run does not have, that is said instead. Raises UsageError."""
     try:
         yield
-    except NotAllowed:
+    except NotAllowed as refused:
         created = app.created(run)
         steps = {*(undone_by(key.step) for key in tasks), *created.steps, *created.finally_steps}
         if step is not None and undone_by(step) not in steps:
-            raise _no_step(run, step, steps) from None
+            raise _no_step(run, step, steps, refused.hint) from None
         raise
 
 
-def _no_step(run: str, step: str, steps: Collection[str]) -> UsageError:
-    return UsageError(f"run {run} has no step {step}", near_matches(step, steps) or _lists(run))
-
-
-def _lists(run: str) -> str:
-    return f"`durun show {run}` lists what there is"
+def _no_step(run: str, step: str, steps: Collection[str], hint: str) -> UsageError:
+    return UsageError(f"run {run} has no step {step}", near_matches(step, steps) or hint)
 
 
 def _nothing(state: RunState, step: str | None, target: str | None) -> UsageError:
     run = state.record.id
     begun = {key.step for key in state.tasks}
-    shown = _lists(run)
+    shown = f"`durun show {run}` lists what there is"
     if step is None or step in begun:
         targets = {key.target for key in state.tasks if key.target is not None and step in (None, key.step)}
         resolved = [found.index for (of, _), found in state.resolved.items() if step in (None, of)]
@@ -59,7 +55,7 @@ def _nothing(state: RunState, step: str | None, target: str | None) -> UsageErro
     steps = {*begun, *state.created.steps, *state.created.finally_steps}
     if step in steps:
         return UsageError(f"step {step} of run {run} has not begun", f"`durun show {run}` says where the run stands")
-    return _no_step(run, step, steps)
+    return _no_step(run, step, steps, shown)
 
 
 def near_matches(word: str, known: Collection[str]) -> str:

@@ -136,7 +136,9 @@ def find_question(
         message = f"nothing in run {run_id} waits for `durun {command}`"
     else:
         message = f"{task_name(TaskKey(step, target))} does not wait for `durun {command}`"
-    raise NotAllowed(message, f"these do: {names}" if asked else f"`durun show {run_id}` says where the run stands")
+    raise NotAllowed(
+        message, f"what does wait for it: {names}" if asked else f"`durun show {run_id}` says where the run stands"
+    )
 
 
 def show_and_ask(state: RunState, key: TaskKey, waiting: Waiting, word: Word, now: float) -> bool:

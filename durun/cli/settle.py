@@ -81,7 +81,9 @@ def find_doubt(run_id: str, tasks: Mapping[TaskKey, TaskState], step: str, targe
         names = first_of(key.target for key in found)
         raise UsageError(f"{len(found)} targets of {step} are in doubt: {names}", "choose one with --target")
     names = first_of(map(task_name, doubts))
-    hint = f"in doubt are: {names}" if doubts else f"nothing in it is: `durun show {run_id}` says where the run stands"
+    hint = (
+        f"in doubt are: {names}" if doubts else f"nothing is in doubt: `durun show {run_id}` says where the run stands"
+    )
     raise NotAllowed(f"{task_name(TaskKey(step, target))} is not in doubt", hint)
 
 

@@ -241,7 +241,7 @@ def test_what_a_yes_lets_run_is_shown_and_nothing_that_is_done(bench: Bench, me:
     assert bench("run", str(bench.write(EACH))).code == 5
     run = bench.last() or ""
     assert bench("approve", run).code == 5
-    shown = Terminal(bench, "approve", run, size=(40, 24))
+    shown = Terminal(bench, "approve", run, size=(40, 24), COLUMNS="40")
     shown.read_until("Approve? [y/N]")
     asked, _, ahead = shown.said.replace("\r", "").partition("what is to run:\n")
     assert "  Reboot b, which takes the shop away\n      for a minute?\n" in asked

@@ -87,10 +87,16 @@ def test_a_step_that_is_not_there_is_told_from_a_target_that_is_not(durun, recor
     assert told(durun(*command, "rotat")) == (2, "run aaaa has no step rotat", "did you mean `rotate`?")
     nothing_near = (2, "run aaaa has no step zzz", "`durun show aaaa` lists what there is")
     assert told(durun(*command, "zzz")) == nothing_near
-    assert told(durun("settle", "aaaa", "zzz", "--done", "--reason", "x")) == nothing_near
-    assert told(durun("approve", "aaaa", "zzz")) == nothing_near
     wrong = told(durun(*command, "rotate", "--target", "db3"))
     assert wrong == (2, "step rotate has no target db3", "did you mean `db2` or `db1`?")
+
+
+@pytest.mark.parametrize("command", [("settle", "--done", "--reason", "x"), ("approve",)], ids=["settle", "approve"])
+def test_what_is_said_of_a_step_that_is_not_there_does_not_hang_in_the_air(durun, recorded, command):
+    recorded.succeeded("aaaa")
+    code, cause, hint = told(durun(command[0], "aaaa", "zzz", *command[1:]))
+    assert (code, cause) == (2, "run aaaa has no step zzz")
+    assert hint.removeprefix("nothing is in doubt: ") == "`durun show aaaa` says where the run stands"
 
 
 def test_the_log_of_a_step_that_has_not_begun(durun, recorded):
