@@ -12,4 +12,6 @@ def prepare(spec: Value, shell: Shell, context: Context) -> Work:
     globs = context.render(spec["files"])
     if not isinstance(globs, list) or not globs or not all(isinstance(glob, str) and glob for glob in globs):
         return Failed("collect", "collect: `files` must be a list of globs")
+    if any("\0" in glob for glob in globs):
+        return Failed("collect", "collect: a glob in `files` holds a NUL character")
     return Process(globs=tuple(globs))

@@ -6,7 +6,7 @@ import hashlib
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from errno import ENOENT
+from errno import EINVAL, ENOENT
 from pathlib import Path
 
 from durun.durable import sync_folder, write_whole
@@ -74,6 +74,8 @@ def read_listed(name: str, created: RunCreated, run_folder: Path, private: bool 
 
 def read_targets(path: Path, private: bool) -> bytes:
     """A file that lists targets. Raises OSError; SecretUnavailable for a private one that others may read."""
+    if "\0" in str(path):
+        raise OSError(EINVAL, "no file has a name with a NUL character")
     if not private:
         return path.read_bytes()
     from durun.secrets.files import read_private

@@ -98,3 +98,5 @@ def test_targets_are_read_from_the_copy_or_else_beside_the_runbook(
     with pytest.raises(TargetError) as refused:
         read_listed("nowhere.yaml", created, run_folder)
     assert os.strerror(2) in refused.value.message
+    with pytest.raises(TargetError, match="no file has a name with a NUL character"):
+        read_listed("a\0b", created, run_folder)
