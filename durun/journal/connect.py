@@ -103,6 +103,7 @@ def connect_reader(path: Path) -> sqlite3.Connection | None:
     """
     place.require_private(path)
     if not _filled(path):
+        place.require_folder(path.parent)
         if place.has_runs(path.parent) and not _filled(path):  # runs come after the journal: it was not just being made
             raise _lost(path)
         return None

@@ -55,8 +55,7 @@ def require_safe(path: Path) -> None:
     """
     folder = path.parent
     try:
-        if folder.exists() and not folder.is_dir():
-            raise Unsafe(f"{folder} is no folder", OWN_FOLDER)
+        require_folder(folder)
         require_private(folder)
         require_private(path)
         if (refused := unwritable(folder)) is not None:
@@ -66,6 +65,12 @@ def require_safe(path: Path) -> None:
         _require_local(folder)
     except OSError as error:
         raise StorageFailed(f"can't use {folder}: {error.strerror}", "see to the disk, then try again") from error
+
+
+def require_folder(folder: Path) -> None:
+    """Refuse a state directory that is there and is none. Raises Unsafe."""
+    if folder.exists() and not folder.is_dir():
+        raise Unsafe(f"{folder} is no folder", OWN_FOLDER)
 
 
 def unwritable(folder: Path) -> Unsafe | None:

@@ -170,6 +170,13 @@ def test_a_state_directory_of_another_user(operator):
 
 
 @pytest.mark.fault(23)
+def test_a_file_in_the_place_of_the_state_directory(operator):
+    operator.home.touch()
+    for command in (("run", "runbook.yaml"), ("history",), ("show", "@last"), ("verify",)):
+        assert f"{operator.home} is no folder" in operator(*command, code=13).err
+
+
+@pytest.mark.fault(23)
 def test_a_lock_that_is_a_link_is_refused_with_the_command_that_mends_it(operator):
     operator("run", "runbook.yaml")
     lock = operator.home / "journal.lock"
