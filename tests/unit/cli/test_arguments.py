@@ -3,7 +3,7 @@ from __future__ import annotations
 from importlib import import_module
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from durun.cli.arguments import Argument, Parameter, option_names, parameters, read_plainly
@@ -65,7 +65,8 @@ def lines(draw) -> tuple[str, list[str]]:
     return command, [word for piece in draw(st.permutations(pieces)) for word in piece]
 
 
-@settings(max_examples=1500, deadline=None)
+# The first lines load commands, which may take long where much is going on: that is no fault of theirs.
+@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(lines())
 def test_what_is_read_plainly_is_what_typer_reads(line):
     command, arguments = line
