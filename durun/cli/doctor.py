@@ -19,6 +19,7 @@ from durun.doctor.mend import mend
 from durun.errors import DurunError, Unsafe
 from durun.journal.api import RunQuery
 from durun.journal.place import OWN_FOLDER, is_strange
+from durun.model.check import Check
 from durun.model.status import FINAL, RESUMABLE, RUN_STATUSES
 from durun.secrets.keyrings import WorkerKeyring
 from durun.sharing.places import share as share_with
@@ -49,9 +50,13 @@ def command(
         before = checks
         if fix and mend(here, checks):
             checks = examine(here)
-    mended = [old.name for old, new in zip(before, checks, strict=True) if old.status != "ok" and new.status == "ok"]
+    mended = [old.name for old, new in zip(before, checks, strict=True) if _rank(new) < _rank(old)]
     sys.stdout.write(dump(doctor_json(checks, mended)) if as_json else doctor_text(checks, mended, width_of_terminal()))
     return worst([check.exit_code for check in checks])
+
+
+def _rank(check: Check) -> int:
+    return ("ok", "warn", "fail").index(check.status)
 
 
 def _share(home: Path, group: str) -> None:

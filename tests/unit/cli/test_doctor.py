@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -34,6 +35,18 @@ def test_it_ends_with_the_code_of_the_worst_failure(durun, home):
     (home / "journal.db").write_text("ruined" * 1000)
     (home / "journal.db").chmod(0o600)
     assert durun("doctor").code == 7
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no folder in memory here")
+def test_what_can_not_all_be_mended_is_mended_as_far_as_it_goes(durun, monkeypatch):
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        monkeypatch.setenv("DURUN_HOME", folder)
+        Path(folder).chmod(0o750)
+        assert durun("doctor").code == 13
+        mended = durun("doctor", "--fix")
+        assert mended.code == 0
+        assert f"warn  state directory  {folder} is in memory (tmpfs): " in mended.out
+        assert "takes every run with it (mended)\n" in mended.out
 
 
 def test_programs_get_one_object(durun, home):

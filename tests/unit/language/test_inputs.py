@@ -282,7 +282,7 @@ def test_a_pattern_that_would_never_end_is_given_up(value, monkeypatch) -> None:
     declared = Input(pattern if isinstance(value, str) else {"type": "array", "items": pattern})
     before = signal.getsignal(signal.SIGVTALRM)
     (problem,) = problems_with("x", value, declared)
-    assert problem.endswith("can't be held against the pattern (a+)+$ in time: write that without a repeat in a repeat")
+    assert problem.endswith("can't be held against its pattern in time: write that without a repeat in a repeat")
     assert problem.startswith("at `[1]` ") == isinstance(value, list)
     assert signal.getsignal(signal.SIGVTALRM) == before
     assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
