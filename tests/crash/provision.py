@@ -40,7 +40,7 @@ def trial(text: str) -> str:
     for step in book["steps"]:
         for part in (step, step.get("rollback", {})):
             if "http" in part:
-                part["timeout"] = "2s"
+                part["timeout"] = "5s"
             if "retry" in part:
                 part["retry"] |= {"delay": "10ms", "max_attempts": 3}
         if "approval" in step:
