@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import Annotated
 
 from durun.app import open_app
 from durun.cli.arguments import JsonOption, Option
 from durun.cli.exit_codes import worst
 from durun.cli.screen import width_of_terminal
-from durun.config import load_config
+from durun.config import Config, load_config
 from durun.doctor.examine import examine
 from durun.doctor.here import Here
 from durun.doctor.mend import mend
@@ -43,7 +42,7 @@ def command(
     decisions, and the rest stays yours alone.
     """
     if share is not None:
-        _share(load_config(os.environ).home, share)
+        _share(load_config(os.environ), share)
     with closing(WorkerKeyring()) as keyring:
         here = Here(load_config(os.environ), keyring, os.environ)
         checks = examine(here)
@@ -59,12 +58,12 @@ def _rank(check: Check) -> int:
     return ("ok", "warn", "fail").index(check.status)
 
 
-def _share(home: Path, group: str) -> None:
+def _share(config: Config, group: str) -> None:
     """Open the shared folders to the group, and let it see what is asked already."""
-    if is_strange(home):
-        raise Unsafe(f"{home} has other things in it than durun's", OWN_FOLDER)
-    share_with(home, group)
-    if load_config(os.environ).journal_path.exists():
+    if is_strange(config.home):
+        raise Unsafe(f"{config.home} has other things in it than durun's", OWN_FOLDER)
+    share_with(config.home, group)
+    if config.journal_path.exists():
         # What is wrong with the journal, the checks say.
         with suppress(DurunError), open_app() as app:
             for record in app.journal.runs(RunQuery(statuses=frozenset(RUN_STATUSES) - FINAL - RESUMABLE)):

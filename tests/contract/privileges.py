@@ -21,6 +21,15 @@ steps:
 """
 
 
+CLOSING = [
+    ("task_due", None),
+    ("task_started", "open@rollback"),
+    ("task_succeeded", "open@rollback"),
+    ("task_rolled_back", None),
+]
+"""The events, with their step, by which it is closed."""
+
+
 def closed(rig: Rig) -> bool:
     return rig.journal.record(rig.run).privileged == 0
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .privileges import book, closed, granted, lapse
+from .privileges import CLOSING, book, closed, granted, lapse
 
 if TYPE_CHECKING:
     from contract.engines.rig import Rig
@@ -45,15 +45,7 @@ def test_one_whose_time_was_over_before_a_resume_ends_as_if_reap_had_closed_it(r
 @pytest.mark.parametrize("committed", [False, True])
 @pytest.mark.parametrize(
     ("kind", "step"),
-    [
-        ("task_due", None),
-        ("task_started", "open@rollback"),
-        ("task_succeeded", "open@rollback"),
-        ("task_rolled_back", None),
-        ("task_reopened", "open"),
-        ("task_started", "open"),
-        ("task_succeeded", "open"),
-    ],
+    [*CLOSING, ("task_reopened", "open"), ("task_started", "open"), ("task_succeeded", "open")],
 )
 def test_it_lapses_and_is_granted_again_whenever_the_runner_was_killed(
     rig: Rig, does: Any, crash: Any, kind: str, step: str | None, committed: bool

@@ -9,7 +9,7 @@ import pytest
 from durun.errors import Busy
 from durun.model import event as ev
 
-from .privileges import book, closed, keys
+from .privileges import CLOSING, book, closed, keys
 
 if TYPE_CHECKING:
     from contract.engines.rig import Rig
@@ -52,15 +52,7 @@ def test_reap_closes_what_a_killed_runner_left_open(rig: Rig, crash: Any) -> Non
 
 
 @pytest.mark.parametrize("committed", [False, True])
-@pytest.mark.parametrize(
-    ("kind", "step"),
-    [
-        ("task_due", None),
-        ("task_started", "open@rollback"),
-        ("task_succeeded", "open@rollback"),
-        ("task_rolled_back", None),
-    ],
-)
+@pytest.mark.parametrize(("kind", "step"), CLOSING)
 def test_reap_closes_it_whenever_the_runner_was_killed(
     rig: Rig, does: Any, crash: Any, kind: str, step: str | None, committed: bool
 ) -> None:

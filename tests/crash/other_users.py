@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from daemons.people import Person
+import pytest
+
+from daemons.people import Person, people
 
 MARK = f"du{os.getpid()}"
 GROUP, RUNS, CAROL, DAVE, MALLORY = (f"{MARK}-{name}" for name in ("oncall", "runs", "carol", "dave", "mallory"))
+
+needs_users = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make users")
 
 BOOK = """
 durun: 1
@@ -88,3 +93,14 @@ def writes(author: Person, runs: Runs, run: str, uid: int, **content: Any) -> Pa
     script = 'umask 027; cat > "$1" && chmod 640 "$1"'
     assert author.does(["sh", "-c", script, "sh", str(path)], stdin=json.dumps(whole) + "\n").returncode == 0
     return path
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with people(GROUP, RUNS, CAROL, DAVE, MALLORY) as found:
+        yield World(found)
+
+
+@pytest.fixture
+def runs(world: World, tmp_path: Path) -> Runs:
+    return Runs(tmp_path, world.owner, GROUP)

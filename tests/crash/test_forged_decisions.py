@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from crash.other_users import CAROL, DAVE, GROUP, MALLORY, RUNS, Runs, World, writes
-from daemons.people import people
+from crash.other_users import CAROL, Runs, World, needs_users, runs, world, writes
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make users")
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with people(GROUP, RUNS, CAROL, DAVE, MALLORY) as found:
-        yield World(found)
-
-
-@pytest.fixture
-def runs(world: World, tmp_path: Path) -> Runs:
-    return Runs(tmp_path, world.owner, GROUP)
+__all__ = ["runs", "world"]
+pytestmark = needs_users
 
 
 @pytest.mark.fault(53)

@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from crash.other_users import BOOK, CAROL, DAVE, GROUP, Runs, World, needs_users, runs, world
 
-from crash.other_users import BOOK, CAROL, DAVE, GROUP, MALLORY, RUNS, Runs, World
-from daemons.people import people
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make users")
+__all__ = ["runs", "world"]
+pytestmark = needs_users
 
 WHAT_IS_TO_RUN = """
 what is to run:
   act: echo "act $TICKET" >> "$DURUN_WORK/../../../effects"
   tell: printf %s ${{ steps.approved.outputs.ticket }}
 """
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with people(GROUP, RUNS, CAROL, DAVE, MALLORY) as found:
-        yield World(found)
-
-
-@pytest.fixture
-def runs(world: World, tmp_path: Path) -> Runs:
-    return Runs(tmp_path, world.owner, GROUP)
 
 
 def test_another_user_approves_and_the_owner_s_cron_goes_on(world: World, runs: Runs) -> None:
